@@ -1,0 +1,304 @@
+//! What a merchant sells and by which rules: plans, prices, policies, as data in one file.
+//!
+//! Exists so that a price is a value with a version and never a branch in code. A published
+//! `plan@version` or `policy@version` is immutable; a subscriber stays on what was bought.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{calendar::Interval, dunning::Ladder, money::Currency, pricing::PriceModel, proration::ProrationPolicy};
+
+/// Longest name of a plan, policy, feature or limit, in bytes.
+pub const NAME_BYTES_MAX: usize = 48;
+
+/// Longest trial, in days.
+pub const TRIAL_DAYS_MAX: u32 = 730;
+
+/// `name@version` of something immutable in the catalog.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct VersionRef {
+    /// Which plan or policy.
+    pub name: String,
+    /// Which of its versions, from 1.
+    pub version: u32,
+}
+
+/// Why a text is not `name@version`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a catalog reference is name@version, the name in lower case letters, digits, - and _ (at most {NAME_BYTES_MAX})")]
+pub struct BadRef;
+
+impl fmt::Display for VersionRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}
+
+impl FromStr for VersionRef {
+    type Err = BadRef;
+    fn from_str(text: &str) -> Result<Self, BadRef> {
+        let (name, version) = text.split_once('@').ok_or(BadRef)?;
+        let version = version.parse().map_err(|_| BadRef)?;
+        if version == 0 || !is_name(name) {
+            return Err(BadRef);
+        }
+        Ok(Self { name: name.into(), version })
+    }
+}
+
+impl TryFrom<String> for VersionRef {
+    type Error = BadRef;
+    fn try_from(text: String) -> Result<Self, BadRef> {
+        text.parse()
+    }
+}
+
+impl From<VersionRef> for String {
+    fn from(r: VersionRef) -> Self {
+        r.to_string()
+    }
+}
+
+/// Whether `text` may name a plan, a policy, a feature or a limit.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+}
+
+/// One price of a plan version. A contract price is one of these, negotiated for one customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+    /// Billed and collected in.
+    pub currency: Currency,
+    /// Billed every.
+    pub interval: Interval,
+    /// How the amount follows from the quantity.
+    #[serde(flatten)]
+    pub model: PriceModel,
+}
+
+/// One version of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The plan's name in every interface and report.
+    pub id: String,
+    /// From 1; raised with every change of anything below.
+    pub version: u32,
+    /// For people.
+    pub title: String,
+    /// What a subscriber may use.
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// How much of it.
+    #[serde(default)]
+    pub limits: BTreeMap<String, i64>,
+    /// As what.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Free days before the first invoice; 0 for none.
+    #[serde(default)]
+    pub trial_days: u32,
+    /// The billing policy, by name: the version current at publication is what subscribers get.
+    #[serde(default = "Policy::standard_name")]
+    pub policy: String,
+    /// At most one for each currency and interval.
+    pub prices: Vec<Price>,
+}
+
+impl Plan {
+    /// `id@version`.
+    #[must_use]
+    pub fn reference(&self) -> VersionRef {
+        VersionRef { name: self.id.clone(), version: self.version }
+    }
+
+    /// The price in `currency` for `interval`.
+    #[must_use]
+    pub fn price(&self, currency: Currency, interval: Interval) -> Option<&Price> {
+        self.prices.iter().find(|p| p.currency == currency && p.interval == interval)
+    }
+}
+
+/// Billing policy as data: how changes are prorated and how unpaid invoices are pursued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// The policy's name.
+    pub id: String,
+    /// From 1; raised with every change of anything below.
+    pub version: u32,
+    /// How a change in the middle of a period is divided.
+    #[serde(default)]
+    pub proration: ProrationPolicy,
+    /// What happens while an invoice stays unpaid.
+    #[serde(default = "Ladder::standard")]
+    pub ladder: Ladder,
+    /// Days a customer who pays by invoice has, before the ladder's `unpaid` rungs count.
+    #[serde(default = "default_days_until_due")]
+    pub days_until_due: u32,
+}
+
+const fn default_days_until_due() -> u32 {
+    14
+}
+
+impl Policy {
+    /// The policy of catalogs that name none: proration by day, retries after 3, 8 and 15 days, end after 21.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self {
+            id: Self::standard_name(),
+            version: 1,
+            proration: ProrationPolicy::default(),
+            ladder: Ladder::standard(),
+            days_until_due: default_days_until_due(),
+        }
+    }
+
+    fn standard_name() -> String {
+        "standard".into()
+    }
+
+    /// `id@version`.
+    #[must_use]
+    pub fn reference(&self) -> VersionRef {
+        VersionRef { name: self.id.clone(), version: self.version }
+    }
+}
+
+/// The catalog file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Catalog {
+    /// What is sold.
+    pub plans: Vec<Plan>,
+    /// By which policies; `standard@1` is there when none is written.
+    #[serde(default)]
+    pub policies: Vec<Policy>,
+}
+
+/// What is wrong with a catalog, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct CatalogProblem {
+    /// The plan or policy, and the field.
+    pub place: String,
+    /// What to mend.
+    pub problem: String,
+}
+
+impl Catalog {
+    /// The policy that `plan` names; [`Policy::standard`] when it names that and none is written.
+    #[must_use]
+    pub fn policy_of(&self, plan: &Plan) -> Option<Policy> {
+        let written = self.policies.iter().filter(|p| p.id == plan.policy).max_by_key(|p| p.version).cloned();
+        written.or_else(|| (plan.policy == Policy::standard_name()).then(Policy::standard))
+    }
+
+    /// Everything that is wrong with the catalog; empty when it may be published.
+    #[must_use]
+    pub fn problems(&self) -> Vec<CatalogProblem> {
+        let mut found = Vec::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for plan in &self.plans {
+            let place = plan.reference().to_string();
+            if !seen.insert(place.clone()) {
+                report(&mut found, &place, "is written twice");
+            }
+            if self.policy_of(plan).is_none() {
+                report(&mut found, &place, &format!("policy {:?} is not in the catalog", plan.policy));
+            }
+            plan_problems(plan, &place, &mut found);
+        }
+        if self.plans.is_empty() {
+            report(&mut found, "plans", "a catalog needs at least one plan");
+        }
+        for policy in &self.policies {
+            let place = policy.reference().to_string();
+            if !is_name(&policy.id) || policy.version == 0 {
+                report(&mut found, &place, "id and version must make a reference such as standard@1");
+            }
+            for problem in policy.ladder.problems() {
+                report(&mut found, &place, &problem);
+            }
+        }
+        found
+    }
+}
+
+fn report(found: &mut Vec<CatalogProblem>, place: &str, problem: &str) {
+    found.push(CatalogProblem { place: place.into(), problem: problem.into() });
+}
+
+fn plan_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
+    if !is_name(&plan.id) || plan.version == 0 {
+        report(found, place, "id and version must make a reference such as team@1");
+    }
+    if plan.trial_days > TRIAL_DAYS_MAX {
+        report(found, place, &format!("trial_days is at most {TRIAL_DAYS_MAX}"));
+    }
+    if plan.prices.is_empty() {
+        report(found, place, "a plan needs at least one price");
+    }
+    for (i, price) in plan.prices.iter().enumerate() {
+        let what = format!("{place} prices[{i}] ({} per {})", price.currency, price.interval);
+        if plan.prices[..i].iter().any(|p| p.currency == price.currency && p.interval == price.interval) {
+            report(found, &what, "there is an earlier price for this currency and interval");
+        }
+        if let Err(problem) = price.model.check(price.currency) {
+            report(found, &what, &problem);
+        }
+    }
+    for name in plan.features.iter().chain(plan.limits.keys()).chain(&plan.roles) {
+        if !is_name(name) {
+            report(found, place, &format!("{name:?} is not a name (lower case letters, digits, - and _)"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalog(json: &str) -> Catalog {
+        serde_json::from_str(json).unwrap()
+    }
+
+    const TEAM: &str = r#"{"id":"team","version":1,"title":"Team","prices":[
+        {"currency":"USD","interval":"month","model":"per-seat","unit_amount":"9.90"}]}"#;
+
+    #[test]
+    fn a_good_catalog_has_no_problems() {
+        assert_eq!(catalog(&format!(r#"{{"plans":[{TEAM}]}}"#)).problems(), []);
+    }
+
+    #[test]
+    fn problems_name_the_place_and_what_to_mend() {
+        let bad = catalog(&format!(
+            r#"{{"plans":[{TEAM},{TEAM},{{"id":"Big","version":1,"title":"","policy":"none","trial_days":9999,
+            "features":["A b"],"prices":[{{"currency":"JPY","interval":"month","model":"flat","amount":"9.50"}}]}}]}}"#
+        ));
+        let text: Vec<String> = bad.problems().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            text,
+            [
+                "team@1: is written twice",
+                "Big@1: policy \"none\" is not in the catalog",
+                "Big@1: id and version must make a reference such as team@1",
+                "Big@1: trial_days is at most 730",
+                "Big@1 prices[0] (JPY per month): amount has more decimals than JPY",
+                "Big@1: \"A b\" is not a name (lower case letters, digits, - and _)",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_and_not_ignored() {
+        let typo = TEAM.replace("title", "titel");
+        assert!(serde_json::from_str::<Catalog>(&format!(r#"{{"plans":[{typo}]}}"#)).is_err());
+    }
+}

@@ -1,0 +1,44 @@
+//! What a customer may use right now.
+//!
+//! Exists so that access has one rule, asked by the API today and pushed by the bus later.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::{
+    catalog::Plan,
+    subscription::{State, Subscription},
+};
+
+/// Features, limits and roles in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Entitlements {
+    /// What may be used.
+    pub features: BTreeSet<String>,
+    /// How much; several subscriptions add up.
+    pub limits: BTreeMap<String, i64>,
+    /// As what.
+    pub roles: BTreeSet<String>,
+}
+
+/// Whether the subscription gives access: trialing or active, and not suspended. A subscription to be cancelled at
+/// the end of its period gives access until then; an unpaid invoice alone takes none away (its ladder does).
+#[must_use]
+pub fn gives_access(subscription: &Subscription) -> bool {
+    matches!(subscription.state, State::Trialing { .. } | State::Active) && subscription.suspended_by.is_none()
+}
+
+/// The sum of what `held` subscriptions give, each with the plan version it was bought on.
+pub fn entitlements<'a>(held: impl IntoIterator<Item = (&'a Subscription, &'a Plan)>) -> Entitlements {
+    let mut sum = Entitlements::default();
+    for (_, plan) in held.into_iter().filter(|(s, _)| gives_access(s)) {
+        sum.features.extend(plan.features.iter().cloned());
+        sum.roles.extend(plan.roles.iter().cloned());
+        for (name, limit) in &plan.limits {
+            let total = sum.limits.entry(name.clone()).or_default();
+            *total = total.saturating_add(*limit);
+        }
+    }
+    sum
+}

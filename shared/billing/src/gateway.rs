@@ -1,0 +1,109 @@
+//! What a payment gateway can answer, in our words.
+//!
+//! Exists in the rules because the invoice decides on these answers; adapters translate into them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::calendar::Instant;
+
+/// Why a payment was declined, as far as it decides what to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, strum::Display, strum::EnumIter)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum DeclineClass {
+    /// May work later with the same method (insufficient funds, issuer busy).
+    Soft,
+    /// Will not work with this method any more (stolen, closed, expired).
+    Hard,
+    /// No attempt was made: the customer pays by invoice and has not.
+    Unpaid,
+}
+
+/// What is known about one attempt. Anything that is not definitive is [`ChargeOutcome::Unknown`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum ChargeOutcome {
+    /// The money was captured.
+    Succeeded {
+        /// The gateway's id of the payment.
+        reference: String,
+        /// The gateway's time.
+        at: Instant,
+    },
+    /// The payment was definitively declined; no money moved and none will.
+    Declined {
+        /// The gateway's id of the payment, if it made one.
+        reference: Option<String>,
+        /// The gateway's code (insufficient_funds).
+        code: String,
+        /// What follows from the code.
+        class: DeclineClass,
+        /// The gateway's time.
+        at: Instant,
+    },
+    /// The customer has to do something (strong authentication) before it can be decided.
+    ActionRequired {
+        /// The gateway's id of the payment.
+        reference: String,
+        /// What the browser needs: a URL or a client secret.
+        action: String,
+    },
+    /// Not known: a timeout, a 5xx, a reset, an unreadable body. Never to be taken for a failure.
+    Unknown {
+        /// For people.
+        why: String,
+    },
+}
+
+/// What the gateway says when it is asked for a payment by our key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "found", rename_all = "kebab-case")]
+pub enum Lookup {
+    /// This became of it.
+    Found(ChargeOutcome),
+    /// There is no such payment. `authoritative` when the gateway guarantees that none will appear.
+    NotFound {
+        /// Whether a new send is safe.
+        authoritative: bool,
+    },
+    /// The gateway could not be asked.
+    Unavailable,
+}
+
+/// What a gateway adapter declares about itself: the numbers that the charge protocol rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GatewayDeclaration {
+    /// The adapter's name, as methods and facts carry it.
+    pub name: &'static str,
+    /// Within this time the same key may be sent again and gives the first answer; after it, look up only.
+    pub key_lifetime_seconds: i64,
+    /// A `NotFound` is authoritative this long after the send, not earlier.
+    pub not_found_authoritative_after_seconds: i64,
+}
+
+/// Money news that a gateway sends by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum GatewayEvent {
+    /// What became of the attempt with our key.
+    Settled {
+        /// The attempt's key, `<invoice>:<n>`.
+        key: String,
+        /// What happened.
+        #[serde(flatten)]
+        outcome: ChargeOutcome,
+    },
+    /// Money for an invoice arrived without an attempt of ours (a bank transfer).
+    Received {
+        /// The customer whose invoice it is.
+        customer: crate::ids::CustomerId,
+        /// Which invoice the payer named.
+        invoice: crate::ids::InvoiceId,
+        /// How much.
+        amount: crate::money::Money,
+        /// The gateway's id of the payment.
+        reference: String,
+        /// The gateway's time.
+        at: Instant,
+    },
+}

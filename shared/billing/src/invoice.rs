@@ -1,0 +1,16 @@
+//! What is owed, why, and what was tried to collect it.
+//!
+//! Two machines meet here: `lines` computes what is owed from stored decision inputs (same inputs, same bytes, for
+//! ever); `transition` decides what an answer, a claim or a passed day makes of the invoice.
+
+mod lines;
+mod state;
+mod transition;
+
+pub use lines::{Basis, Explanation, Line, LineKind, compute};
+pub use state::{
+    Attempt, Claim, Climb, Invoice, InvoiceState, InvoiceWake, Method, NewInvoice, Purpose, ceil_to_second, wake_at,
+};
+pub use transition::{
+    ASK_AFTER_SECONDS, Answer, CLAIM_SECONDS, InvoiceEffect, InvoiceInput, InvoiceOutcome, key, parse_key, transition,
+};

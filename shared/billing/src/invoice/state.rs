@@ -1,0 +1,312 @@
+//! The invoice and the states it can be in; each state carries exactly what that state has.
+
+use chrono::{TimeDelta, Timelike};
+use serde::{Deserialize, Serialize};
+
+use super::lines::{Basis, Line, compute};
+use crate::{
+    RULES_VERSION,
+    calendar::{Instant, WallTime},
+    catalog::VersionRef,
+    fact::Fact,
+    gateway::DeclineClass,
+    ids::{Cause, CustomerId, InvoiceId, SubscriptionId},
+    money::Money,
+    refusal::Refusal,
+};
+
+/// A stored payment method: a token of one gateway, never a number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Method {
+    /// The adapter that the token belongs to.
+    pub gateway: String,
+    /// The gateway's token.
+    pub token: String,
+    /// card, bank_debit ...: for reports.
+    pub kind: String,
+}
+
+/// What the invoice is for, as far as it decides which fact its capture is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// The first invoice of a subscription that waits for it.
+    Opening,
+    /// A period.
+    Period,
+    /// A change within a period.
+    Change,
+}
+
+/// One attempt that was begun: amount and method are frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// From 1; grows only after a definitive decline.
+    pub attempt: u8,
+    /// `<invoice>:<attempt>`, the gateway's idempotency key.
+    pub key: String,
+    /// What is collected.
+    pub amount: Money,
+    /// With what.
+    pub method: Method,
+    /// Business time of the claim.
+    pub at: Instant,
+    /// First send, in wall time: the key's lifetime counts from here.
+    pub sent_at: WallTime,
+    /// When the worker that claimed is given up, in wall time.
+    pub deadline: WallTime,
+}
+
+/// An attempt that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Which.
+    pub attempt: u8,
+    /// When, by the gateway's clock.
+    pub at: Instant,
+    /// The decline code; none for a capture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The gateway's id of the payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// Where an unpaid invoice stands on its ladder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Climb {
+    /// Which list of rungs.
+    pub class: DeclineClass,
+    /// Rungs done.
+    pub done: u8,
+    /// What the rungs' days count from.
+    pub since: Instant,
+}
+
+/// The state of an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum InvoiceState {
+    /// Waits to be collected for the first time.
+    Due {
+        /// When.
+        at: Instant,
+    },
+    /// Waits for its next rung, or for the customer's transfer.
+    Waiting {
+        /// When the next rung is due.
+        at: Instant,
+        /// Where it stands.
+        climb: Climb,
+    },
+    /// An attempt is under way: somebody claimed it and calls the gateway.
+    Collecting {
+        /// The attempt.
+        claim: Claim,
+        /// Where it stood when the attempt began.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        climb: Option<Climb>,
+        /// The business instant that its place in the index had and keeps.
+        since: Instant,
+    },
+    /// Nobody knows what became of an attempt; the gateway is asked again and again.
+    Unknown {
+        /// The attempt.
+        claim: Claim,
+        /// Where it stood when the attempt began.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        climb: Option<Climb>,
+        /// How often the gateway was asked.
+        asked: u8,
+        /// When it is asked next, in wall time.
+        ask_at: WallTime,
+        /// What the customer has to do, if that is what it waits for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        action: Option<String>,
+    },
+    /// Settled.
+    Paid {
+        /// When, by the gateway's clock.
+        at: Instant,
+    },
+    /// Withdrawn; nothing is owed.
+    Void,
+    /// Given up by the ladder.
+    Uncollectible,
+}
+
+impl InvoiceState {
+    /// The state in a word, as the API shows it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Due { .. } => "due",
+            Self::Waiting { .. } => "past_due",
+            Self::Collecting { .. } => "collecting",
+            Self::Unknown { .. } => "pending",
+            Self::Paid { .. } => "paid",
+            Self::Void => "void",
+            Self::Uncollectible => "uncollectible",
+        }
+    }
+}
+
+/// What is owed and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoice {
+    /// Derived from owner, cause and revision.
+    pub id: InvoiceId,
+    /// Who pays.
+    pub customer: CustomerId,
+    /// For which contract.
+    pub subscription: SubscriptionId,
+    /// Why it exists.
+    pub cause: Cause,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Whether it is collected from a stored method; else the customer pays by transfer.
+    pub automatic: bool,
+    /// The rules that computed it.
+    pub rules: u16,
+    /// What it was computed from.
+    pub basis: Basis,
+    /// What is owed.
+    pub lines: Vec<Line>,
+    /// The sum of the lines.
+    pub total: Money,
+    /// When it was issued (business time).
+    pub issued_at: Instant,
+    /// Where it stands.
+    pub state: InvoiceState,
+    /// Attempts that ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+    /// Run-rate of the subscription when it was issued, for facts.
+    pub mrr12: i64,
+    /// Whether its ladder took access away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspends: bool,
+    /// Where it was sold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storefront: Option<String>,
+    /// The arm of an experiment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<String>,
+    /// Its part of the journal: what happened to it, appended.
+    #[serde(skip)]
+    pub facts: Vec<Fact>,
+}
+
+/// What a subscription asks for when it issues an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewInvoice {
+    /// Why.
+    pub cause: Cause,
+    /// What for.
+    pub purpose: Purpose,
+    /// From what.
+    pub basis: Basis,
+    /// When.
+    pub at: Instant,
+    /// Days until a customer who pays by transfer is late; none when it is collected automatically.
+    pub days_until_due: Option<u32>,
+}
+
+impl Invoice {
+    /// The invoice that `subscription` issues. One that owes nothing is paid from the start.
+    ///
+    /// # Errors
+    /// [`Refusal::Money`] when it cannot be computed.
+    pub fn issue(subscription: &crate::subscription::Subscription, new: NewInvoice) -> Result<Self, Refusal> {
+        let lines = compute(RULES_VERSION, &new.basis)?;
+        let total = Money::sum(new.basis.terms().price.currency, lines.iter().map(|l| l.amount))?;
+        let state = match new.days_until_due {
+            _ if total.minor == 0 => InvoiceState::Paid { at: new.at },
+            None => InvoiceState::Due { at: new.at },
+            Some(days) => {
+                let due = new.at + TimeDelta::days(i64::from(days));
+                let climb = Climb { class: DeclineClass::Unpaid, done: 0, since: due };
+                InvoiceState::Waiting { at: due, climb }
+            }
+        };
+        Ok(Self {
+            id: InvoiceId::derive(&subscription.id, new.cause, 0),
+            customer: subscription.customer.clone(),
+            subscription: subscription.id.clone(),
+            cause: new.cause,
+            purpose: new.purpose,
+            automatic: new.days_until_due.is_none(),
+            rules: RULES_VERSION,
+            mrr12: crate::run_rate::mrr12(new.basis.terms())?,
+            basis: new.basis,
+            lines,
+            total,
+            issued_at: new.at,
+            state,
+            attempts: Vec::new(),
+            suspends: false,
+            storefront: subscription.storefront.clone(),
+            arm: subscription.arm.clone(),
+            facts: Vec::new(),
+        })
+    }
+
+    /// The policy version whose ladder pursues it.
+    #[must_use]
+    pub fn policy(&self) -> &VersionRef {
+        &self.basis.terms().policy
+    }
+
+    /// The number that the next attempt has.
+    #[must_use]
+    pub fn next_attempt(&self) -> u8 {
+        self.attempts.iter().map(|a| a.attempt).max().unwrap_or(0).saturating_add(1)
+    }
+
+    /// Whether money is still expected.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !matches!(self.state, InvoiceState::Paid { .. } | InvoiceState::Void | InvoiceState::Uncollectible)
+    }
+
+    /// Whether an attempt failed, or the due date passed, and the money is not there yet.
+    #[must_use]
+    pub fn is_past_due(&self, now: Instant) -> bool {
+        match &self.state {
+            InvoiceState::Waiting { climb, .. } => climb.since <= now,
+            InvoiceState::Collecting { climb, .. } | InvoiceState::Unknown { climb, .. } => climb.is_some(),
+            _ => false,
+        }
+    }
+}
+
+/// When the invoice next needs work, and on which clock: what its place in the due index says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvoiceWake {
+    /// First collection, at a business instant.
+    Collect(Instant),
+    /// The next rung of its ladder, at a business instant.
+    Rung(Instant),
+    /// The gateway is to be asked, at a wall instant.
+    Ask(WallTime),
+}
+
+/// The invoice's place in the due index. A claim keeps the place that the invoice had (a claim changes no indexed
+/// attribute); if its worker dies, the sweep comes by again and finds the deadline passed.
+#[must_use]
+pub fn wake_at(invoice: &Invoice) -> Option<InvoiceWake> {
+    match &invoice.state {
+        InvoiceState::Due { at } => Some(InvoiceWake::Collect(*at)),
+        InvoiceState::Waiting { at, .. } => Some(InvoiceWake::Rung(*at)),
+        InvoiceState::Collecting { since, climb: None, .. } => Some(InvoiceWake::Collect(*since)),
+        InvoiceState::Collecting { since, climb: Some(_), .. } => Some(InvoiceWake::Rung(*since)),
+        InvoiceState::Unknown { ask_at, .. } => Some(InvoiceWake::Ask(*ask_at)),
+        InvoiceState::Paid { .. } | InvoiceState::Void | InvoiceState::Uncollectible => None,
+    }
+}
+
+/// `at` rounded up to the whole second, as index keys hold it: nothing may wake early.
+#[must_use]
+pub fn ceil_to_second(at: Instant) -> Instant {
+    if at.nanosecond() == 0 { at } else { at.with_nanosecond(0).unwrap_or(at) + TimeDelta::seconds(1) }
+}

@@ -1,0 +1,438 @@
+//! The invoice's table: every state × every input.
+//!
+//! Exists so that the synchronous answer, the webhook, the look-up and the passed day all go through one function, and
+//! any of them may come first, twice or never (DESIGN sections 3 and 5).
+
+use crate::{
+    calendar::{Instant, WallTime},
+    dunning::{Ladder, RungAction},
+    fact::{EventType, Happening},
+    gateway::{ChargeOutcome, DeclineClass, GatewayDeclaration, Lookup},
+    ids::InvoiceId,
+    money::Money,
+    subscription::Input,
+};
+
+use super::state::{Attempt, Claim, Climb, Invoice, InvoiceState, Method, Purpose};
+
+/// Seconds a worker has between its claim and its answer; after them the attempt counts as unknown.
+pub const CLAIM_SECONDS: i64 = 60;
+
+/// When the gateway is asked about an unknown attempt: after 5 minutes, 1 hour, then daily.
+pub const ASK_AFTER_SECONDS: [i64; 3] = [300, 3_600, 86_400];
+
+/// After so many questions without an answer a person is told.
+const ASKS_BEFORE_ALARM: u8 = 7;
+
+/// What may arrive.
+#[derive(Clone, Debug)]
+pub enum InvoiceInput {
+    /// A worker looks after it: claim an attempt, climb a rung, or notice a passed deadline.
+    Wake {
+        /// The customer's method, if there is one.
+        method: Option<Method>,
+        /// Wall time.
+        wall: WallTime,
+    },
+    /// News about the attempt with this key.
+    Answered(Answer),
+    /// The gateway was asked about the unknown attempt.
+    Asked {
+        /// What it said.
+        lookup: Lookup,
+        /// What it promises.
+        declaration: GatewayDeclaration,
+        /// Wall time.
+        wall: WallTime,
+    },
+    /// Money arrived without an attempt of ours.
+    Received {
+        /// How much.
+        amount: Money,
+        /// The gateway's id of the payment.
+        reference: String,
+        /// The gateway's time.
+        at: Instant,
+    },
+    /// The subscription expired before its first money: nothing is owed.
+    Void,
+}
+
+/// News about one attempt.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The attempt's key.
+    pub key: String,
+    /// What is known.
+    pub outcome: ChargeOutcome,
+    /// Wall time.
+    pub wall: WallTime,
+}
+
+/// What the shell must do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvoiceEffect {
+    /// Call the gateway with this claim, and bring the answer back as [`InvoiceInput::Answered`].
+    Charge(Claim),
+    /// Give this input to the subscription, in the same commit.
+    Subscription(Input),
+    /// Tell a person.
+    Alarm(String),
+}
+
+/// What a transition makes of an invoice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvoiceOutcome {
+    /// Nothing new: a second delivery, or not yet due.
+    AlreadyApplied,
+    /// The next state.
+    Applied {
+        /// The invoice after.
+        next: Box<Invoice>,
+        /// What to do.
+        effects: Vec<InvoiceEffect>,
+        /// What happened.
+        facts: Vec<Happening>,
+    },
+}
+
+/// Decides. Same arguments, same answer, for ever.
+#[must_use]
+pub fn transition(invoice: &Invoice, ladder: &Ladder, input: InvoiceInput, now: Instant) -> InvoiceOutcome {
+    let mut step = Next { invoice: invoice.clone(), effects: Vec::new(), facts: Vec::new() };
+    let applied = match input {
+        InvoiceInput::Wake { method, wall } => step.wake(ladder, method, wall, now),
+        InvoiceInput::Answered(answer) => step.answered(ladder, answer, now),
+        InvoiceInput::Asked { lookup, declaration, wall } => step.asked(ladder, lookup, declaration, wall, now),
+        InvoiceInput::Received { amount, reference, at } => step.received(amount, reference, at),
+        InvoiceInput::Void => step.void(),
+    };
+    if !applied {
+        return InvoiceOutcome::AlreadyApplied;
+    }
+    InvoiceOutcome::Applied { next: Box::new(step.invoice), effects: step.effects, facts: step.facts }
+}
+
+/// The outcome while it is being decided; every method says whether anything changed.
+struct Next {
+    invoice: Invoice,
+    effects: Vec<InvoiceEffect>,
+    facts: Vec<Happening>,
+}
+
+impl Next {
+    fn wake(&mut self, ladder: &Ladder, method: Option<Method>, wall: WallTime, now: Instant) -> bool {
+        match self.invoice.state.clone() {
+            InvoiceState::Due { at } if at <= now => self.begin(ladder, method, None, at, wall, now),
+            InvoiceState::Waiting { at, climb } if at <= now => {
+                let action = ladder.step(climb.class, usize::from(climb.done), climb.since).action;
+                match action {
+                    RungAction::Retry => self.begin(ladder, method, Some(climb), at, wall, now),
+                    _ => self.rung(ladder, action, climb, now),
+                }
+            }
+            InvoiceState::Collecting { claim, climb, .. } if claim.deadline <= wall => {
+                self.invoice.state = InvoiceState::Unknown { claim, climb, asked: 0, ask_at: wall, action: None };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn begin(
+        &mut self,
+        ladder: &Ladder,
+        method: Option<Method>,
+        climb: Option<Climb>,
+        since: Instant,
+        wall: WallTime,
+        now: Instant,
+    ) -> bool {
+        let Some(method) = method else {
+            self.note(EventType::Notice, now, "method_missing");
+            self.fail(ladder, climb, DeclineClass::Hard, now);
+            return true;
+        };
+        let claim = claim(&self.invoice, method, wall, now);
+        self.invoice.state = InvoiceState::Collecting { claim: claim.clone(), climb, since };
+        self.effects.push(InvoiceEffect::Charge(claim));
+        true
+    }
+
+    fn rung(&mut self, ladder: &Ladder, action: RungAction, climb: Climb, now: Instant) -> bool {
+        let at = ladder.step(climb.class, usize::from(climb.done), climb.since).at;
+        match action {
+            RungAction::Suspend => {
+                self.invoice.suspends = true;
+                self.effects.push(InvoiceEffect::Subscription(Input::Suspend { invoice: self.invoice.id.clone() }));
+            }
+            RungAction::End => return self.end(at),
+            RungAction::Notify | RungAction::Retry => self.note(EventType::Notice, at, "payment_overdue"),
+        }
+        self.advance(ladder, Climb { done: climb.done.saturating_add(1), ..climb });
+        let _ = now;
+        true
+    }
+
+    fn end(&mut self, at: Instant) -> bool {
+        self.invoice.state = InvoiceState::Uncollectible;
+        let total = self.invoice.total;
+        self.fact(EventType::WrittenOff, at, total, |_| {});
+        self.effects.push(InvoiceEffect::Subscription(Input::EndForNonPayment { invoice: self.invoice.id.clone(), at }));
+        true
+    }
+
+    fn advance(&mut self, ladder: &Ladder, climb: Climb) {
+        let at = ladder.step(climb.class, usize::from(climb.done), climb.since).at;
+        self.invoice.state = InvoiceState::Waiting { at, climb };
+    }
+
+    /// The attempt under way failed for good (or could not be begun): where on the ladder does it go on?
+    fn fail(&mut self, ladder: &Ladder, climb: Option<Climb>, class: DeclineClass, now: Instant) {
+        if self.invoice.purpose == Purpose::Opening {
+            self.invoice.state = InvoiceState::Void;
+            return;
+        }
+        let since = climb.as_ref().map_or(now, |c| c.since);
+        let done = match climb {
+            Some(c) if c.class == class => c.done.saturating_add(1),
+            Some(_) => u8::try_from(ladder.passed(class, since, now)).unwrap_or(u8::MAX),
+            None => 0,
+        };
+        self.advance(ladder, Climb { class, done, since });
+    }
+
+    fn answered(&mut self, ladder: &Ladder, answer: Answer, now: Instant) -> bool {
+        let (claim, climb) = match self.invoice.state.clone() {
+            InvoiceState::Collecting { claim, climb, .. } | InvoiceState::Unknown { claim, climb, .. }
+                if claim.key == answer.key =>
+            {
+                (claim, climb)
+            }
+            _ => return self.stray(&answer),
+        };
+        match answer.outcome {
+            ChargeOutcome::Succeeded { reference, at } => self.captured(&claim, reference, at),
+            ChargeOutcome::Declined { reference, code, class, at } => {
+                let attempt = Attempt { attempt: claim.attempt, at, code: Some(code.clone()), reference };
+                self.invoice.attempts.push(attempt);
+                self.declined_fact(&claim, code, at);
+                self.fail(ladder, climb, class, now);
+                true
+            }
+            ChargeOutcome::ActionRequired { action, .. } => {
+                let ask_at = answer.wall.plus_seconds(ASK_AFTER_SECONDS[0]);
+                self.hold(InvoiceState::Unknown { claim, climb, asked: 0, ask_at, action: Some(action) })
+            }
+            ChargeOutcome::Unknown { .. } if matches!(self.invoice.state, InvoiceState::Unknown { .. }) => false,
+            ChargeOutcome::Unknown { .. } => {
+                let ask_at = answer.wall.plus_seconds(ASK_AFTER_SECONDS[0]);
+                self.hold(InvoiceState::Unknown { claim, climb, asked: 0, ask_at, action: None })
+            }
+        }
+    }
+
+    fn hold(&mut self, state: InvoiceState) -> bool {
+        let same_action = matches!((&self.invoice.state, &state),
+            (InvoiceState::Unknown { action: Some(a), .. }, InvoiceState::Unknown { action: Some(b), .. }) if a == b);
+        if same_action {
+            return false;
+        }
+        self.invoice.state = state;
+        true
+    }
+
+    /// News about an attempt that is not under way. A capture must not vanish; anything else is old.
+    fn stray(&mut self, answer: &Answer) -> bool {
+        let ChargeOutcome::Succeeded { reference, at } = &answer.outcome else { return false };
+        if self.knows(reference) || !answer.key.starts_with(self.invoice.id.as_str()) {
+            return false;
+        }
+        let total = self.invoice.total;
+        self.received(total, reference.clone(), *at)
+    }
+
+    fn knows(&self, reference: &str) -> bool {
+        self.invoice.attempts.iter().any(|a| a.code.is_none() && a.reference.as_deref() == Some(reference))
+    }
+
+    fn captured(&mut self, claim: &Claim, reference: String, at: Instant) -> bool {
+        let attempt = Attempt { attempt: claim.attempt, at, code: None, reference: Some(reference) };
+        self.invoice.attempts.push(attempt);
+        self.invoice.state = InvoiceState::Paid { at };
+        let event = match (self.invoice.purpose, claim.attempt) {
+            (Purpose::Period, 1) => EventType::Renewal,
+            (Purpose::Change, 1) => EventType::Payment,
+            (Purpose::Opening, _) => {
+                let opened = Input::OpeningPaid { amount: claim.amount, claim: Box::new(claim.clone()), at };
+                self.effects.push(InvoiceEffect::Subscription(opened));
+                return true;
+            }
+            _ => EventType::PaymentRecovered,
+        };
+        self.attempt_fact(event, claim, at, None);
+        self.restore();
+        true
+    }
+
+    fn restore(&mut self) {
+        if self.invoice.suspends {
+            self.invoice.suspends = false;
+            self.effects.push(InvoiceEffect::Subscription(Input::Restore { invoice: self.invoice.id.clone() }));
+        }
+    }
+
+    fn received(&mut self, amount: Money, reference: String, at: Instant) -> bool {
+        if self.knows(&reference) {
+            return false;
+        }
+        let attempt = Attempt { attempt: 0, at, code: None, reference: Some(reference) };
+        self.invoice.attempts.push(attempt);
+        self.fact(EventType::Payment, at, amount, |f| f.reason = Some("transfer".into()));
+        let total = self.invoice.total;
+        // While an attempt is under way its answer may still take the money: what comes by another way is credit.
+        let settles = matches!(self.invoice.state, InvoiceState::Due { .. } | InvoiceState::Waiting { .. })
+            && amount.currency == total.currency
+            && amount.minor >= total.minor;
+        let over = if settles { amount.minor - total.minor } else { amount.minor };
+        if settles {
+            self.invoice.state = InvoiceState::Paid { at };
+            self.restore();
+        } else {
+            let text = format!("{amount} arrived for {} and could not settle it: kept as credit", self.invoice.id);
+            self.effects.push(InvoiceEffect::Alarm(text));
+        }
+        if over > 0 {
+            let input = Input::Credit { amount: Money::new(over, amount.currency), reason: "overpaid", at };
+            self.effects.push(InvoiceEffect::Subscription(input));
+        }
+        true
+    }
+
+    fn asked(
+        &mut self,
+        ladder: &Ladder,
+        lookup: Lookup,
+        declaration: GatewayDeclaration,
+        wall: WallTime,
+        now: Instant,
+    ) -> bool {
+        let InvoiceState::Unknown { claim, climb, asked, ask_at, action } = self.invoice.state.clone() else { return false };
+        if ask_at > wall {
+            return false;
+        }
+        let settled = wall >= claim.sent_at.plus_seconds(declaration.not_found_authoritative_after_seconds);
+        match lookup {
+            Lookup::Found(outcome @ (ChargeOutcome::Succeeded { .. } | ChargeOutcome::Declined { .. })) => {
+                self.answered(ladder, Answer { key: claim.key, outcome, wall }, now)
+            }
+            Lookup::NotFound { authoritative: true } if settled => {
+                // The same attempt goes again, under the same number and key: nothing was definitively declined.
+                self.invoice.state = match climb {
+                    Some(climb) => InvoiceState::Waiting { at: now, climb },
+                    None => InvoiceState::Due { at: now },
+                };
+                true
+            }
+            _ => {
+                let asked = asked.saturating_add(1);
+                let wait = ASK_AFTER_SECONDS[usize::from(asked).min(ASK_AFTER_SECONDS.len() - 1)];
+                if asked == ASKS_BEFORE_ALARM {
+                    let text = format!("payment {} is unknown after {asked} questions: ask the gateway", claim.key);
+                    self.effects.push(InvoiceEffect::Alarm(text));
+                }
+                let ask_at = wall.plus_seconds(wait);
+                self.invoice.state = InvoiceState::Unknown { claim, climb, asked, ask_at, action };
+                true
+            }
+        }
+    }
+
+    fn void(&mut self) -> bool {
+        // An attempt under way is not withdrawn: its money may be on the way, and the answer decides.
+        if !matches!(self.invoice.state, InvoiceState::Due { .. } | InvoiceState::Waiting { .. }) {
+            return false;
+        }
+        self.invoice.state = InvoiceState::Void;
+        true
+    }
+
+    fn declined_fact(&mut self, claim: &Claim, code: String, at: Instant) {
+        self.attempt_fact(EventType::PaymentFailed, claim, at, Some(code));
+    }
+
+    fn attempt_fact(&mut self, event: EventType, claim: &Claim, at: Instant, code: Option<String>) {
+        let opening = self.invoice.purpose == Purpose::Opening;
+        self.fact(event, at, claim.amount, |f| {
+            f.attempt = Some(claim.attempt);
+            f.gateway = Some(claim.method.gateway.clone());
+            f.method = Some(claim.method.kind.clone());
+            f.code = code;
+            f.reason = opening.then(|| "signup".into());
+        });
+    }
+
+    fn note(&mut self, event: EventType, at: Instant, reason: &str) {
+        let total = self.invoice.total;
+        self.fact(event, at, total, |f| f.reason = Some(reason.into()));
+    }
+
+    fn fact(&mut self, event_type: EventType, at: Instant, amount: Money, fill: impl FnOnce(&mut Happening)) {
+        let invoice = &self.invoice;
+        let terms = invoice.basis.terms();
+        let mut happening = Happening {
+            subscription_id: invoice.subscription.clone(),
+            customer_id: invoice.customer.clone(),
+            event_type,
+            occurred_at: at,
+            plan: terms.plan.name.clone(),
+            interval: terms.price.interval.to_string(),
+            quantity: terms.quantity,
+            currency: amount.currency.to_string(),
+            amount_minor: amount.minor,
+            mrr12_minor: invoice.mrr12,
+            invoice_id: Some(invoice.id.clone()),
+            attempt: None,
+            reason: None,
+            list12_minor: None,
+            tax_minor: None,
+            gateway: None,
+            method: None,
+            code: None,
+            coupon: None,
+            storefront: invoice.storefront.clone(),
+            period_end: Some(invoice.basis.period().end),
+            sku: None,
+            arm: invoice.arm.clone(),
+        };
+        fill(&mut happening);
+        self.facts.push(happening);
+    }
+}
+
+/// The next attempt of an invoice: number, key, amount and method, frozen.
+fn claim(invoice: &Invoice, method: Method, wall: WallTime, now: Instant) -> Claim {
+    let attempt = invoice.next_attempt();
+    Claim {
+        attempt,
+        key: key(&invoice.id, attempt),
+        amount: invoice.total,
+        method,
+        at: now,
+        sent_at: wall,
+        deadline: wall.plus_seconds(CLAIM_SECONDS),
+    }
+}
+
+/// The gateway's idempotency key of an attempt.
+#[must_use]
+pub fn key(invoice: &InvoiceId, attempt: u8) -> String {
+    format!("{invoice}:{attempt}")
+}
+
+/// The invoice that a key belongs to, and the attempt.
+#[must_use]
+pub fn parse_key(key: &str) -> Option<(InvoiceId, u8)> {
+    let (invoice, attempt) = key.rsplit_once(':')?;
+    Some((InvoiceId::try_new(invoice).ok()?, attempt.parse().ok()?))
+}

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::panic, clippy::float_arithmetic))]
+
+pub mod calendar;
+pub mod catalog;
+pub mod customer;
+pub mod dunning;
+pub mod entitlement;
+pub mod fact;
+pub mod gateway;
+pub mod ids;
+pub mod invoice;
+pub mod journal;
+pub mod money;
+pub mod pricing;
+pub mod proration;
+pub mod refusal;
+pub mod run_rate;
+pub mod subscription;
+pub mod terms;
+
+/// The version of the rules in this build. Every decision records it; when a rule changes, the number
+/// grows and the old rule stays callable, so that an old invoice can be recomputed byte for byte.
+pub const RULES_VERSION: u16 = 1;

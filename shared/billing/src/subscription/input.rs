@@ -1,0 +1,115 @@
+//! Commands and news that a subscription may get.
+
+use serde::Serialize;
+
+use crate::{
+    calendar::Instant,
+    ids::InvoiceId,
+    invoice::Claim,
+    money::Money,
+    terms::Terms,
+};
+
+/// When a command takes effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// At once.
+    #[default]
+    Now,
+    /// When the billed period ends.
+    PeriodEnd,
+}
+
+/// What may arrive. Serialised into the journal as the decision's input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "input", rename_all = "kebab-case")]
+pub enum Input {
+    /// Time passed: apply the earliest due event, if any.
+    Wake,
+    /// The first invoice was paid.
+    OpeningPaid {
+        /// What was captured, ex tax.
+        amount: Money,
+        /// By which attempt.
+        claim: Box<Claim>,
+        /// The gateway's time.
+        at: Instant,
+    },
+    /// Buy something else.
+    Change {
+        /// The new terms.
+        terms: Box<Terms>,
+        /// How the period is divided from now on.
+        #[serde(skip)]
+        proration: crate::proration::ProrationPolicy,
+        /// When.
+        when: When,
+    },
+    /// End it.
+    Cancel {
+        /// When.
+        when: When,
+        /// Why, in the customer's words for statistics (too_expensive ...).
+        reason: Option<String>,
+        /// What the customer wrote.
+        comment: Option<String>,
+    },
+    /// Take back what was agreed for later.
+    Keep,
+    /// Rest.
+    Pause {
+        /// When.
+        when: When,
+        /// Until.
+        resume_at: Option<Instant>,
+    },
+    /// Come back from a pause.
+    Resume,
+    /// An invoice's ladder takes access away.
+    Suspend {
+        /// Which invoice.
+        invoice: InvoiceId,
+    },
+    /// That invoice was paid.
+    Restore {
+        /// Which invoice.
+        invoice: InvoiceId,
+    },
+    /// An invoice was given up.
+    EndForNonPayment {
+        /// Which invoice.
+        invoice: InvoiceId,
+        /// When its ladder ended.
+        at: Instant,
+    },
+    /// The customer gets credit.
+    Credit {
+        /// How much.
+        amount: Money,
+        /// Why, in a word.
+        reason: &'static str,
+        /// When.
+        at: Instant,
+    },
+}
+
+impl Input {
+    /// What is being asked, for refusals ("a subscription that is paused cannot ...").
+    #[must_use]
+    pub fn action(&self) -> &'static str {
+        match self {
+            Self::Wake => "wake",
+            Self::OpeningPaid { .. } => "be opened",
+            Self::Change { .. } => "change its plan",
+            Self::Cancel { .. } => "be cancelled",
+            Self::Keep => "be kept",
+            Self::Pause { .. } => "be paused",
+            Self::Resume => "be resumed",
+            Self::Suspend { .. } => "be suspended",
+            Self::Restore { .. } => "be restored",
+            Self::EndForNonPayment { .. } => "be ended",
+            Self::Credit { .. } => "be credited",
+        }
+    }
+}

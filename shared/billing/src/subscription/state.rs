@@ -1,0 +1,140 @@
+//! The subscription and the states it can be in.
+
+use serde::{Deserialize, Serialize};
+
+use super::open::Collection;
+use crate::{
+    calendar::{Anchor, Instant, Period},
+    ids::{CustomerId, InvoiceId, SubscriptionId},
+    proration::ProrationPolicy,
+    terms::Terms,
+};
+
+/// Why a subscription ended; the `reason` of the `cancel` fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum CancelReason {
+    /// The customer asked.
+    Voluntary,
+    /// An invoice was not paid.
+    Involuntary,
+    /// The first payment never came.
+    Expired,
+}
+
+/// The state of a subscription; each carries exactly what that state has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum State {
+    /// Waits for its first money; gives no access.
+    Incomplete {
+        /// When it is given up.
+        expires_at: Instant,
+    },
+    /// Free until `ends_at`.
+    Trialing {
+        /// When the first paid period starts.
+        ends_at: Instant,
+    },
+    /// Runs and renews.
+    Active,
+    /// Rests; nothing renews, nothing is owed for it.
+    Paused {
+        /// Since when.
+        since: Instant,
+        /// When it comes back by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume_at: Option<Instant>,
+    },
+    /// Ended.
+    Canceled {
+        /// When.
+        at: Instant,
+        /// Why.
+        reason: CancelReason,
+    },
+}
+
+impl State {
+    /// The state in a word, as the API shows it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Incomplete { .. } => "incomplete",
+            Self::Trialing { .. } => "trialing",
+            Self::Active => "active",
+            Self::Paused { .. } => "paused",
+            Self::Canceled { .. } => "canceled",
+        }
+    }
+}
+
+/// What is agreed for a later instant; at most one of each kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scheduled {
+    /// Ends then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<Instant>,
+    /// Rests from then, until.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<(Instant, Option<Instant>)>,
+    /// Has these terms from then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<(Instant, Box<Terms>)>,
+}
+
+impl Scheduled {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// One customer's contract.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Which.
+    pub id: SubscriptionId,
+    /// Who pays.
+    pub customer: CustomerId,
+    /// Where it stands.
+    pub state: State,
+    /// What is bought.
+    pub terms: Terms,
+    /// How changes within a period are divided (of the policy version in the terms).
+    pub proration: ProrationPolicy,
+    /// Where its periods are cut.
+    pub anchor: Anchor,
+    /// The period that is billed now; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<Period>,
+    /// The ordinal of the next period; never reused.
+    pub next_ordinal: u32,
+    /// Agreed for later.
+    #[serde(default, skip_serializing_if = "Scheduled::is_empty")]
+    pub scheduled: Scheduled,
+    /// How its invoices are collected.
+    pub collection: Collection,
+    /// Credit of the customer on this contract, in minor units, 0 or more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub credit_minor: i64,
+    /// The invoice whose ladder took access away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_by: Option<InvoiceId>,
+    /// When it was agreed.
+    pub created_at: Instant,
+    /// When run-rate began, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Instant>,
+    /// Where it was sold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storefront: Option<String>,
+    /// The arm of an experiment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(n: &i64) -> bool {
+    *n == 0
+}

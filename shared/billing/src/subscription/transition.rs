@@ -1,0 +1,270 @@
+//! The subscription's table: every state × every input.
+
+use super::{
+    change,
+    due::{DueKind, next_event},
+    facts::{fact, run_rate},
+    input::{Input, When},
+    state::{CancelReason, Scheduled, State, Subscription},
+};
+use crate::{
+    calendar::{Anchor, Instant},
+    fact::{EventType, Happening},
+    invoice::{NewInvoice, Purpose},
+    refusal::Refusal,
+};
+
+/// What the shell must do, in the same commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Issue this invoice; the entry of this decision rides on it.
+    Issue(Box<NewInvoice>),
+    /// Withdraw the invoices that still wait for money.
+    VoidOpenInvoices,
+    /// Tell a person.
+    Alarm(String),
+}
+
+/// What a transition makes of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing new: a second delivery, or not yet due.
+    AlreadyApplied,
+    /// The next state.
+    Applied {
+        /// The subscription after.
+        next: Box<Subscription>,
+        /// What to do.
+        effects: Vec<Effect>,
+        /// What happened.
+        facts: Vec<Happening>,
+    },
+}
+
+/// Decides. Same arguments, same answer, for ever. `version` is the version that the decision will make: the cause
+/// of a change's invoice.
+///
+/// # Errors
+/// A [`Refusal`] when the state does not allow the input or an amount cannot be computed.
+pub fn transition(subscription: &Subscription, version: u64, input: Input, now: Instant) -> Result<Outcome, Refusal> {
+    let mut step = Step { next: subscription.clone(), version, effects: Vec::new(), facts: Vec::new() };
+    let applied = step.apply(input, now)?;
+    if !applied {
+        return Ok(Outcome::AlreadyApplied);
+    }
+    Ok(Outcome::Applied { next: Box::new(step.next), effects: step.effects, facts: step.facts })
+}
+
+/// The outcome while it is being decided; every method says whether anything changed.
+pub(super) struct Step {
+    pub(super) next: Subscription,
+    pub(super) version: u64,
+    pub(super) effects: Vec<Effect>,
+    pub(super) facts: Vec<Happening>,
+}
+
+impl Step {
+    fn apply(&mut self, input: Input, now: Instant) -> Result<bool, Refusal> {
+        let action = input.action();
+        let state = self.next.state.clone();
+        match (state, input) {
+            (_, Input::Wake) => self.wake(now),
+
+            (State::Incomplete { .. }, Input::OpeningPaid { amount, claim, at }) => {
+                let mut signup = self.next.start(at)?;
+                signup.amount_minor = amount.minor;
+                signup.attempt = (claim.attempt == 1).then_some(1);
+                self.captured_with(&mut signup, &claim);
+                self.facts.push(signup);
+                Ok(true)
+            }
+            // The money came after it was given up: it must not vanish.
+            (_, Input::OpeningPaid { amount, at, .. }) => self.credit(amount, "late", at),
+
+            (State::Active | State::Trialing { .. }, Input::Change { terms, proration, when }) => {
+                change::change(self, *terms, proration, when, now)
+            }
+
+            (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Cancel { when, reason, .. }) => {
+                self.cancel_requested(when, reason, now)
+            }
+            (State::Canceled { .. }, Input::Cancel { .. }) => Ok(false),
+
+            (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Keep) => {
+                let agreed = std::mem::take(&mut self.next.scheduled);
+                Ok(agreed != Scheduled::default())
+            }
+
+            (State::Active, Input::Pause { when, resume_at }) => self.pause_requested(when, resume_at, now),
+            (State::Paused { .. }, Input::Pause { .. }) => Ok(false),
+            (State::Paused { .. }, Input::Resume) => self.resume(now),
+            (State::Active, Input::Resume) => Ok(false),
+
+            (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Suspend { invoice }) => {
+                if self.next.suspended_by.is_some() {
+                    return Ok(false);
+                }
+                self.next.suspended_by = Some(invoice);
+                self.write(EventType::Suspended, now, None)
+            }
+            (_, Input::Restore { invoice }) => {
+                if self.next.suspended_by.as_ref() != Some(&invoice) {
+                    return Ok(false);
+                }
+                self.next.suspended_by = None;
+                self.write(EventType::Restored, now, None)
+            }
+            (State::Canceled { .. }, Input::Suspend { .. } | Input::EndForNonPayment { .. }) => Ok(false),
+            (_, Input::EndForNonPayment { at, .. }) => self.end(at, CancelReason::Involuntary),
+
+            (_, Input::Credit { amount, reason, at }) => self.credit(amount, reason, at),
+
+            (state, Input::Change { .. } | Input::Cancel { .. } | Input::Keep | Input::Pause { .. } | Input::Resume | Input::Suspend { .. }) => {
+                Err(Refusal::WrongState { state: state.name(), action })
+            }
+        }
+    }
+
+    fn wake(&mut self, now: Instant) -> Result<bool, Refusal> {
+        let Some((at, kind)) = next_event(&self.next).filter(|(at, _)| *at <= now) else { return Ok(false) };
+        match kind {
+            DueKind::Cancel => self.end(at, CancelReason::Voluntary),
+            DueKind::Expire => {
+                self.next.state = State::Canceled { at, reason: CancelReason::Expired };
+                self.effects.push(Effect::VoidOpenInvoices);
+                Ok(true)
+            }
+            DueKind::Pause => {
+                let resume_at = self.next.scheduled.pause.take().and_then(|(_, until)| until);
+                self.pause(at, resume_at)
+            }
+            DueKind::Change => {
+                let Some((_, terms)) = self.next.scheduled.change.take() else { return Ok(false) };
+                change::take_over(self, *terms, at)
+            }
+            DueKind::Resume => self.resume(at),
+            DueKind::TrialEnd => {
+                let invoice = self.next.start_period(0, Purpose::Period, at)?;
+                let signup = self.next.start(at)?;
+                self.issue(invoice);
+                self.facts.push(signup);
+                Ok(true)
+            }
+            DueKind::Renewal => {
+                let index = self.next.period.map_or(0, |p| p.index + 1);
+                let invoice = self.next.start_period(index, Purpose::Period, at)?;
+                self.issue(invoice);
+                Ok(true)
+            }
+        }
+    }
+
+    fn captured_with(&self, signup: &mut Happening, claim: &crate::invoice::Claim) {
+        signup.gateway = Some(claim.method.gateway.clone());
+        signup.method = Some(claim.method.kind.clone());
+        signup.invoice_id = crate::invoice::parse_key(&claim.key).map(|(invoice, _)| invoice);
+    }
+
+    pub(super) fn issue(&mut self, invoice: NewInvoice) {
+        self.effects.push(Effect::Issue(Box::new(invoice)));
+    }
+
+    pub(super) fn write(&mut self, event: EventType, at: Instant, reason: Option<&str>) -> Result<bool, Refusal> {
+        let mut happening = fact(&self.next, event, at)?;
+        happening.reason = reason.map(Into::into);
+        self.facts.push(happening);
+        Ok(true)
+    }
+
+    fn cancel_requested(&mut self, when: When, reason: Option<String>, now: Instant) -> Result<bool, Refusal> {
+        if when == When::Now {
+            self.write(EventType::CancelRequested, now, reason.as_deref())?;
+            return self.end(now, CancelReason::Voluntary);
+        }
+        let at = self.end_of_paid_time();
+        let Some(at) = at.filter(|at| *at > now) else { return self.end(now, CancelReason::Voluntary) };
+        if self.next.scheduled.cancel == Some(at) {
+            return Ok(false);
+        }
+        self.next.scheduled.cancel = Some(at);
+        self.write(EventType::CancelRequested, now, reason.as_deref())
+    }
+
+    fn end_of_paid_time(&self) -> Option<Instant> {
+        match self.next.state {
+            State::Trialing { ends_at } => Some(ends_at),
+            _ => self.next.period.map(|p| p.end),
+        }
+    }
+
+    /// Ends the contract. Only run-rate that was there can be lost: a trial ends without a `cancel` fact.
+    fn end(&mut self, at: Instant, reason: CancelReason) -> Result<bool, Refusal> {
+        let had_run_rate = self.next.started_at.is_some();
+        self.next.state = State::Canceled { at, reason };
+        self.next.scheduled = Scheduled::default();
+        self.next.suspended_by = None;
+        if reason == CancelReason::Involuntary {
+            self.effects.push(Effect::VoidOpenInvoices);
+        }
+        if had_run_rate {
+            self.write(EventType::Cancel, at, Some(&reason.to_string()))?;
+        }
+        Ok(true)
+    }
+
+    fn pause_requested(&mut self, when: When, resume_at: Option<Instant>, now: Instant) -> Result<bool, Refusal> {
+        let from = match when {
+            When::Now => now,
+            When::PeriodEnd => self.end_of_paid_time().unwrap_or(now),
+        };
+        if resume_at.is_some_and(|at| at <= from) {
+            let detail = "the pause must end after it begins";
+            return Err(Refusal::DateOutOfRange { field: "resume_at", detail });
+        }
+        if from <= now {
+            return self.pause(now, resume_at);
+        }
+        let agreed = Some((from, resume_at));
+        let new = self.next.scheduled.pause != agreed;
+        self.next.scheduled.pause = agreed;
+        Ok(new)
+    }
+
+    fn pause(&mut self, at: Instant, resume_at: Option<Instant>) -> Result<bool, Refusal> {
+        self.next.state = State::Paused { since: at, resume_at };
+        self.next.scheduled.pause = None;
+        self.write(EventType::Pause, at, None)
+    }
+
+    /// Comes back: within the paid period for nothing, else with a new period from now on.
+    fn resume(&mut self, at: Instant) -> Result<bool, Refusal> {
+        self.next.state = State::Active;
+        if self.next.period.is_none_or(|p| p.end <= at) {
+            self.next.anchor = Anchor::at(at, self.next.anchor.zone());
+            let invoice = self.next.start_period(0, Purpose::Period, at)?;
+            self.issue(invoice);
+        }
+        self.write(EventType::Resume, at, None)
+    }
+
+    fn credit(&mut self, amount: crate::money::Money, reason: &str, at: Instant) -> Result<bool, Refusal> {
+        if amount.currency != self.next.terms.price.currency {
+            let text = format!("{amount} cannot become credit of {} in another currency", self.next.id);
+            self.effects.push(Effect::Alarm(text));
+            return Ok(true);
+        }
+        let sum = self.next.credit_minor.checked_add(amount.minor).ok_or(crate::money::MoneyError::Overflow)?;
+        self.next.credit_minor = sum;
+        self.effects.push(Effect::Alarm(format!("{} has {amount} of credit: {reason}", self.next.id)));
+        let mut happening = fact(&self.next, EventType::Credit, at)?;
+        happening.amount_minor = amount.minor;
+        happening.reason = Some(reason.into());
+        self.facts.push(happening);
+        Ok(true)
+    }
+
+    /// The run-rate of the state decided so far.
+    pub(super) fn run_rate(&self) -> Result<i64, Refusal> {
+        run_rate(&self.next)
+    }
+}

@@ -1,0 +1,200 @@
+//! Change a contract: another plan or quantity, cancel, keep, pause, resume. Preview and change are one decision.
+
+use billing::{
+    calendar::{Instant, to_instant},
+    customer::Customer,
+    ids::{CustomerId, SubscriptionId},
+    refusal::Refusal,
+    subscription::{Input, When},
+};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    decide::{Draft, on_subscription},
+    error::{CONFLICT_TRIES, Error},
+    ports::{Ledger, Versioned},
+    signup::{Caller, offer, remember, repeated},
+    view::{InvoiceView, SubscriptionView, parse_field},
+};
+
+/// Longest comment of a cancellation, in bytes.
+const COMMENT_BYTES_MAX: usize = 2_000;
+
+/// The body of a change.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeRequest {
+    /// Whose.
+    pub customer: String,
+    /// Which contract.
+    pub subscription: String,
+    /// What to do.
+    pub action: Action,
+    /// Compute and show, change nothing.
+    #[serde(default)]
+    pub preview: bool,
+    /// `now` (default) or `period_end`.
+    #[serde(default)]
+    pub when: When,
+    /// For `change`: the plan; the present one when absent.
+    #[serde(default)]
+    pub plan: Option<String>,
+    /// For `change`: the interval; the present one when absent.
+    #[serde(default)]
+    pub interval: Option<String>,
+    /// For `change`: the quantity; the present one when absent.
+    #[serde(default)]
+    pub quantity: Option<i64>,
+    /// For `pause`: a date or an RFC 3339 instant.
+    #[serde(default)]
+    pub resume_at: Option<String>,
+    /// For `cancel`: why, in one word of the storefront's list.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// For `cancel`: what the customer wrote.
+    #[serde(default)]
+    pub comment: Option<String>,
+}
+
+/// What to do with a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Another plan, interval or quantity.
+    Change,
+    /// End it.
+    Cancel,
+    /// Take back what was agreed for later.
+    Keep,
+    /// Rest.
+    Pause,
+    /// Come back.
+    Resume,
+}
+
+/// The answer to a change.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangeReply {
+    /// Whether nothing was changed.
+    pub preview: bool,
+    /// The contract after the change.
+    pub subscription: SubscriptionView,
+    /// The invoice that the change makes; none when nothing is owed now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoice: Option<InvoiceView>,
+}
+
+/// Changes a contract, or previews the change. `seen` is the version that the caller decided on (If-Match).
+///
+/// # Errors
+/// Refusals as documented there; [`Refusal::VersionMismatch`] when `seen` is not the present version.
+pub async fn change_plan(
+    ledger: &Ledger,
+    caller: &Caller,
+    seen: Option<u64>,
+    request: &ChangeRequest,
+) -> Result<ChangeReply, Error> {
+    let customer = parse_field("customer", CustomerId::try_new(request.customer.as_str()))?;
+    let id = parse_field("subscription", SubscriptionId::try_new(request.subscription.as_str()))?;
+    if !request.preview && repeated(ledger, caller).await?.is_some() {
+        return present(ledger, &customer, &id).await;
+    }
+    let mut tries = 0;
+    loop {
+        match attempt(ledger, caller, seen, request, (&customer, &id)).await {
+            Err(Error::Conflict(_)) if tries < CONFLICT_TRIES => tries += 1,
+            done => return done,
+        }
+        if repeated(ledger, caller).await?.is_some() {
+            return present(ledger, &customer, &id).await;
+        }
+    }
+}
+
+async fn attempt(
+    ledger: &Ledger,
+    caller: &Caller,
+    seen: Option<u64>,
+    request: &ChangeRequest,
+    (customer, id): (&CustomerId, &SubscriptionId),
+) -> Result<ChangeReply, Error> {
+    let missing = || Refusal::NotFound { what: "subscription", id: id.to_string() };
+    let profile = ledger.store.customer(customer).await?.ok_or_else(missing)?;
+    let current = ledger.store.subscription(customer, id).await?.ok_or_else(missing)?;
+    if seen.is_some_and(|v| v != current.version) {
+        return Err(Refusal::VersionMismatch { current: current.version }.into());
+    }
+    let input = input(ledger, &profile.value, &current.value, request).await?;
+    let now = ledger.clocks.business().await?;
+    let mut draft = Draft::new(now, ledger.clocks.wall());
+    if !on_subscription(ledger, &mut draft, &current, input, now).await? {
+        return present(ledger, customer, id).await;
+    }
+    let after = draft.commit.subscription.as_ref().map(|s| Versioned { value: s.value.clone(), version: s.replaces + 1 });
+    let invoice = draft.commit.invoices.iter().find(|i| i.replaces == 0).map(|i| InvoiceView::new(&i.value, now));
+    if request.preview {
+        let subscription = SubscriptionView::new(&after.unwrap_or(current), &[], now);
+        return Ok(ChangeReply { preview: true, subscription, invoice });
+    }
+    draft.commit.idempotency = Some(remember(ledger, caller, customer, id));
+    draft.commit(ledger).await?;
+    let reply = present(ledger, customer, id).await?;
+    Ok(ChangeReply { invoice, ..reply })
+}
+
+async fn input(
+    ledger: &Ledger,
+    customer: &Customer,
+    held: &billing::subscription::Subscription,
+    request: &ChangeRequest,
+) -> Result<Input, Error> {
+    Ok(match request.action {
+        Action::Change => {
+            let plan = request.plan.as_deref().unwrap_or(&held.terms.plan.name);
+            let interval = request.interval.clone().unwrap_or_else(|| held.terms.price.interval.to_string());
+            let quantity = request.quantity.unwrap_or_else(|| held.terms.quantity.into());
+            let offer = offer(ledger, customer, plan, &interval, quantity).await?;
+            let (terms, proration) = (Box::new(offer.terms), offer.policy.proration);
+            Input::Change { terms, proration, when: request.when }
+        }
+        Action::Cancel => Input::Cancel {
+            when: request.when,
+            reason: text("reason", request.reason.clone(), billing::catalog::NAME_BYTES_MAX)?,
+            comment: text("comment", request.comment.clone(), COMMENT_BYTES_MAX)?,
+        },
+        Action::Keep => Input::Keep,
+        Action::Pause => {
+            let resume_at = match &request.resume_at {
+                Some(text) => Some(instant("resume_at", text, customer)?),
+                None => None,
+            };
+            Input::Pause { when: request.when, resume_at }
+        }
+        Action::Resume => Input::Resume,
+    })
+}
+
+fn text(field: &'static str, text: Option<String>, limit: usize) -> Result<Option<String>, Refusal> {
+    match text {
+        Some(t) if t.len() > limit => Err(Refusal::InvalidField { field, detail: format!("must be at most {limit} bytes") }),
+        other => Ok(other),
+    }
+}
+
+/// A date (its midnight in the customer's zone) or an instant.
+fn instant(field: &'static str, text: &str, customer: &Customer) -> Result<Instant, Refusal> {
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Ok(at.with_timezone(&Utc));
+    }
+    let date: NaiveDate = parse_field(field, text.parse().map_err(|_| "must be a date that exists (2027-02-28) or an RFC 3339 instant"))?;
+    Ok(to_instant(date.and_time(NaiveTime::MIN), customer.time_zone))
+}
+
+async fn present(ledger: &Ledger, customer: &CustomerId, id: &SubscriptionId) -> Result<ChangeReply, Error> {
+    let missing = || Refusal::NotFound { what: "subscription", id: id.to_string() };
+    let file = ledger.store.file(customer).await?.ok_or_else(missing)?;
+    let held = file.subscriptions.iter().find(|s| s.value.id == *id).ok_or_else(missing)?;
+    let now = ledger.clocks.business().await?;
+    Ok(ChangeReply { preview: false, subscription: SubscriptionView::new(held, &file.invoices, now), invoice: None })
+}

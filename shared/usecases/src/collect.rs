@@ -1,0 +1,109 @@
+//! Look after one invoice: claim an attempt and call the gateway, or climb its ladder.
+//!
+//! The verbs `collect` (first attempts) and `retry-payment` (rungs) are one use case: what is due is the invoice's to
+//! say. Every answer goes through the invoice's table, so a second delivery finds nothing to do.
+
+use billing::{
+    gateway::ChargeOutcome,
+    ids::{CustomerId, InvoiceId},
+    invoice::{Answer, Claim, InvoiceInput},
+    refusal::Refusal,
+};
+
+use crate::{
+    decide::{Draft, on_invoice},
+    error::{CONFLICT_TRIES, Error},
+    ports::{Gateways, Job, Ledger, Versioned},
+    sweep::count_unknown,
+};
+
+/// Most rungs climbed in one go; a ladder has at most 30 rungs a class.
+const STEPS_MAX: usize = 32;
+
+/// Does all that is due on the invoice that `job` names.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Conflict`] are worth a retry by the queue; a refusal is not.
+pub async fn collect(ledger: &Ledger, gateways: &Gateways, job: &Job) -> Result<(), Error> {
+    let id = invoice_id(&job.item)?;
+    let mut conflicts = 0;
+    for _ in 0..STEPS_MAX {
+        match step(ledger, gateways, &job.customer, &id).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(Error::Conflict(_)) if conflicts < CONFLICT_TRIES => conflicts += 1,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// One decision and what it calls for. False: nothing is due.
+async fn step(ledger: &Ledger, gateways: &Gateways, customer: &CustomerId, id: &InvoiceId) -> Result<bool, Error> {
+    let invoice = load(ledger, customer, id).await?;
+    let method = match ledger.store.customer(customer).await? {
+        Some(profile) => profile.value.method.filter(|_| invoice.value.automatic),
+        None => None,
+    };
+    let (now, wall) = (ledger.clocks.business().await?, ledger.clocks.wall());
+    let mut draft = Draft::new(now, wall);
+    if !on_invoice(ledger, &mut draft, &invoice, InvoiceInput::Wake { method, wall }, now).await? {
+        return Ok(false);
+    }
+    for claim in draft.commit(ledger).await? {
+        charge(ledger, gateways, customer, id, claim).await?;
+    }
+    Ok(true)
+}
+
+/// Calls the gateway for a claim that is committed, and commits its answer. If the answer cannot be committed the claim
+/// stands, its deadline passes, and reconciliation asks the gateway.
+///
+/// # Errors
+/// As the store's.
+pub async fn charge(
+    ledger: &Ledger,
+    gateways: &Gateways,
+    customer: &CustomerId,
+    id: &InvoiceId,
+    claim: Claim,
+) -> Result<(), Error> {
+    let outcome = match gateways.get(&claim.method.gateway) {
+        Some(gateway) => gateway.charge(&claim, customer).await,
+        None => ChargeOutcome::Unknown { why: format!("gateway {} is not set up", claim.method.gateway) },
+    };
+    if matches!(outcome, ChargeOutcome::Unknown { .. }) {
+        count_unknown(ledger, &claim.method.gateway).await?;
+    }
+    let answer = Answer { key: claim.key, outcome, wall: ledger.clocks.wall() };
+    apply(ledger, customer, id, InvoiceInput::Answered(answer)).await
+}
+
+/// Gives `input` to an invoice until it is applied or was already; decides again when somebody else was first.
+///
+/// # Errors
+/// As the store's; [`Error::Conflict`] after several tries.
+pub async fn apply(ledger: &Ledger, customer: &CustomerId, id: &InvoiceId, input: InvoiceInput) -> Result<(), Error> {
+    let mut tries = 0;
+    loop {
+        let invoice = load(ledger, customer, id).await?;
+        let now = ledger.clocks.business().await?;
+        let mut draft = Draft::new(now, ledger.clocks.wall());
+        if !on_invoice(ledger, &mut draft, &invoice, input.clone(), now).await? {
+            return Ok(());
+        }
+        match draft.commit(ledger).await {
+            Err(Error::Conflict(_)) if tries < CONFLICT_TRIES => tries += 1,
+            done => return done.map(|_| ()),
+        }
+    }
+}
+
+pub(crate) async fn load(ledger: &Ledger, customer: &CustomerId, id: &InvoiceId) -> Result<Versioned<billing::invoice::Invoice>, Error> {
+    let invoice = ledger.store.invoice(customer, id).await?;
+    Ok(invoice.ok_or_else(|| Refusal::NotFound { what: "invoice", id: id.to_string() })?)
+}
+
+pub(crate) fn invoice_id(text: &str) -> Result<InvoiceId, Refusal> {
+    InvoiceId::try_new(text).map_err(|e| Refusal::InvalidField { field: "item", detail: e.to_string() })
+}

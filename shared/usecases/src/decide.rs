@@ -1,0 +1,218 @@
+//! From a decision to one commit: the part that every verb shares.
+//!
+//! Exists so that the rules of the journal (where facts ride, how they are stamped, what is written together) are in
+//! one place and no verb can forget them.
+
+use billing::{
+    RULES_VERSION,
+    calendar::{Instant, WallTime},
+    dunning::Ladder,
+    fact::{Happening, stamp},
+    ids::{CustomerId, SubscriptionId},
+    invoice::{self, Claim, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome},
+    journal::JournalEntry,
+    refusal::Refusal,
+    subscription::{self, Effect, Input, Outcome, Subscription},
+};
+
+use crate::{
+    error::Error,
+    ports::{Commit, Ledger, Save, Versioned},
+};
+
+/// A decision on its way to the store.
+#[derive(Debug)]
+pub struct Draft {
+    /// What will be written.
+    pub commit: Commit,
+    /// What to call after the commit.
+    pub charges: Vec<Claim>,
+    alarms: Vec<String>,
+    /// What happened to the subscription, with the inputs that made it happen.
+    happened: Vec<Happening>,
+    inputs: Vec<serde_json::Value>,
+    wall: WallTime,
+    now: Instant,
+}
+
+impl Draft {
+    /// An empty draft of a decision at `now`; `wall` stamps its facts.
+    #[must_use]
+    pub fn new(now: Instant, wall: WallTime) -> Self {
+        let (charges, alarms, happened, inputs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { commit: Commit::default(), charges, alarms, happened, inputs, wall, now }
+    }
+
+    /// Adds what `outcome` makes of a subscription that is stored at version `replaces` (0: new).
+    ///
+    /// # Errors
+    /// [`Refusal::Money`] when an invoice cannot be computed.
+    pub fn subscription(
+        &mut self,
+        outcome: Outcome,
+        replaces: u64,
+        input: serde_json::Value,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let Outcome::Applied { next, effects, facts } = outcome else { return Ok(Vec::new()) };
+        for effect in &effects {
+            if let Effect::Issue(new) = effect {
+                let invoice = Invoice::issue(&next, (**new).clone())?;
+                self.commit.invoices.push(Save { value: invoice, replaces: 0 });
+            }
+        }
+        self.happened.extend(facts);
+        self.inputs.push(input);
+        self.commit.subscription = Some(Save { value: *next, replaces });
+        Ok(effects)
+    }
+
+    /// Stamps what happened to the subscription and puts its journal entry where it belongs: on the invoice that the
+    /// decision made, else into an item of its own.
+    fn journal(&mut self) {
+        let Some(saved) = &self.commit.subscription else { return };
+        let version = saved.replaces + 1;
+        let facts = stamp(std::mem::take(&mut self.happened), saved.value.id.as_str(), version, self.wall);
+        if let Some(made) = self.commit.invoices.iter_mut().find(|i| i.replaces == 0) {
+            made.value.facts.extend(facts);
+            return;
+        }
+        self.commit.journal = Some(JournalEntry {
+            subscription: saved.value.id.clone(),
+            version,
+            rules: RULES_VERSION,
+            at: self.now,
+            input: std::mem::take(&mut self.inputs).into(),
+            facts,
+        });
+    }
+
+    /// Adds an invoice that was at version `replaces` (0: new), with what happened to it.
+    pub fn invoice(&mut self, mut next: Invoice, happened: Vec<Happening>, replaces: u64) {
+        next.facts.extend(stamp(happened, next.id.as_str(), replaces + 1, self.wall));
+        self.commit.invoices.retain(|saved| saved.value.id != next.id);
+        self.commit.invoices.push(Save { value: next, replaces });
+    }
+
+    /// Commits, and says what a person should know.
+    ///
+    /// # Errors
+    /// As the store's.
+    pub async fn commit(mut self, ledger: &Ledger) -> Result<Vec<Claim>, Error> {
+        self.journal();
+        ledger.store.commit(self.commit).await?;
+        for alarm in self.alarms {
+            tracing::error!(alarm = true, "{alarm}");
+        }
+        Ok(self.charges)
+    }
+
+    fn take_effects(&mut self, effects: Vec<Effect>) -> bool {
+        let mut voids = false;
+        for effect in effects {
+            match effect {
+                Effect::Alarm(text) => self.alarms.push(text),
+                Effect::VoidOpenInvoices => voids = true,
+                Effect::Issue(_) => {}
+            }
+        }
+        voids
+    }
+}
+
+/// Gives `input` to a subscription and drafts what follows, open invoices that must be voided included.
+///
+/// # Errors
+/// A refusal, or the store's errors.
+pub async fn on_subscription(
+    ledger: &Ledger,
+    draft: &mut Draft,
+    current: &Versioned<Subscription>,
+    input: Input,
+    now: Instant,
+) -> Result<bool, Error> {
+    let record = serde_json::to_value(&input).map_err(|e| Error::unavailable("write the journal entry", e))?;
+    let outcome = subscription::transition(&current.value, current.version + 1, input, now)?;
+    if outcome == Outcome::AlreadyApplied {
+        return Ok(false);
+    }
+    let effects = draft.subscription(outcome, current.version, record)?;
+    if draft.take_effects(effects) {
+        void_open_invoices(ledger, draft, &current.value, now).await?;
+    }
+    Ok(true)
+}
+
+async fn void_open_invoices(
+    ledger: &Ledger,
+    draft: &mut Draft,
+    subscription: &Subscription,
+    now: Instant,
+) -> Result<(), Error> {
+    let Some(file) = ledger.store.file(&subscription.customer).await? else { return Ok(()) };
+    let drafted: Vec<_> = draft.commit.invoices.iter().map(|i| i.value.id.clone()).collect();
+    for invoice in file.invoices.into_iter().filter(|i| i.value.subscription == subscription.id) {
+        if drafted.contains(&invoice.value.id) {
+            continue;
+        }
+        let ladder = ladder_of(ledger, &invoice.value).await?;
+        let outcome = invoice::transition(&invoice.value, &ladder, InvoiceInput::Void, now);
+        if let InvoiceOutcome::Applied { next, facts, .. } = outcome {
+            draft.invoice(*next, facts, invoice.version);
+        }
+    }
+    Ok(())
+}
+
+/// Gives `input` to an invoice and drafts what follows, the subscription's part included. False: already applied.
+///
+/// # Errors
+/// A refusal of the subscription's part, or the store's errors.
+pub async fn on_invoice(
+    ledger: &Ledger,
+    draft: &mut Draft,
+    current: &Versioned<Invoice>,
+    input: InvoiceInput,
+    now: Instant,
+) -> Result<bool, Error> {
+    let ladder = ladder_of(ledger, &current.value).await?;
+    let outcome = invoice::transition(&current.value, &ladder, input, now);
+    let InvoiceOutcome::Applied { next, effects, facts } = outcome else { return Ok(false) };
+    let (customer, subscription) = (next.customer.clone(), next.subscription.clone());
+    draft.invoice(*next, facts, current.version);
+    for effect in effects {
+        match effect {
+            InvoiceEffect::Charge(claim) => draft.charges.push(claim),
+            InvoiceEffect::Alarm(text) => draft.alarms.push(text),
+            InvoiceEffect::Subscription(input) => {
+                let held = held(ledger, draft, &customer, &subscription).await?;
+                on_subscription(ledger, draft, &held, input, now).await?;
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// The subscription as this draft leaves it so far, or as it is stored.
+async fn held(
+    ledger: &Ledger,
+    draft: &Draft,
+    customer: &CustomerId,
+    id: &SubscriptionId,
+) -> Result<Versioned<Subscription>, Error> {
+    if let Some(saved) = draft.commit.subscription.as_ref().filter(|s| s.value.id == *id) {
+        return Ok(Versioned { value: saved.value.clone(), version: saved.replaces });
+    }
+    let stored = ledger.store.subscription(customer, id).await?;
+    Ok(stored.ok_or_else(|| Refusal::NotFound { what: "subscription", id: id.to_string() })?)
+}
+
+/// The ladder of the policy version that the invoice was issued under.
+///
+/// # Errors
+/// [`Refusal::NotFound`] when the policy is gone, which publishing never does.
+pub async fn ladder_of(ledger: &Ledger, invoice: &Invoice) -> Result<Ladder, Error> {
+    let reference = invoice.policy();
+    let policy = ledger.store.policy(reference).await?;
+    let policy = policy.ok_or_else(|| Refusal::NotFound { what: "policy", id: reference.to_string() })?;
+    Ok(policy.ladder)
+}

@@ -1,0 +1,122 @@
+//! Read what is known about a customer.
+
+use billing::{
+    catalog::Plan,
+    entitlement::{Entitlements, entitlements},
+    fact::expand,
+    ids::CustomerId,
+    refusal::Refusal,
+};
+use serde::Serialize;
+
+use crate::{
+    error::Error,
+    ports::{CustomerFile, Ledger},
+    view::{InvoiceView, SubscriptionView, parse_field},
+};
+
+/// A customer with contracts.
+#[derive(Clone, Debug, Serialize)]
+pub struct CustomerView {
+    /// Which.
+    pub id: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// IANA name.
+    pub time_zone: String,
+    /// How the customer was won.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// ISO 3166.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Whether a payment method is stored, and its kind; never the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_method: Option<String>,
+    /// All contracts.
+    pub subscriptions: Vec<SubscriptionView>,
+    /// What the customer may use right now.
+    pub entitlements: Entitlements,
+}
+
+/// One entry of a history: a fact, in the order of happening.
+pub type HistoryEntry = serde_json::Value;
+
+async fn file(ledger: &Ledger, customer: &str) -> Result<CustomerFile, Error> {
+    let id = parse_field("customer", CustomerId::try_new(customer))?;
+    let file = ledger.store.file(&id).await?;
+    Ok(file.ok_or_else(|| Refusal::NotFound { what: "customer", id: id.to_string() })?)
+}
+
+/// The customer with contracts and entitlements.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn customer(ledger: &Ledger, customer: &str) -> Result<CustomerView, Error> {
+    let file = file(ledger, customer).await?;
+    let now = ledger.clocks.business().await?;
+    let profile = &file.customer.value;
+    Ok(CustomerView {
+        id: profile.id.to_string(),
+        currency: profile.currency.to_string(),
+        time_zone: profile.time_zone.to_string(),
+        channel: profile.channel.clone(),
+        country: profile.country.clone(),
+        payment_method: profile.method.as_ref().map(|m| m.kind.clone()),
+        subscriptions: file.subscriptions.iter().map(|s| SubscriptionView::new(s, &file.invoices, now)).collect(),
+        entitlements: of_file(ledger, &file).await?,
+    })
+}
+
+/// What the customer may use right now.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn entitlements_of(ledger: &Ledger, customer: &str) -> Result<Entitlements, Error> {
+    of_file(ledger, &file(ledger, customer).await?).await
+}
+
+async fn of_file(ledger: &Ledger, file: &CustomerFile) -> Result<Entitlements, Error> {
+    let mut plans: Vec<Plan> = Vec::with_capacity(file.subscriptions.len());
+    for held in &file.subscriptions {
+        let reference = &held.value.terms.plan;
+        let plan = ledger.store.plan(reference).await?;
+        plans.push(plan.ok_or_else(|| Refusal::NotFound { what: "plan", id: reference.to_string() })?);
+    }
+    Ok(entitlements(file.subscriptions.iter().map(|s| &s.value).zip(&plans)))
+}
+
+/// The customer's invoices, newest first.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn invoices(ledger: &Ledger, customer: &str) -> Result<Vec<InvoiceView>, Error> {
+    let file = file(ledger, customer).await?;
+    let now = ledger.clocks.business().await?;
+    let mut views: Vec<_> = file.invoices.iter().map(|i| InvoiceView::new(&i.value, now)).collect();
+    views.sort_by(|a, b| b.issued_at.cmp(&a.issued_at).then_with(|| b.id.cmp(&a.id)));
+    Ok(views)
+}
+
+/// One invoice with its lines and their explanations.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn invoice(ledger: &Ledger, customer: &str, invoice: &str) -> Result<InvoiceView, Error> {
+    let customer = parse_field("customer", CustomerId::try_new(customer))?;
+    let id = crate::collect::invoice_id(invoice)?;
+    let found = crate::collect::load(ledger, &customer, &id).await?;
+    Ok(InvoiceView::new(&found.value, ledger.clocks.business().await?))
+}
+
+/// Everything that happened, as facts under their full names, oldest first.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn history(ledger: &Ledger, customer: &str) -> Result<Vec<HistoryEntry>, Error> {
+    let file = file(ledger, customer).await?;
+    let on_invoices = file.invoices.iter().flat_map(|i| &i.value.facts);
+    let mut facts: Vec<_> = on_invoices.chain(file.journal.iter().flat_map(|j| &j.facts)).collect();
+    facts.sort_by(|a, b| (a.what.occurred_at, &a.event_id).cmp(&(b.what.occurred_at, &b.event_id)));
+    facts.into_iter().map(|f| expand(f).map_err(|e| Error::unavailable("write the history", e))).collect()
+}

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::panic))]
+
+pub mod authorize;
+pub mod change_plan;
+pub mod collect;
+pub mod contract;
+pub mod decide;
+pub mod due;
+pub mod error;
+pub mod gateway_event;
+pub mod get;
+pub mod memory;
+pub mod ports;
+pub mod publish;
+pub mod reconcile;
+pub mod relay;
+pub mod renew;
+pub mod sandbox;
+pub mod signup;
+pub mod sweep;
+pub mod view;

@@ -1,0 +1,368 @@
+//! Reference adapters in memory: what every real adapter must behave like.
+//!
+//! Exists for tests and as the model in comparisons; one lock, so every commit is atomic by construction.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use billing::{
+    calendar::{Instant, WallTime},
+    catalog::{Plan, Policy, VersionRef},
+    customer::{ContractPrice, Customer},
+    ids::{CustomerId, InvoiceId, SubscriptionId},
+    invoice::Invoice,
+    journal::JournalEntry,
+    subscription::Subscription,
+};
+
+use crate::{
+    due::{self, Place},
+    error::Error,
+    ports::{
+        Bus, Clocks, Commit, CustomerFile, DueEntry, DueKind, IdempotencyRecord, Ids, Job, Lane, Operations, Queue, Save,
+        Store, SweepPosition, Versioned,
+    },
+    relay::BusEvent,
+};
+
+type Key = (CustomerId, String);
+
+#[derive(Default)]
+struct Tables {
+    customers: BTreeMap<CustomerId, Versioned<Customer>>,
+    subscriptions: BTreeMap<Key, Versioned<Subscription>>,
+    invoices: BTreeMap<Key, Versioned<Invoice>>,
+    journal: BTreeMap<Key, JournalEntry>,
+    plans: BTreeMap<VersionRef, Plan>,
+    policies: BTreeMap<VersionRef, Policy>,
+    on_sale: BTreeMap<String, VersionRef>,
+    contracts: Vec<ContractPrice>,
+    due: BTreeMap<(Lane, u16, String), Job>,
+    idempotency: HashMap<(String, String), IdempotencyRecord>,
+    positions: HashMap<(Lane, u16), SweepPosition>,
+    buckets: HashMap<String, u32>,
+    keys: HashMap<String, String>,
+    clock: Option<Instant>,
+}
+
+/// Store and operations in memory.
+pub struct MemoryStore {
+    shards: u16,
+    tables: Mutex<Tables>,
+}
+
+impl MemoryStore {
+    /// An empty store with `shards` shards a lane.
+    #[must_use]
+    pub fn new(shards: u16) -> Self {
+        Self { shards, tables: Mutex::default() }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // A panic in one test thread must not hide behind a poisoned lock in another.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn check<T>(stored: Option<&Versioned<T>>, replaces: u64, what: impl Fn() -> String) -> Result<(), Error> {
+    if stored.map_or(0, |s| s.version) == replaces { Ok(()) } else { Err(Error::Conflict(what())) }
+}
+
+impl Tables {
+    fn check(&self, commit: &Commit) -> Result<(), Error> {
+        if let Some(save) = &commit.customer {
+            check(self.customers.get(&save.value.id), save.replaces, || save.value.id.to_string())?;
+        }
+        if let Some(save) = &commit.subscription {
+            let key = (save.value.customer.clone(), save.value.id.to_string());
+            check(self.subscriptions.get(&key), save.replaces, || save.value.id.to_string())?;
+        }
+        for save in &commit.invoices {
+            let key = (save.value.customer.clone(), save.value.id.to_string());
+            check(self.invoices.get(&key), save.replaces, || save.value.id.to_string())?;
+        }
+        if let Some(record) = &commit.idempotency {
+            if self.idempotency.contains_key(&(record.scope.clone(), record.key.clone())) {
+                return Err(Error::Conflict("the idempotency key".into()));
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, commit: Commit, shards: u16) {
+        if let (Some(entry), Some(save)) = (commit.journal, &commit.subscription) {
+            let key = (save.value.customer.clone(), format!("{}#{:010}", entry.subscription, entry.version));
+            self.journal.insert(key, entry);
+        }
+        if let Some(Save { value, replaces }) = commit.customer {
+            self.customers.insert(value.id.clone(), Versioned { value, version: replaces + 1 });
+        }
+        if let Some(Save { value, replaces }) = commit.subscription {
+            let key = (value.customer.clone(), value.id.to_string());
+            let before = self.subscriptions.get(&key).and_then(|s| due::of_subscription(&s.value, shards));
+            self.move_place(before, due::of_subscription(&value, shards), &key);
+            self.subscriptions.insert(key, Versioned { value, version: replaces + 1 });
+        }
+        for Save { value, replaces } in commit.invoices {
+            let key = (value.customer.clone(), value.id.to_string());
+            let before = self.invoices.get(&key).and_then(|i| due::of_invoice(&i.value, shards));
+            self.move_place(before, due::of_invoice(&value, shards), &key);
+            self.invoices.insert(key, Versioned { value, version: replaces + 1 });
+        }
+        if let Some(record) = commit.idempotency {
+            self.idempotency.insert((record.scope.clone(), record.key.clone()), record);
+        }
+    }
+
+    fn move_place(&mut self, before: Option<Place>, after: Option<Place>, (customer, item): &Key) {
+        if let Some(place) = before {
+            self.due.remove(&(place.lane, place.shard, place.position));
+        }
+        if let Some(place) = after {
+            let job = Job { customer: customer.clone(), item: item.clone() };
+            self.due.insert((place.lane, place.shard, place.position), job);
+        }
+    }
+}
+
+fn of_customer<'a, T>(table: &'a BTreeMap<Key, T>, customer: &'a CustomerId) -> impl Iterator<Item = &'a T> {
+    table.iter().filter(move |((owner, _), _)| owner == customer).map(|(_, value)| value)
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn customer(&self, id: &CustomerId) -> Result<Option<Versioned<Customer>>, Error> {
+        Ok(self.tables().customers.get(id).cloned())
+    }
+
+    async fn subscription(&self, customer: &CustomerId, id: &SubscriptionId) -> Result<Option<Versioned<Subscription>>, Error> {
+        Ok(self.tables().subscriptions.get(&(customer.clone(), id.to_string())).cloned())
+    }
+
+    async fn invoice(&self, customer: &CustomerId, id: &InvoiceId) -> Result<Option<Versioned<Invoice>>, Error> {
+        Ok(self.tables().invoices.get(&(customer.clone(), id.to_string())).cloned())
+    }
+
+    async fn file(&self, customer: &CustomerId) -> Result<Option<CustomerFile>, Error> {
+        let tables = self.tables();
+        let Some(profile) = tables.customers.get(customer).cloned() else { return Ok(None) };
+        Ok(Some(CustomerFile {
+            customer: profile,
+            subscriptions: of_customer(&tables.subscriptions, customer).cloned().collect(),
+            invoices: of_customer(&tables.invoices, customer).cloned().collect(),
+            journal: of_customer(&tables.journal, customer).cloned().collect(),
+        }))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), Error> {
+        let mut tables = self.tables();
+        tables.check(&commit)?;
+        tables.apply(commit, self.shards);
+        Ok(())
+    }
+
+    async fn due(&self, lane: Lane, shard: u16, until: Instant, after: Option<&str>, limit: usize) -> Result<Vec<DueEntry>, Error> {
+        let tables = self.tables();
+        let bound = due::bound(until);
+        let waiting = tables.due.iter().filter(|((l, s, _), _)| *l == lane && *s == shard);
+        let due = waiting.filter(|((_, _, p), _)| *p < bound && after.is_none_or(|a| p.as_str() > a));
+        let entries = due.filter_map(|((_, _, position), job)| {
+            let (at, kind, _) = due::parse(position)?;
+            Some(DueEntry { at, kind, job: job.clone(), position: position.clone() })
+        });
+        Ok(entries.take(limit).collect())
+    }
+
+    async fn plan(&self, reference: &VersionRef) -> Result<Option<Plan>, Error> {
+        Ok(self.tables().plans.get(reference).cloned())
+    }
+
+    async fn policy(&self, reference: &VersionRef) -> Result<Option<Policy>, Error> {
+        Ok(self.tables().policies.get(reference).cloned())
+    }
+
+    async fn current_plan(&self, name: &str) -> Result<Option<Plan>, Error> {
+        let tables = self.tables();
+        Ok(tables.on_sale.get(&format!("plan#{name}")).and_then(|r| tables.plans.get(r)).cloned())
+    }
+
+    async fn contract_price(&self, customer: &CustomerId, plan: &str) -> Result<Vec<ContractPrice>, Error> {
+        let tables = self.tables();
+        Ok(tables.contracts.iter().filter(|c| c.customer == *customer && c.plan == plan).cloned().collect())
+    }
+
+    async fn publish_plan(&self, plan: &Plan) -> Result<bool, Error> {
+        let mut tables = self.tables();
+        let reference = plan.reference();
+        if tables.plans.get(&reference).is_some_and(|p| p != plan) {
+            return Ok(false);
+        }
+        tables.plans.insert(reference.clone(), plan.clone());
+        tables.on_sale.insert(format!("plan#{}", plan.id), reference);
+        Ok(true)
+    }
+
+    async fn publish_policy(&self, policy: &Policy) -> Result<bool, Error> {
+        let mut tables = self.tables();
+        let reference = policy.reference();
+        if tables.policies.get(&reference).is_some_and(|p| p != policy) {
+            return Ok(false);
+        }
+        tables.policies.insert(reference.clone(), policy.clone());
+        tables.on_sale.insert(format!("policy#{}", policy.id), reference);
+        Ok(true)
+    }
+
+    async fn current_policy(&self, name: &str) -> Result<Option<Policy>, Error> {
+        let tables = self.tables();
+        Ok(tables.on_sale.get(&format!("policy#{name}")).and_then(|r| tables.policies.get(r)).cloned())
+    }
+
+    async fn put_contract_price(&self, price: &ContractPrice) -> Result<(), Error> {
+        let same = |c: &ContractPrice| {
+            c.customer == price.customer
+                && c.plan == price.plan
+                && c.price.currency == price.price.currency
+                && c.price.interval == price.price.interval
+        };
+        let mut tables = self.tables();
+        tables.contracts.retain(|c| !same(c));
+        tables.contracts.push(price.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Operations for MemoryStore {
+    async fn idempotency(&self, scope: &str, key: &str) -> Result<Option<IdempotencyRecord>, Error> {
+        Ok(self.tables().idempotency.get(&(scope.to_owned(), key.to_owned())).cloned())
+    }
+
+    async fn sweep_position(&self, lane: Lane, shard: u16) -> Result<Option<SweepPosition>, Error> {
+        Ok(self.tables().positions.get(&(lane, shard)).cloned())
+    }
+
+    async fn put_sweep_position(&self, lane: Lane, shard: u16, position: &SweepPosition) -> Result<(), Error> {
+        self.tables().positions.insert((lane, shard), position.clone());
+        Ok(())
+    }
+
+    async fn take_permits(&self, bucket: &str, wanted: u32, limit: u32, _window_ends: WallTime) -> Result<u32, Error> {
+        let mut tables = self.tables();
+        let taken = tables.buckets.entry(bucket.to_owned()).or_default();
+        let granted = wanted.min(limit.saturating_sub(*taken));
+        *taken += granted;
+        Ok(granted)
+    }
+
+    async fn permits_taken(&self, bucket: &str) -> Result<u32, Error> {
+        Ok(self.tables().buckets.get(bucket).copied().unwrap_or(0))
+    }
+
+    async fn storefront_of(&self, key_sha256: &str) -> Result<Option<String>, Error> {
+        Ok(self.tables().keys.get(key_sha256).cloned())
+    }
+
+    async fn put_storefront_key(&self, key_sha256: &str, storefront: &str) -> Result<(), Error> {
+        self.tables().keys.insert(key_sha256.to_owned(), storefront.to_owned());
+        Ok(())
+    }
+
+    async fn test_clock(&self) -> Result<Option<Instant>, Error> {
+        Ok(self.tables().clock)
+    }
+
+    async fn set_test_clock(&self, at: Instant) -> Result<(), Error> {
+        self.tables().clock = Some(at);
+        Ok(())
+    }
+}
+
+/// Clocks that stand still until they are moved.
+pub struct ManualClocks(Mutex<(Instant, WallTime)>);
+
+impl ManualClocks {
+    /// Both clocks at `at`.
+    #[must_use]
+    pub fn at(at: Instant) -> Self {
+        Self(Mutex::new((at, WallTime(at))))
+    }
+
+    /// Moves business time.
+    pub fn set_business(&self, at: Instant) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0 = at;
+    }
+
+    /// Moves wall time.
+    pub fn pass_seconds(&self, seconds: i64) {
+        let mut clocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        clocks.1 = clocks.1.plus_seconds(seconds);
+    }
+}
+
+#[async_trait]
+impl Clocks for ManualClocks {
+    async fn business(&self) -> Result<Instant, Error> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    fn wall(&self) -> WallTime {
+        let mut clocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Every look costs a microsecond, so that facts of one story have an order.
+        clocks.1 = WallTime(clocks.1.0 + chrono::TimeDelta::microseconds(1));
+        clocks.1
+    }
+}
+
+/// Ids from a counter: the same story has the same ids.
+#[derive(Default)]
+pub struct CountingIds(Mutex<u128>);
+
+impl Ids for CountingIds {
+    fn next(&self) -> u128 {
+        let mut count = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *count += 1;
+        *count
+    }
+}
+
+/// Queues that hold what was sent until it is taken.
+#[derive(Default)]
+pub struct MemoryQueue(Mutex<BTreeMap<DueKind, Vec<Job>>>);
+
+impl MemoryQueue {
+    /// Takes all that waits in the queue of `kind`.
+    pub fn take(&self, kind: DueKind) -> Vec<Job> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&kind).unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Queue for MemoryQueue {
+    async fn send(&self, kind: DueKind, jobs: Vec<Job>) -> Result<(), Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default().extend(jobs);
+        Ok(())
+    }
+}
+
+/// A bus that remembers.
+#[derive(Default)]
+pub struct MemoryBus(Mutex<Vec<BusEvent>>);
+
+impl MemoryBus {
+    /// All events so far.
+    pub fn events(&self) -> Vec<BusEvent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl Bus for MemoryBus {
+    async fn publish(&self, events: Vec<BusEvent>) -> Result<Vec<BusEvent>, Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(events);
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,413 @@
+//! Sign a customer up: plan, method, first invoice, first payment, in one request with the customer present.
+
+use billing::{
+    calendar::Instant,
+    catalog::{Plan, Policy, Price},
+    customer::Customer,
+    ids::{CustomerId, SubscriptionId},
+    invoice::{InvoiceInput, InvoiceOutcome, InvoiceState, Method, transition},
+    money::Currency,
+    refusal::Refusal,
+    subscription::{Collection, Order, State, open},
+    terms::Terms,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    authorize::sha256_hex,
+    collect::charge,
+    decide::Draft,
+    error::Error,
+    ports::{Gateways, IdempotencyRecord, Ledger, Save, Versioned},
+    view::{SubscriptionView, parse_field},
+};
+
+/// Seconds that a request is remembered for repetition: a month of wall time.
+pub const IDEMPOTENCY_SECONDS: i64 = 31 * 86_400;
+
+/// Longest text that a request may store (e-mail, channel ...), in bytes.
+const TEXT_BYTES_MAX: usize = 254;
+
+/// Who is asking, as the HTTP layer verified it.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The storefront.
+    pub storefront: String,
+    /// The Idempotency-Key.
+    pub idempotency_key: String,
+    /// SHA-256 of verb and body.
+    pub fingerprint: String,
+}
+
+impl Caller {
+    /// A caller; the fingerprint covers the verb and the raw body.
+    #[must_use]
+    pub fn new(storefront: String, idempotency_key: String, verb: &str, body: &[u8]) -> Self {
+        let fingerprint = sha256_hex([verb.as_bytes(), b"\n", body].concat());
+        Self { storefront, idempotency_key, fingerprint }
+    }
+}
+
+/// The body of a sign-up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignupRequest {
+    /// Who signs up.
+    pub customer: CustomerRequest,
+    /// The plan on sale, by name.
+    pub plan: String,
+    /// `month`, `year` ...
+    #[serde(default = "month")]
+    pub interval: String,
+    /// Units, from 1.
+    #[serde(default = "one")]
+    pub quantity: i64,
+    /// The token to charge; needed unless the customer has one or pays by invoice.
+    #[serde(default)]
+    pub payment_method: Option<MethodRequest>,
+    /// `automatic` (default) or `invoice`.
+    #[serde(default)]
+    pub collection: CollectionRequest,
+    /// The merchant's own id for the contract; made up when absent.
+    #[serde(default)]
+    pub subscription: Option<String>,
+    /// The arm of an experiment.
+    #[serde(default)]
+    pub arm: Option<String>,
+}
+
+fn month() -> String {
+    "month".into()
+}
+
+const fn one() -> i64 {
+    1
+}
+
+/// Who signs up. An existing id adds a contract to that customer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomerRequest {
+    /// The merchant's own id (`cus_…`); made up when absent.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// For notices.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// ISO 4217.
+    pub currency: String,
+    /// IANA name; UTC when absent.
+    #[serde(default)]
+    pub time_zone: Option<String>,
+    /// BCP 47.
+    #[serde(default)]
+    pub locale: Option<String>,
+    /// How the customer was won.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// ISO 3166.
+    #[serde(default)]
+    pub country: Option<String>,
+}
+
+/// A payment method: a token, never a number.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MethodRequest {
+    /// The gateway's token.
+    pub token: String,
+    /// card, bank_debit ...
+    #[serde(default = "card")]
+    pub kind: String,
+}
+
+fn card() -> String {
+    "card".into()
+}
+
+/// How invoices are to be collected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CollectionRequest {
+    /// From the stored method.
+    #[default]
+    Automatic,
+    /// The customer pays by transfer.
+    Invoice,
+}
+
+/// How a sign-up ended; the HTTP layer turns it into 201, 202, 402 or 200.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignupStatus {
+    /// Access now.
+    Active,
+    /// The payment is not known yet; it will be settled without another request.
+    Pending,
+    /// The payment was declined; try another method with a new request.
+    Declined,
+    /// The customer has to do something first.
+    ActionRequired,
+}
+
+/// The answer to a sign-up.
+#[derive(Clone, Debug, Serialize)]
+pub struct SignupReply {
+    /// How it ended.
+    pub status: SignupStatus,
+    /// The decline code, for `declined`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decline_code: Option<String>,
+    /// What the browser needs, for `action_required`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// The contract.
+    pub subscription: SubscriptionView,
+}
+
+/// Signs up. A repetition of the same request answers with the present state and changes nothing.
+///
+/// # Errors
+/// Refusals as documented there; [`Error::Unavailable`] when the store does not answer (repeat with the same key).
+pub async fn signup(
+    ledger: &Ledger,
+    gateways: &Gateways,
+    default_gateway: &str,
+    caller: &Caller,
+    request: SignupRequest,
+) -> Result<SignupReply, Error> {
+    if let Some(record) = repeated(ledger, caller).await? {
+        return reply(ledger, &record.customer, &record.subscription).await;
+    }
+    let now = ledger.clocks.business().await?;
+    let mut draft = Draft::new(now, ledger.clocks.wall());
+    let (customer, subscription) = decide(ledger, &mut draft, default_gateway, caller, request, now).await?;
+    let claims = match draft.commit(ledger).await {
+        // The same request may have been first; if not, the id is taken.
+        Err(Error::Conflict(what)) => match repeated(ledger, caller).await? {
+            Some(record) => return reply(ledger, &record.customer, &record.subscription).await,
+            None => return Err(Error::Conflict(what)),
+        },
+        done => done?,
+    };
+    for claim in claims {
+        let (invoice, _) = billing::invoice::parse_key(&claim.key)
+            .ok_or_else(|| Error::unavailable("read the attempt's key", claim.key.clone()))?;
+        charge(ledger, gateways, &customer, &invoice, claim).await?;
+    }
+    reply(ledger, &customer, &subscription).await
+}
+
+/// The record of the same request, if it came before.
+///
+/// # Errors
+/// [`Refusal::IdempotencyKeyReused`] when the key came with another body.
+pub(crate) async fn repeated(ledger: &Ledger, caller: &Caller) -> Result<Option<IdempotencyRecord>, Error> {
+    let record = ledger.operations.idempotency(&caller.storefront, &caller.idempotency_key).await?;
+    match record {
+        Some(r) if r.fingerprint != caller.fingerprint => Err(Refusal::IdempotencyKeyReused.into()),
+        other => Ok(other),
+    }
+}
+
+/// The record that makes a repetition of this request recognisable.
+pub(crate) fn remember(ledger: &Ledger, caller: &Caller, customer: &CustomerId, id: &SubscriptionId) -> IdempotencyRecord {
+    IdempotencyRecord {
+        scope: caller.storefront.clone(),
+        key: caller.idempotency_key.clone(),
+        fingerprint: caller.fingerprint.clone(),
+        customer: customer.clone(),
+        subscription: id.clone(),
+        expires_at: ledger.clocks.wall().plus_seconds(IDEMPOTENCY_SECONDS),
+    }
+}
+
+async fn decide(
+    ledger: &Ledger,
+    draft: &mut Draft,
+    default_gateway: &str,
+    caller: &Caller,
+    request: SignupRequest,
+    now: Instant,
+) -> Result<(CustomerId, SubscriptionId), Error> {
+    let customer = customer(ledger, &request, default_gateway, caller, now).await?;
+    let id = match &request.subscription {
+        Some(text) => parse_field("subscription", SubscriptionId::try_new(text.as_str()))?,
+        None => SubscriptionId::from_random(ledger.ids.next()),
+    };
+    if ledger.store.subscription(&customer.value.id, &id).await?.is_some() {
+        return Err(Refusal::AlreadyExists { what: "subscription", id: id.to_string() }.into());
+    }
+    let offer = offer(ledger, &customer.value, &request.plan, &request.interval, request.quantity).await?;
+    let collection = match request.collection {
+        CollectionRequest::Automatic if customer.value.method.is_none() => return Err(Refusal::MethodNeeded.into()),
+        CollectionRequest::Automatic => Collection::Automatic,
+        CollectionRequest::Invoice => Collection::Invoice { days_until_due: offer.policy.days_until_due },
+    };
+    let order = Order {
+        subscription: id.clone(),
+        customer: customer.value.id.clone(),
+        terms: offer.terms,
+        proration: offer.policy.proration,
+        collection,
+        trial_days: offer.plan.trial_days,
+        zone: customer.value.time_zone,
+        storefront: Some(caller.storefront.clone()),
+        arm: short("arm", request.arm)?,
+    };
+    let record = serde_json::to_value(&order).map_err(|e| Error::unavailable("write the journal entry", e))?;
+    draft.subscription(open(order, now)?, 0, record)?;
+    claim_first_invoice(draft, &offer.policy, &customer.value, ledger, now);
+    let customer_id = customer.value.id.clone();
+    draft.commit.idempotency = Some(remember(ledger, caller, &customer_id, &id));
+    draft.commit.customer = Some(Save { value: customer.value, replaces: customer.version });
+    Ok((customer_id, id))
+}
+
+/// The first invoice is stored as claimed by this request, so that no worker can claim it.
+fn claim_first_invoice(draft: &mut Draft, policy: &Policy, customer: &Customer, ledger: &Ledger, now: Instant) {
+    let Some(saved) = draft.commit.invoices.first_mut() else { return };
+    if !saved.value.automatic {
+        return;
+    }
+    let input = InvoiceInput::Wake { method: customer.method.clone(), wall: ledger.clocks.wall() };
+    if let InvoiceOutcome::Applied { next, effects, .. } = transition(&saved.value, &policy.ladder, input, now) {
+        saved.value = *next;
+        draft.charges.extend(effects.into_iter().filter_map(|e| match e {
+            billing::invoice::InvoiceEffect::Charge(claim) => Some(claim),
+            _ => None,
+        }));
+    }
+}
+
+async fn customer(
+    ledger: &Ledger,
+    request: &SignupRequest,
+    default_gateway: &str,
+    caller: &Caller,
+    now: Instant,
+) -> Result<Versioned<Customer>, Error> {
+    let asked = &request.customer;
+    let currency = parse_field("currency", Currency::try_new(&asked.currency))?;
+    let id = match &asked.id {
+        Some(text) => parse_field("customer.id", CustomerId::try_new(text.as_str()))?,
+        None => CustomerId::from_random(ledger.ids.next()),
+    };
+    let method = match &request.payment_method {
+        Some(m) => Some(Method {
+            gateway: default_gateway.into(),
+            token: required("payment_method.token", &m.token)?,
+            kind: required("payment_method.kind", &m.kind)?,
+        }),
+        None => None,
+    };
+    if let Some(mut known) = ledger.store.customer(&id).await? {
+        if known.value.currency != currency {
+            let customer = known.value.currency.to_string();
+            return Err(Refusal::WrongCurrency { customer, requested: currency.to_string() }.into());
+        }
+        known.value.method = method.or(known.value.method);
+        return Ok(known);
+    }
+    let zone = asked.time_zone.as_deref().unwrap_or("UTC").parse();
+    let value = Customer {
+        id,
+        currency,
+        time_zone: parse_field("customer.time_zone", zone.map_err(|_| "must be an IANA zone such as Europe/Berlin"))?,
+        email: short("customer.email", asked.email.clone())?,
+        locale: short("customer.locale", asked.locale.clone())?,
+        channel: short("customer.channel", asked.channel.clone())?,
+        country: short("customer.country", asked.country.clone())?,
+        storefront: Some(caller.storefront.clone()),
+        arm: short("arm", request.arm.clone())?,
+        method,
+        acquired_at: now,
+    };
+    Ok(Versioned { value, version: 0 })
+}
+
+fn short(field: &'static str, text: Option<String>) -> Result<Option<String>, Refusal> {
+    match text {
+        Some(t) if t.is_empty() || t.len() > TEXT_BYTES_MAX || t.chars().any(char::is_control) => {
+            Err(Refusal::InvalidField { field, detail: format!("must be 1 to {TEXT_BYTES_MAX} bytes of plain text") })
+        }
+        other => Ok(other),
+    }
+}
+
+fn required(field: &'static str, text: &str) -> Result<String, Refusal> {
+    Ok(short(field, Some(text.to_owned()))?.unwrap_or_default())
+}
+
+/// A plan on sale with the price that this customer pays for it.
+pub(crate) struct Offer {
+    pub(crate) plan: Plan,
+    pub(crate) policy: Policy,
+    pub(crate) terms: Terms,
+}
+
+/// What `quantity` of `plan` costs this customer: a contract price if one was negotiated, else the plan's.
+pub(crate) async fn offer(
+    ledger: &Ledger,
+    customer: &Customer,
+    plan: &str,
+    interval: &str,
+    quantity: i64,
+) -> Result<Offer, Error> {
+    let interval = parse_field("interval", interval.parse())?;
+    let unknown = || Refusal::UnknownPlan { plan: plan.chars().take(60).collect() };
+    if !billing::catalog::is_name(plan) {
+        return Err(unknown().into());
+    }
+    let found = ledger.store.current_plan(plan).await?.ok_or_else(unknown)?;
+    let contracts = ledger.store.contract_price(&customer.id, plan).await?;
+    let fits = |p: &Price| p.currency == customer.currency && p.interval == interval;
+    let negotiated = contracts.iter().map(|c| &c.price).find(|p| fits(p));
+    let price = match negotiated.or_else(|| found.price(customer.currency, interval)) {
+        Some(price) => price.clone(),
+        None => return Err(no_such_price(&found, customer.currency, &interval.to_string()).into()),
+    };
+    let policy = ledger.store.current_policy(&found.policy).await?;
+    let policy = policy.ok_or_else(|| Refusal::NotFound { what: "policy", id: found.policy.clone() })?;
+    let terms = Terms::try_new(&found, &policy, &price, negotiated.is_some(), quantity)?;
+    terms.full_period_money().map_err(Refusal::from)?;
+    billing::run_rate::mrr12(&terms).map_err(Refusal::from)?;
+    Ok(Offer { plan: found, policy, terms })
+}
+
+fn no_such_price(plan: &Plan, currency: Currency, interval: &str) -> Refusal {
+    let offered: Vec<String> = plan.prices.iter().map(|p| format!("{} per {}", p.currency, p.interval)).collect();
+    let field = if plan.prices.iter().any(|p| p.currency == currency) { "interval" } else { "currency" };
+    Refusal::NoSuchPrice {
+        plan: plan.id.clone(),
+        currency: currency.to_string(),
+        interval: interval.into(),
+        offered: offered.join(", "),
+        field,
+    }
+}
+
+/// The present state as an answer to a sign-up.
+async fn reply(ledger: &Ledger, customer: &CustomerId, id: &SubscriptionId) -> Result<SignupReply, Error> {
+    let missing = || Refusal::NotFound { what: "subscription", id: id.to_string() };
+    let file = ledger.store.file(customer).await?.ok_or_else(missing)?;
+    let held = file.subscriptions.iter().find(|s| s.value.id == *id).ok_or_else(missing)?;
+    let now = ledger.clocks.business().await?;
+    let first = file.invoices.iter().filter(|i| i.value.subscription == *id).min_by_key(|i| i.value.issued_at);
+    let declined = first.and_then(|i| i.value.attempts.iter().find_map(|a| a.code.clone()));
+    let action = first.and_then(|i| match &i.value.state {
+        InvoiceState::Unknown { action, .. } => action.clone(),
+        _ => None,
+    });
+    let status = match (&held.value.state, &declined, &action) {
+        (State::Incomplete { .. } | State::Canceled { .. }, Some(_), _) if held.value.started_at.is_none() => {
+            SignupStatus::Declined
+        }
+        (State::Incomplete { .. }, _, Some(_)) => SignupStatus::ActionRequired,
+        (State::Incomplete { .. }, None, None) => SignupStatus::Pending,
+        _ => SignupStatus::Active,
+    };
+    let decline_code = declined.filter(|_| status == SignupStatus::Declined);
+    let subscription = SubscriptionView::new(held, &file.invoices, now);
+    Ok(SignupReply { status, decline_code, action, subscription })
+}

@@ -1,0 +1,167 @@
+//! What callers see: stored structs never leave the house as they are.
+
+use billing::{
+    calendar::{Instant, Period},
+    invoice::{Invoice, Line},
+    money::Money,
+    refusal::Refusal,
+    run_rate::mrr12,
+    subscription::{Scheduled, State, Subscription},
+};
+use serde::Serialize;
+
+use crate::ports::Versioned;
+
+/// Turns the error of a parsed field into a refusal that names the field.
+///
+/// # Errors
+/// [`Refusal::InvalidField`].
+pub fn parse_field<T, E: std::fmt::Display>(field: &'static str, parsed: Result<T, E>) -> Result<T, Refusal> {
+    parsed.map_err(|e| Refusal::InvalidField { field, detail: e.to_string() })
+}
+
+/// An amount for programs and for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MoneyView {
+    /// Minor units.
+    pub minor: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// `23.57 USD`.
+    pub display: String,
+}
+
+impl From<Money> for MoneyView {
+    fn from(money: Money) -> Self {
+        Self { minor: money.minor, currency: money.currency.to_string(), display: money.to_string() }
+    }
+}
+
+/// A contract.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SubscriptionView {
+    /// Which.
+    pub id: String,
+    /// Whose.
+    pub customer: String,
+    /// For If-Match.
+    pub version: u64,
+    /// incomplete, trialing, active, paused, canceled; `past_due` and `suspended` stand beside it.
+    pub state: &'static str,
+    /// Whether an invoice of it is past due.
+    pub past_due: bool,
+    /// Whether access is taken away until an invoice is paid.
+    pub suspended: bool,
+    /// `plan@version`.
+    pub plan: String,
+    /// Units.
+    pub quantity: u32,
+    /// How often it is billed.
+    pub interval: String,
+    /// What a full period costs; none if it cannot be computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<MoneyView>,
+    /// Run-rate in twelfths of a minor unit of MRR, 0 unless active.
+    pub mrr12_minor: i64,
+    /// What is billed now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period: Option<Period>,
+    /// When it wakes by itself, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_event: Option<NextEvent>,
+    /// Agreed for later.
+    pub scheduled: Scheduled,
+    /// The end of the trial or pause, when and why it ended.
+    pub detail: State,
+    /// Credit of the customer.
+    pub credit_minor: i64,
+    /// When it was agreed.
+    pub created_at: Instant,
+}
+
+/// What will happen by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NextEvent {
+    /// When.
+    pub at: Instant,
+    /// renewal, cancel, pause, change, resume, trial-end, expire.
+    pub kind: String,
+}
+
+impl SubscriptionView {
+    /// The view of a contract with the customer's invoices, at business time `now`.
+    #[must_use]
+    pub fn new(held: &Versioned<Subscription>, invoices: &[Versioned<Invoice>], now: Instant) -> Self {
+        let s = &held.value;
+        let own = invoices.iter().map(|i| &i.value).filter(|i| i.subscription == s.id);
+        let active = matches!(s.state, State::Active);
+        Self {
+            id: s.id.to_string(),
+            customer: s.customer.to_string(),
+            version: held.version,
+            state: s.state.name(),
+            past_due: own.into_iter().any(|i| i.is_past_due(now)),
+            suspended: s.suspended_by.is_some(),
+            plan: s.terms.plan.to_string(),
+            quantity: s.terms.quantity,
+            interval: s.terms.price.interval.to_string(),
+            price: s.terms.full_period_money().ok().map(Into::into),
+            mrr12_minor: mrr12(&s.terms).ok().filter(|_| active).unwrap_or(0),
+            period: s.period,
+            next_event: billing::subscription::next_event(s).map(|(at, kind)| NextEvent { at, kind: kind.to_string() }),
+            scheduled: s.scheduled.clone(),
+            detail: s.state.clone(),
+            credit_minor: s.credit_minor,
+            created_at: s.created_at,
+        }
+    }
+}
+
+/// An invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InvoiceView {
+    /// Which.
+    pub id: String,
+    /// For which contract.
+    pub subscription: String,
+    /// due, collecting, pending, past_due, paid, void, uncollectible.
+    pub state: &'static str,
+    /// What is owed.
+    pub total: MoneyView,
+    /// When it was issued.
+    pub issued_at: Instant,
+    /// What the money is for.
+    pub period: Period,
+    /// What is owed, line by line, each with its explanation.
+    pub lines: Vec<Line>,
+    /// Tries to collect it that ended.
+    pub attempts: Vec<billing::invoice::Attempt>,
+    /// Whether it is past due.
+    pub past_due: bool,
+    /// When it is looked after next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Instant>,
+}
+
+impl InvoiceView {
+    /// The view of an invoice at business time `now`.
+    #[must_use]
+    pub fn new(invoice: &Invoice, now: Instant) -> Self {
+        use billing::invoice::InvoiceWake;
+        Self {
+            id: invoice.id.to_string(),
+            subscription: invoice.subscription.to_string(),
+            state: invoice.state.name(),
+            total: invoice.total.into(),
+            issued_at: invoice.issued_at,
+            period: *invoice.basis.period(),
+            lines: invoice.lines.clone(),
+            attempts: invoice.attempts.clone(),
+            past_due: invoice.is_past_due(now),
+            next_at: billing::invoice::wake_at(invoice).map(|wake| match wake {
+                InvoiceWake::Collect(at) | InvoiceWake::Rung(at) => at,
+                InvoiceWake::Ask(at) => at.0,
+            }),
+        }
+    }
+}
