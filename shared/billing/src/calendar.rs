@@ -52,7 +52,9 @@ pub const INTERVAL_COUNT_MAX: u32 = 120;
 
 /// Why a text is not an interval.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an interval is day, week, month, quarter, half-year, year, or a count of 1 to {INTERVAL_COUNT_MAX} such as 2-weeks")]
+#[error(
+    "an interval is day, week, month, quarter, half-year, year, or a count of 1 to {INTERVAL_COUNT_MAX} such as 2-weeks"
+)]
 pub struct BadInterval;
 
 impl Interval {

@@ -27,7 +27,9 @@ pub struct VersionRef {
 
 /// Why a text is not `name@version`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a catalog reference is name@version, the name in lower case letters, digits, - and _ (at most {NAME_BYTES_MAX})")]
+#[error(
+    "a catalog reference is name@version, the name in lower case letters, digits, - and _ (at most {NAME_BYTES_MAX})"
+)]
 pub struct BadRef;
 
 impl fmt::Display for VersionRef {

@@ -72,7 +72,9 @@ impl Ladder {
     pub fn step(&self, class: DeclineClass, done: usize, first_failed_at: Instant) -> Step {
         let rung = self.0.get(&class).and_then(|rungs| rungs.get(done));
         match rung {
-            Some(r) => Step { rung: done, at: first_failed_at + TimeDelta::days(i64::from(r.after_days)), action: r.action },
+            Some(r) => {
+                Step { rung: done, at: first_failed_at + TimeDelta::days(i64::from(r.after_days)), action: r.action }
+            }
             None => Step { rung: done, at: first_failed_at, action: RungAction::End },
         }
     }

@@ -12,7 +12,9 @@ use crate::{
 };
 
 /// What happened. Only the first seven change run-rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display, strum::EnumIter, strum::EnumString)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display, strum::EnumIter, strum::EnumString,
+)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum EventType {
@@ -270,7 +272,9 @@ pub fn expand(fact: &Fact) -> Result<serde_json::Value, serde_json::Error> {
     let long = COLUMNS.iter().filter_map(|column| {
         let value = short.get(column.letter)?;
         let instant = (column.kind == ColumnKind::Instant).then(|| value.as_i64()).flatten();
-        let text = instant.and_then(Instant::from_timestamp_micros).map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
+        let text = instant
+            .and_then(Instant::from_timestamp_micros)
+            .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
         Some((column.name.to_owned(), text.map_or_else(|| value.clone(), Into::into)))
     });
     Ok(serde_json::Value::Object(long.collect()))

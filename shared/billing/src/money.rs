@@ -259,7 +259,8 @@ mod tests {
 
     #[test]
     fn halves_go_to_the_even_neighbour_by_default() {
-        let round = |major: &str| Unrounded::from_major(major.parse().unwrap(), usd()).unwrap().round(Rounding::default());
+        let round =
+            |major: &str| Unrounded::from_major(major.parse().unwrap(), usd()).unwrap().round(Rounding::default());
         assert_eq!(round("0.005").unwrap().minor, 0);
         assert_eq!(round("0.015").unwrap().minor, 2);
         assert_eq!(round("-0.025").unwrap().minor, -2);

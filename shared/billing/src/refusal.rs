@@ -172,13 +172,15 @@ impl Refusal {
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         match self {
-            Self::InvalidField { field, .. } | Self::NoSuchPrice { field, .. } | Self::DateOutOfRange { field, .. } => Some(field),
+            Self::InvalidField { field, .. } | Self::NoSuchPrice { field, .. } | Self::DateOutOfRange { field, .. } => {
+                Some(field)
+            }
             Self::CardNumber { field } => Some(field),
             Self::InvalidBody { path, .. } => path.as_deref(),
             Self::MissingHeader { header, .. } => Some(header),
             Self::IdempotencyKeyReused => Some("Idempotency-Key"),
             Self::UnknownPlan { .. } | Self::NothingToChange => Some("plan"),
-                        Self::WrongCurrency { .. } => Some("currency"),
+            Self::WrongCurrency { .. } => Some("currency"),
             Self::QuantityOutOfRange => Some("quantity"),
             Self::VersionMismatch { .. } => Some("If-Match"),
             Self::MethodNeeded => Some("payment_method"),

@@ -26,7 +26,10 @@ pub fn mrr12(terms: &Terms) -> Result<i64, MoneyError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{catalog::{Plan, Policy}, terms::Terms};
+    use crate::{
+        catalog::{Plan, Policy},
+        terms::Terms,
+    };
 
     fn of(interval: &str, unit_amount: &str, quantity: i64) -> i64 {
         let plan: Plan = serde_json::from_value(serde_json::json!({

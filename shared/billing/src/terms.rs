@@ -35,7 +35,13 @@ impl Terms {
     ///
     /// # Errors
     /// [`Refusal::QuantityOutOfRange`].
-    pub fn try_new(plan: &Plan, policy: &Policy, price: &Price, contract: bool, quantity: i64) -> Result<Self, Refusal> {
+    pub fn try_new(
+        plan: &Plan,
+        policy: &Policy,
+        price: &Price,
+        contract: bool,
+        quantity: i64,
+    ) -> Result<Self, Refusal> {
         let quantity = u32::try_from(quantity).ok().filter(|q| (1..=QUANTITY_MAX).contains(q));
         let quantity = quantity.ok_or(Refusal::QuantityOutOfRange)?;
         Ok(Self { plan: plan.reference(), policy: policy.reference(), price: price.clone(), contract, quantity })

@@ -131,7 +131,8 @@ async fn attempt(
     if !on_subscription(ledger, &mut draft, &current, input, now).await? {
         return present(ledger, customer, id).await;
     }
-    let after = draft.commit.subscription.as_ref().map(|s| Versioned { value: s.value.clone(), version: s.replaces + 1 });
+    let after =
+        draft.commit.subscription.as_ref().map(|s| Versioned { value: s.value.clone(), version: s.replaces + 1 });
     let invoice = draft.commit.invoices.iter().find(|i| i.replaces == 0).map(|i| InvoiceView::new(&i.value, now));
     if request.preview {
         let subscription = SubscriptionView::new(&after.unwrap_or(current), &[], now);
@@ -177,7 +178,9 @@ async fn input(
 
 fn text(field: &'static str, text: Option<String>, limit: usize) -> Result<Option<String>, Refusal> {
     match text {
-        Some(t) if t.len() > limit => Err(Refusal::InvalidField { field, detail: format!("must be at most {limit} bytes") }),
+        Some(t) if t.len() > limit => {
+            Err(Refusal::InvalidField { field, detail: format!("must be at most {limit} bytes") })
+        }
         other => Ok(other),
     }
 }
@@ -187,7 +190,8 @@ fn instant(field: &'static str, text: &str, customer: &Customer) -> Result<Insta
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.with_timezone(&Utc));
     }
-    let date: NaiveDate = parse_field(field, text.parse().map_err(|_| "must be a date that exists (2027-02-28) or an RFC 3339 instant"))?;
+    let date: NaiveDate =
+        parse_field(field, text.parse().map_err(|_| "must be a date that exists (2027-02-28) or an RFC 3339 instant"))?;
     Ok(to_instant(date.and_time(NaiveTime::MIN), customer.time_zone))
 }
 

@@ -99,7 +99,11 @@ pub async fn apply(ledger: &Ledger, customer: &CustomerId, id: &InvoiceId, input
     }
 }
 
-pub(crate) async fn load(ledger: &Ledger, customer: &CustomerId, id: &InvoiceId) -> Result<Versioned<billing::invoice::Invoice>, Error> {
+pub(crate) async fn load(
+    ledger: &Ledger,
+    customer: &CustomerId,
+    id: &InvoiceId,
+) -> Result<Versioned<billing::invoice::Invoice>, Error> {
     let invoice = ledger.store.invoice(customer, id).await?;
     Ok(invoice.ok_or_else(|| Refusal::NotFound { what: "invoice", id: id.to_string() })?)
 }

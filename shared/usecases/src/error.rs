@@ -24,10 +24,7 @@ pub enum Error {
 
 impl Error {
     /// An [`Error::Unavailable`].
-    pub fn unavailable(
-        operation: &'static str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub fn unavailable(operation: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unavailable { operation, source: source.into() }
     }
 }

@@ -22,8 +22,8 @@ use crate::{
     due::{self, Place},
     error::Error,
     ports::{
-        Bus, Clocks, Commit, CustomerFile, DueEntry, DueKind, IdempotencyRecord, Ids, Job, Lane, Operations, Queue, Save,
-        Store, SweepPosition, Versioned,
+        Bus, Clocks, Commit, CustomerFile, DueEntry, DueKind, IdempotencyRecord, Ids, Job, Lane, Operations, Queue,
+        Save, Store, SweepPosition, Versioned,
     },
     relay::BusEvent,
 };
@@ -138,7 +138,11 @@ impl Store for MemoryStore {
         Ok(self.tables().customers.get(id).cloned())
     }
 
-    async fn subscription(&self, customer: &CustomerId, id: &SubscriptionId) -> Result<Option<Versioned<Subscription>>, Error> {
+    async fn subscription(
+        &self,
+        customer: &CustomerId,
+        id: &SubscriptionId,
+    ) -> Result<Option<Versioned<Subscription>>, Error> {
         Ok(self.tables().subscriptions.get(&(customer.clone(), id.to_string())).cloned())
     }
 
@@ -164,7 +168,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn due(&self, lane: Lane, shard: u16, until: Instant, after: Option<&str>, limit: usize) -> Result<Vec<DueEntry>, Error> {
+    async fn due(
+        &self,
+        lane: Lane,
+        shard: u16,
+        until: Instant,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<DueEntry>, Error> {
         let tables = self.tables();
         let bound = due::bound(until);
         let waiting = tables.due.iter().filter(|((l, s, _), _)| *l == lane && *s == shard);

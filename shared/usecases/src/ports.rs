@@ -149,7 +149,11 @@ pub trait Store: Send + Sync {
     /// The customer's profile.
     async fn customer(&self, id: &CustomerId) -> Result<Option<Versioned<Customer>>, Error>;
     /// One contract.
-    async fn subscription(&self, customer: &CustomerId, id: &SubscriptionId) -> Result<Option<Versioned<Subscription>>, Error>;
+    async fn subscription(
+        &self,
+        customer: &CustomerId,
+        id: &SubscriptionId,
+    ) -> Result<Option<Versioned<Subscription>>, Error>;
     /// One invoice with its facts.
     async fn invoice(&self, customer: &CustomerId, id: &InvoiceId) -> Result<Option<Versioned<Invoice>>, Error>;
     /// Everything about one customer.
@@ -157,7 +161,14 @@ pub trait Store: Send + Sync {
     /// Writes all of `commit` or nothing. [`Error::Conflict`] when a version is not the one expected.
     async fn commit(&self, commit: Commit) -> Result<(), Error>;
     /// Up to `limit` entries of a lane's shard that are due at `until`, after `position`, in order.
-    async fn due(&self, lane: Lane, shard: u16, until: Instant, after: Option<&str>, limit: usize) -> Result<Vec<DueEntry>, Error>;
+    async fn due(
+        &self,
+        lane: Lane,
+        shard: u16,
+        until: Instant,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<DueEntry>, Error>;
     /// A plan version. Immutable, so adapters may keep it for ever.
     async fn plan(&self, reference: &VersionRef) -> Result<Option<Plan>, Error>;
     /// A policy version. Immutable.

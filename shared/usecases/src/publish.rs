@@ -1,6 +1,9 @@
 //! Publish a catalog: every plan and policy version once, immutable.
 
-use billing::{catalog::{Catalog, CatalogProblem}, customer::ContractPrice};
+use billing::{
+    catalog::{Catalog, CatalogProblem},
+    customer::ContractPrice,
+};
 
 use crate::{error::Error, ports::Store};
 

@@ -1,6 +1,9 @@
 //! Ask the gateway what became of an attempt that nobody knows about.
 
-use billing::{gateway::Lookup, invoice::{InvoiceInput, InvoiceState}};
+use billing::{
+    gateway::Lookup,
+    invoice::{InvoiceInput, InvoiceState},
+};
 
 use crate::{
     collect::{apply, invoice_id, load},

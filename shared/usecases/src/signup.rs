@@ -211,7 +211,12 @@ pub(crate) async fn repeated(ledger: &Ledger, caller: &Caller) -> Result<Option<
 }
 
 /// The record that makes a repetition of this request recognisable.
-pub(crate) fn remember(ledger: &Ledger, caller: &Caller, customer: &CustomerId, id: &SubscriptionId) -> IdempotencyRecord {
+pub(crate) fn remember(
+    ledger: &Ledger,
+    caller: &Caller,
+    customer: &CustomerId,
+    id: &SubscriptionId,
+) -> IdempotencyRecord {
     IdempotencyRecord {
         scope: caller.storefront.clone(),
         key: caller.idempotency_key.clone(),

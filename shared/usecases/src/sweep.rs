@@ -141,7 +141,8 @@ impl Tick<'_> {
             }
         }
         // An idle shard costs its read and nothing more.
-        if stored.as_ref() != Some(&position) && (position.after.is_some() || stored.is_some_and(|s| s.after.is_some())) {
+        if stored.as_ref() != Some(&position) && (position.after.is_some() || stored.is_some_and(|s| s.after.is_some()))
+        {
             operations.put_sweep_position(self.lane, shard, &position).await?;
         }
         Ok(sum)

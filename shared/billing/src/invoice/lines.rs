@@ -155,7 +155,12 @@ fn compute_v1(basis: &Basis) -> Result<Vec<Line>, Refusal> {
     Ok(lines)
 }
 
-fn share_line(kind: LineKind, terms: &Terms, share: Option<Share>, policy: ProrationPolicy) -> Result<Line, MoneyError> {
+fn share_line(
+    kind: LineKind,
+    terms: &Terms,
+    share: Option<Share>,
+    policy: ProrationPolicy,
+) -> Result<Line, MoneyError> {
     let sign = if kind == LineKind::ProrationCredit { Decimal::NEGATIVE_ONE } else { Decimal::ONE };
     // The credit base is what was really charged for a full period, so its rounding is undone exactly once.
     let full = Unrounded::from_money(terms.full_period_money()?);

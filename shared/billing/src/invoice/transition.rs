@@ -178,7 +178,8 @@ impl Next {
         self.invoice.state = InvoiceState::Uncollectible;
         let total = self.invoice.total;
         self.fact(EventType::WrittenOff, at, total, |_| {});
-        self.effects.push(InvoiceEffect::Subscription(Input::EndForNonPayment { invoice: self.invoice.id.clone(), at }));
+        self.effects
+            .push(InvoiceEffect::Subscription(Input::EndForNonPayment { invoice: self.invoice.id.clone(), at }));
         true
     }
 
@@ -317,7 +318,9 @@ impl Next {
         wall: WallTime,
         now: Instant,
     ) -> bool {
-        let InvoiceState::Unknown { claim, climb, asked, ask_at, action } = self.invoice.state.clone() else { return false };
+        let InvoiceState::Unknown { claim, climb, asked, ask_at, action } = self.invoice.state.clone() else {
+            return false;
+        };
         if ask_at > wall {
             return false;
         }

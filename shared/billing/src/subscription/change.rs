@@ -1,10 +1,6 @@
 //! What a change of terms does: now (the period is divided), or at its end (agreed for later).
 
-use super::{
-    input::When,
-    state::State,
-    transition::Step,
-};
+use super::{input::When, state::State, transition::Step};
 use crate::{
     calendar::{Anchor, Instant},
     fact::EventType,

@@ -2,13 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{
-    calendar::Instant,
-    ids::InvoiceId,
-    invoice::Claim,
-    money::Money,
-    terms::Terms,
-};
+use crate::{calendar::Instant, ids::InvoiceId, invoice::Claim, money::Money, terms::Terms};
 
 /// When a command takes effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]

@@ -119,9 +119,15 @@ impl Step {
 
             (_, Input::Credit { amount, reason, at }) => self.credit(amount, reason, at),
 
-            (state, Input::Change { .. } | Input::Cancel { .. } | Input::Keep | Input::Pause { .. } | Input::Resume | Input::Suspend { .. }) => {
-                Err(Refusal::WrongState { state: state.name(), action })
-            }
+            (
+                state,
+                Input::Change { .. }
+                | Input::Cancel { .. }
+                | Input::Keep
+                | Input::Pause { .. }
+                | Input::Resume
+                | Input::Suspend { .. },
+            ) => Err(Refusal::WrongState { state: state.name(), action }),
         }
     }
 
