@@ -1,0 +1,1 @@
+//! DynamoDB, SQS and EventBridge adapters of the ports.

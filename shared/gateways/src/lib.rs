@@ -1,0 +1,1 @@
+//! Payment providers over HTTPS: pure mappings and one client.

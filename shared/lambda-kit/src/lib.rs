@@ -1,0 +1,1 @@
+//! Lambda glue: start-up, typed configuration, the SQS batch loop, HTTP replies.
