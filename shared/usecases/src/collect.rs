@@ -4,9 +4,10 @@
 //! say. Every answer goes through the invoice's table, so a second delivery finds nothing to do.
 
 use billing::{
+    calendar::Instant,
     gateway::ChargeOutcome,
     ids::{CustomerId, InvoiceId},
-    invoice::{Answer, Claim, InvoiceInput},
+    invoice::{Answer, Claim, Invoice, InvoiceInput, InvoiceWake, wake_at},
     refusal::Refusal,
 };
 
@@ -38,7 +39,7 @@ pub async fn collect(ledger: &Ledger, gateways: &Gateways, job: &Job) -> Result<
     Ok(())
 }
 
-/// One decision and what it calls for. False: nothing is due.
+/// One decision and what it calls for. False: nothing more is due.
 async fn step(ledger: &Ledger, gateways: &Gateways, customer: &CustomerId, id: &InvoiceId) -> Result<bool, Error> {
     let invoice = load(ledger, customer, id).await?;
     let method = match ledger.store.customer(customer).await? {
@@ -50,14 +51,22 @@ async fn step(ledger: &Ledger, gateways: &Gateways, customer: &CustomerId, id: &
     if !on_invoice(ledger, &mut draft, &invoice, InvoiceInput::Wake { method, wall }, now).await? {
         return Ok(false);
     }
+    let mut after = draft.invoice_after(id).unwrap_or(invoice);
     for claim in draft.commit(ledger).await? {
-        charge(ledger, gateways, customer, id, claim).await?;
+        after = charge(ledger, gateways, customer, after, claim).await?;
     }
-    Ok(true)
+    Ok(is_due(&after.value, now))
 }
 
-/// Calls the gateway for a claim that is committed, and commits its answer. If the answer cannot be committed the claim
-/// stands, its deadline passes, and reconciliation asks the gateway.
+fn is_due(invoice: &Invoice, now: Instant) -> bool {
+    match wake_at(invoice) {
+        Some(InvoiceWake::Collect(at) | InvoiceWake::Rung(at)) => at <= now,
+        Some(InvoiceWake::Ask(_)) | None => false,
+    }
+}
+
+/// Calls the gateway for a claim that is committed (`claimed` holds it), and commits its answer. If the answer cannot
+/// be committed the claim stands, its deadline passes, and reconciliation asks the gateway.
 ///
 /// # Errors
 /// As the store's.
@@ -65,9 +74,9 @@ pub async fn charge(
     ledger: &Ledger,
     gateways: &Gateways,
     customer: &CustomerId,
-    id: &InvoiceId,
+    claimed: Versioned<Invoice>,
     claim: Claim,
-) -> Result<(), Error> {
+) -> Result<Versioned<Invoice>, Error> {
     let outcome = match gateways.get(&claim.method.gateway) {
         Some(gateway) => gateway.charge(&claim, customer).await,
         None => ChargeOutcome::Unknown { why: format!("gateway {} is not set up", claim.method.gateway) },
@@ -76,7 +85,7 @@ pub async fn charge(
         count_unknown(ledger, &claim.method.gateway).await?;
     }
     let answer = Answer { key: claim.key, outcome, wall: ledger.clocks.wall() };
-    apply(ledger, customer, id, InvoiceInput::Answered(answer)).await
+    decide_on(ledger, claimed, InvoiceInput::Answered(answer)).await
 }
 
 /// Gives `input` to an invoice until it is applied or was already; decides again when somebody else was first.
@@ -84,26 +93,34 @@ pub async fn charge(
 /// # Errors
 /// As the store's; [`Error::Conflict`] after several tries.
 pub async fn apply(ledger: &Ledger, customer: &CustomerId, id: &InvoiceId, input: InvoiceInput) -> Result<(), Error> {
+    let invoice = load(ledger, customer, id).await?;
+    decide_on(ledger, invoice, input).await.map(|_| ())
+}
+
+/// As [`apply`], beginning with an invoice as it was just read or written; answers with the invoice after.
+async fn decide_on(
+    ledger: &Ledger,
+    mut invoice: Versioned<Invoice>,
+    input: InvoiceInput,
+) -> Result<Versioned<Invoice>, Error> {
     let mut tries = 0;
     loop {
-        let invoice = load(ledger, customer, id).await?;
         let now = ledger.clocks.business().await?;
         let mut draft = Draft::new(now, ledger.clocks.wall());
         if !on_invoice(ledger, &mut draft, &invoice, input.clone(), now).await? {
-            return Ok(());
+            return Ok(invoice);
         }
+        let after = draft.invoice_after(&invoice.value.id);
         match draft.commit(ledger).await {
             Err(Error::Conflict(_)) if tries < CONFLICT_TRIES => tries += 1,
-            done => return done.map(|_| ()),
+            Err(error) => return Err(error),
+            Ok(_) => return Ok(after.unwrap_or(invoice)),
         }
+        invoice = load(ledger, &invoice.value.customer, &invoice.value.id).await?;
     }
 }
 
-pub(crate) async fn load(
-    ledger: &Ledger,
-    customer: &CustomerId,
-    id: &InvoiceId,
-) -> Result<Versioned<billing::invoice::Invoice>, Error> {
+pub(crate) async fn load(ledger: &Ledger, customer: &CustomerId, id: &InvoiceId) -> Result<Versioned<Invoice>, Error> {
     let invoice = ledger.store.invoice(customer, id).await?;
     Ok(invoice.ok_or_else(|| Refusal::NotFound { what: "invoice", id: id.to_string() })?)
 }

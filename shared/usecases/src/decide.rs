@@ -8,7 +8,7 @@ use billing::{
     calendar::{Instant, WallTime},
     dunning::Ladder,
     fact::{Happening, stamp},
-    ids::{CustomerId, SubscriptionId},
+    ids::{CustomerId, InvoiceId, SubscriptionId},
     invoice::{self, Claim, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome},
     journal::JournalEntry,
     refusal::Refusal,
@@ -91,6 +91,14 @@ impl Draft {
         next.facts.extend(stamp(happened, next.id.as_str(), replaces + 1, self.wall));
         self.commit.invoices.retain(|saved| saved.value.id != next.id);
         self.commit.invoices.push(Save { value: next, replaces });
+    }
+
+    /// The invoice as it is once this draft is committed, if the draft writes it.
+    #[must_use]
+    pub fn invoice_after(&self, id: &InvoiceId) -> Option<Versioned<Invoice>> {
+        let saved = self.commit.invoices.iter().find(|saved| saved.value.id == *id)?;
+        // Facts of the subscription ride only on new invoices, which nobody decides on before they are read again.
+        Some(Versioned { value: saved.value.clone(), version: saved.replaces + 1 })
     }
 
     /// Commits, and says what a person should know.

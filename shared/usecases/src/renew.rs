@@ -2,7 +2,11 @@
 //!
 //! Renewing makes the invoice and moves the period; collecting is apart (DESIGN section 5.3).
 
-use billing::{ids::SubscriptionId, refusal::Refusal, subscription::Input};
+use billing::{
+    ids::SubscriptionId,
+    refusal::Refusal,
+    subscription::{Input, wake_at},
+};
 
 use crate::{
     decide::{Draft, on_subscription},
@@ -29,7 +33,9 @@ pub async fn renew(ledger: &Ledger, job: &Job) -> Result<(), Error> {
         if !on_subscription(ledger, &mut draft, &current, Input::Wake, now).await? {
             return Ok(());
         }
+        let next = draft.commit.subscription.as_ref().and_then(|s| wake_at(&s.value));
         match draft.commit(ledger).await {
+            Ok(_) if next.is_none_or(|at| at > now) => return Ok(()),
             Ok(_) => {}
             Err(Error::Conflict(_)) if conflicts < CONFLICT_TRIES => conflicts += 1,
             Err(error) => return Err(error),

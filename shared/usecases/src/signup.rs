@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     authorize::sha256_hex,
-    collect::charge,
+    collect::{charge, load},
     decide::Draft,
     error::Error,
     ports::{Gateways, IdempotencyRecord, Ledger, Save, Versioned},
@@ -193,7 +193,8 @@ pub async fn signup(
     for claim in claims {
         let (invoice, _) = billing::invoice::parse_key(&claim.key)
             .ok_or_else(|| Error::unavailable("read the attempt's key", claim.key.clone()))?;
-        charge(ledger, gateways, &customer, &invoice, claim).await?;
+        let claimed = load(ledger, &customer, &invoice).await?;
+        charge(ledger, gateways, &customer, claimed, claim).await?;
     }
     reply(ledger, &customer, &subscription).await
 }
