@@ -118,12 +118,10 @@ struct Tick<'a> {
 
 impl Tick<'_> {
     async fn shard(&self, shard: u16) -> Result<Swept, Error> {
-        let operations = &self.ledger.operations;
-        let fresh = SweepPosition { after: None, pass_began: self.wall };
-        let stored = operations.sweep_position(self.lane, shard).await?;
+        let stored = self.stored_position(shard).await?;
         let mut position = match &stored {
             Some(p) if p.pass_began.plus_seconds(self.settings.pass_seconds) > self.wall => p.clone(),
-            _ => fresh,
+            _ => SweepPosition { after: None, pass_began: self.wall },
         };
         let mut sum = Swept::default();
         for _ in 0..PAGES_MAX {
@@ -140,12 +138,24 @@ impl Tick<'_> {
                 break;
             }
         }
-        // An idle shard costs its read and nothing more.
-        if stored.as_ref() != Some(&position) && (position.after.is_some() || stored.is_some_and(|s| s.after.is_some()))
-        {
-            operations.put_sweep_position(self.lane, shard, &position).await?;
-        }
+        self.keep_position(shard, stored, &position).await?;
         Ok(sum)
+    }
+
+    async fn stored_position(&self, shard: u16) -> Result<Option<SweepPosition>, Error> {
+        if self.settings.pass_seconds == 0 {
+            return Ok(None);
+        }
+        self.ledger.operations.sweep_position(self.lane, shard).await
+    }
+
+    /// Remembers where the sweep stands. An idle shard costs its read and nothing more.
+    async fn keep_position(&self, shard: u16, stored: Option<SweepPosition>, now: &SweepPosition) -> Result<(), Error> {
+        let was_idle = stored.as_ref().is_none_or(|s| s.after.is_none()) && now.after.is_none();
+        if self.settings.pass_seconds == 0 || was_idle || stored.as_ref() == Some(now) {
+            return Ok(());
+        }
+        self.ledger.operations.put_sweep_position(self.lane, shard, now).await
     }
 
     /// How many entries from the front of `page` may go now.
