@@ -1,0 +1,80 @@
+//! Queues of a stack in one process: at least once, with a limit of tries and a dead-letter list, as SQS has.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use usecases::{
+    error::Error,
+    ports::{DueKind, Job, Queue},
+};
+
+/// How often a message is delivered before it is set aside; the template's `maxReceiveCount`.
+const RECEIVES_MAX: u32 = 5;
+
+/// A message with its number of deliveries.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    /// Names it in a batch response.
+    pub id: String,
+    /// What to do.
+    pub job: Job,
+    receives: u32,
+}
+
+#[derive(Default)]
+struct Queues {
+    waiting: BTreeMap<DueKind, VecDeque<Message>>,
+    dead: Vec<(DueKind, Job)>,
+    sent: u64,
+}
+
+/// All queues.
+#[derive(Default)]
+pub(crate) struct LocalQueue(Mutex<Queues>);
+
+impl LocalQueue {
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Up to ten messages of one queue.
+    pub(crate) fn receive(&self, kind: DueKind) -> Vec<Message> {
+        let mut queues = self.queues();
+        let waiting = queues.waiting.entry(kind).or_default();
+        let count = waiting.len().min(10);
+        waiting.drain(..count).map(|m| Message { receives: m.receives + 1, ..m }).collect()
+    }
+
+    /// Puts back what failed; what failed too often is set aside.
+    pub(crate) fn give_back(&self, kind: DueKind, failed: Vec<Message>) {
+        let mut queues = self.queues();
+        for message in failed {
+            if message.receives >= RECEIVES_MAX {
+                queues.dead.push((kind, message.job));
+            } else {
+                queues.waiting.entry(kind).or_default().push_back(message);
+            }
+        }
+    }
+
+    /// Jobs that were set aside.
+    pub(crate) fn dead_letters(&self) -> Vec<(DueKind, Job)> {
+        self.queues().dead.clone()
+    }
+}
+
+#[async_trait]
+impl Queue for LocalQueue {
+    async fn send(&self, kind: DueKind, jobs: Vec<Job>) -> Result<(), Error> {
+        let mut queues = self.queues();
+        for job in jobs {
+            queues.sent += 1;
+            let message = Message { id: format!("msg-{}", queues.sent), job, receives: 0 };
+            queues.waiting.entry(kind).or_default().push_back(message);
+        }
+        Ok(())
+    }
+}
