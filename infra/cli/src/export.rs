@@ -136,3 +136,21 @@ fn attribute(value: &AttributeValue) -> Value {
         _ => Value::Null,
     }
 }
+
+/// Arguments of `perennial export`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Folder to write `AWSDynamoDB/<export>/` into.
+    #[arg(long)]
+    out: PathBuf,
+    #[command(flatten)]
+    target: crate::target::Target,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let opened = args.target.open().await?;
+    let done = export(&opened.client, &opened.table, &args.out, crate::local::wall()).await?;
+    println!("{} items in {}", done.items, done.folder.display());
+    Ok(())
+}
