@@ -1,0 +1,116 @@
+//! `perennial demo`: real customers through the whole product, checked by an independent recount.
+//!
+//! Exists so that a stranger sees, within minutes and without an account, what the system does and that it is right.
+
+mod perform;
+mod recount;
+mod script;
+mod telco;
+mod verdict;
+
+use std::path::{Path, PathBuf};
+
+use billing::customer::ContractPrice;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{
+    catalog, export, failure::Failure,
+    local::{Local, Settings},
+    report,
+};
+use script::{Line, Mood};
+use telco::Row;
+
+/// Arguments of `perennial demo`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// How many customers of the sample (at most 7043).
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=7_043))]
+    customers: u32,
+    /// Exactly the sample: nobody declines, changes, rests or pays late; MRR must equal the input to the cent.
+    #[arg(long)]
+    faithful: bool,
+    /// Seed of declines, changes and pauses.
+    #[arg(long, default_value_t = 1, conflicts_with = "faithful")]
+    seed: u64,
+    /// Folder for the table, the export and the reports; a demo of an earlier run there is replaced.
+    #[arg(long, default_value = "perennial-demo")]
+    out: PathBuf,
+}
+
+/// First attempts and later attempts that the sandbox declines, of 1,000.
+const DECLINES_PER_MILLE: (u32, u32) = (60, 480);
+
+/// Runs the demo.
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let began = crate::local::wall();
+    let sample = telco::rows().map_err(|e| Failure::because("read the sample", e))?;
+    let rows = telco::spread(&sample, args.customers as usize);
+    let mood = if args.faithful { Mood::Faithful } else { Mood::Lively { seed: args.seed } };
+    let lines = script::write(&rows, mood);
+    fresh_folder(&args.out)?;
+    let declines = (!args.faithful).then_some((args.seed, DECLINES_PER_MILLE));
+    let settings = Settings { data: args.out.join("data"), shards: 1, declines };
+    let local = Local::open(settings).await?;
+    agree(&local, &rows).await?;
+    play(&local, &rows, &lines).await?;
+    let lived = crate::local::wall();
+    let exported = export::export(local.client(), crate::local::TABLE, &args.out.join("export"), lived).await?;
+    let reported = report::write(&args.out.join("export"), &args.out.join("reports"), script::snapshot())?;
+    let verdict = verdict::check(&local, &rows, &lines, &reported.figures).await?;
+    let timing = verdict::Timing { began, lived, ended: crate::local::wall() };
+    verdict.print(&reported, &exported, &timing);
+    if verdict.holds() { Ok(()) } else { Err(Failure::because("confirm the figures", "the recount differs, see above")) }
+}
+
+/// A folder of our own: a demo of an earlier run is removed, anything else is left alone.
+fn fresh_folder(out: &Path) -> Result<(), Failure> {
+    let mark = out.join(".perennial-demo");
+    if out.exists() {
+        let empty = out.read_dir().map_err(|e| Failure::io("look into", out, e))?.next().is_none();
+        if !mark.exists() && !empty {
+            let why = "it exists and is not a demo's folder; choose another with --out";
+            return Err(Failure::because(format!("use {}", out.display()), why));
+        }
+        std::fs::remove_dir_all(out).map_err(|e| Failure::io("replace", out, e))?;
+    }
+    std::fs::create_dir_all(out.join("data")).map_err(|e| Failure::io("create", out, e))?;
+    std::fs::write(&mark, "made by perennial demo\n").map_err(|e| Failure::io("write", &mark, e))
+}
+
+/// Publishes the catalog and agrees with every customer on the price of the sample.
+async fn agree(local: &Local, rows: &[Row]) -> Result<(), Failure> {
+    let catalog = catalog::parse(catalog::STARTER)?;
+    catalog::publish(local.store(), &catalog).await?;
+    for row in rows {
+        let contract = contract_price(row)?;
+        let agreed = usecases::publish::agree_on_price(local.store(), &contract).await;
+        agreed.map_err(|e| Failure::because(format!("agree on a price with {}", contract.customer), e))?;
+    }
+    Ok(())
+}
+
+fn contract_price(row: &Row) -> Result<ContractPrice, Failure> {
+    let amount = rust_decimal::Decimal::new(row.price_minor, 2);
+    let text = serde_json::json!({
+        "customer": perform::customer_id(row), "plan": row.plan,
+        "price": { "currency": "USD", "interval": "month", "model": "per-seat", "unit_amount": amount.to_string() },
+    });
+    serde_json::from_value(text).map_err(|e| Failure::because("write a contract price", e))
+}
+
+/// Steps the test clock through the script, and does what each line says at its instant.
+async fn play(local: &Local, rows: &[Row], lines: &[Line]) -> Result<(), Failure> {
+    let bar = ProgressBar::new(lines.len() as u64);
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %  {elapsed} (left: {eta})");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    for line in lines {
+        local.advance_to(line.at).await?;
+        bar.set_message(line.at.format("%Y-%m").to_string());
+        perform::perform(local, &rows[line.row], line).await?;
+        bar.inc(1);
+    }
+    local.advance_to(script::snapshot()).await?;
+    bar.finish_and_clear();
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! The demo's last word: ten figures, and whether an independent recount confirms them.
+
+use analytics::{Figures, Ratio, Summary};
+use billing::{calendar::WallTime, fact::EventType};
+
+use super::{
+    perform::{customer_id, subscription_body},
+    recount::{Recount, recount},
+    script::Line,
+    telco::Row,
+};
+use crate::{export::Exported, failure::Failure, local::Local};
+
+/// When the parts of the run ended.
+pub(crate) struct Timing {
+    /// The start.
+    pub began: WallTime,
+    /// The record was complete.
+    pub lived: WallTime,
+    /// The reports were written.
+    pub ended: WallTime,
+}
+
+/// One comparison.
+struct Check {
+    what: &'static str,
+    ours: String,
+    recounted: String,
+}
+
+/// All comparisons.
+pub(crate) struct Verdict {
+    checks: Vec<Check>,
+    involuntary: i64,
+    renewals: u64,
+    events: usize,
+}
+
+/// Compares the reports with the recount, and the ledger with the gateway.
+pub(crate) async fn check(local: &Local, rows: &[Row], lines: &[Line], figures: &Figures) -> Result<Verdict, Failure> {
+    let log = local.gateway_log();
+    let expected = recount(rows, lines, &log, subscription_body);
+    let ledger = ledger(local, rows).await?;
+    let checks = comparisons(figures, &expected, &ledger, local.dead_letters());
+    Ok(Verdict { checks, involuntary: expected.involuntary, renewals: ledger.renewals, events: local.announced() })
+}
+
+/// Sums of our own facts.
+#[derive(Default)]
+struct Ledger {
+    collected_minor: i64,
+    renewals: u64,
+    facts: usize,
+}
+
+async fn ledger(local: &Local, rows: &[Row]) -> Result<Ledger, Failure> {
+    let mut sum = Ledger::default();
+    for row in rows {
+        let id = billing::ids::CustomerId::try_new(customer_id(row)).map_err(|e| Failure::because("name a customer", e))?;
+        let file = local.store().file(&id).await.map_err(|e| Failure::because("read a customer", e))?;
+        let Some(file) = file else { continue };
+        let on_invoices = file.invoices.iter().flat_map(|i| &i.value.facts);
+        for fact in on_invoices.chain(file.journal.iter().flat_map(|j| &j.facts)) {
+            use EventType::{Payment, PaymentRecovered, Reactivation, Renewal, Resume, Signup};
+            sum.facts += 1;
+            if matches!(fact.what.event_type, Signup | Renewal | Resume | Reactivation | Payment | PaymentRecovered) {
+                sum.collected_minor += fact.what.amount_minor;
+            }
+        }
+        sum.renewals += file.invoices.len() as u64;
+    }
+    Ok(sum)
+}
+
+fn comparisons(figures: &Figures, expected: &Recount, ledger: &Ledger, dead: usize) -> Vec<Check> {
+    let of = |r: Ratio| format!("{} of {}", r.numerator, r.denominator);
+    let cents = |minor: i64| rust_decimal::Decimal::new(minor, 2).to_string();
+    let mrr = figures.mrr().rounded().and_then(|minor| i64::try_from(minor).ok()).map_or_else(String::new, cents);
+    let (first, first_ok) = expected.first_attempts;
+    let (failed, recovered) = expected.failed_recovered;
+    let check = |what, ours: String, recounted: String| Check { what, ours, recounted };
+    vec![
+        check("customers", figures.customers.to_string(), expected.customers.to_string()),
+        check("active", figures.active.to_string(), expected.active.to_string()),
+        check("MRR", mrr, cents(expected.mrr_minor)),
+        check("first attempts paid", of(figures.first_attempt_success), format!("{first_ok} of {first}")),
+        check("recovered invoices", of(figures.recovered), format!("{recovered} of {failed}")),
+        check("money collected", cents(ledger.collected_minor), cents(expected.collected_minor)),
+        check("captured twice", "0".into(), expected.captured_twice.to_string()),
+        check("messages set aside", dead.to_string(), "0".into()),
+    ]
+}
+
+impl Check {
+    fn holds(&self) -> bool {
+        self.ours == self.recounted
+    }
+}
+
+impl Verdict {
+    /// Whether everything agrees.
+    pub(crate) fn holds(&self) -> bool {
+        self.checks.iter().all(Check::holds)
+    }
+
+    /// Prints figures, recount, places and timing.
+    pub(crate) fn print(&self, reported: &Summary, exported: &Exported, timing: &Timing) {
+        println!("\n{}", reported.figures);
+        println!("Recounted from the script and the gateway's log ({} ended unpaid):", self.involuntary);
+        for c in &self.checks {
+            let mark = if c.holds() { "ok" } else { "DIFFERS" };
+            println!("  {mark:<8}{:<22}{:>18}{:>18}", c.what, c.ours, c.recounted);
+        }
+        let failed = reported.checks.iter().filter(|c| !c.passed).count();
+        println!("\n{} of {} checks of the reports passed.", reported.checks.len() - failed, reported.checks.len());
+        let seconds = |from: WallTime, to: WallTime| (to.0 - from.0).num_milliseconds().max(1);
+        let (lived, all) = (seconds(timing.began, timing.lived), seconds(timing.began, timing.ended));
+        let rate = self.renewals * 1_000 / u64::try_from(lived).unwrap_or(1);
+        println!(
+            "{} invoices in {}.{:01} s ({rate} a second), {} events announced, {} items exported to {}; {}.{:01} s in all.",
+            self.renewals,
+            lived / 1000,
+            lived % 1000 / 100,
+            self.events,
+            exported.items,
+            exported.folder.display(),
+            all / 1000,
+            all % 1000 / 100,
+        );
+        println!("Report: {}", reported.report.display());
+    }
+}

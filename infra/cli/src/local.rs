@@ -1,0 +1,282 @@
+//! A whole stack in one process: the same handlers and the same DynamoDB adapter, over embedded parts.
+//!
+//! Exists so that a laptop runs what AWS runs. Queues, bus and clocks are this process's; the table is a file; the
+//! gateway is the sandbox, spoken to over HTTP on the loopback interface as a real one would be.
+
+mod bus;
+mod clock;
+mod functions;
+mod queue;
+mod sandbox;
+
+use std::{path::{Path, PathBuf}, sync::Arc};
+
+use aws::{AwsStore, RandomIds};
+use aws_sdk_dynamodb::Client;
+use billing::{
+    calendar::Instant,
+    ids::{CustomerId, InvoiceId},
+};
+use embedded::Embedded;
+use serde_json::Value;
+use usecases::{
+    authorize::sha256_hex,
+    ports::{Clocks, Lane, Ledger, Operations, Store},
+    sandbox::{LogEntry, SeededDeclines},
+    sweep::{SweepSettings, Swept},
+};
+
+pub(crate) use clock::{LocalClocks, wall};
+pub(crate) use functions::{Body, Request, Response};
+
+use crate::failure::Failure;
+
+/// The embedded table's name.
+pub(crate) const TABLE: &str = "perennial";
+/// The embedded operations table's name.
+pub(crate) const OPERATIONS_TABLE: &str = "perennial-operations";
+
+/// The storefront of the demo's and the laptop's key.
+const STOREFRONT: &str = "web";
+
+/// How a local stack is set up.
+pub(crate) struct Settings {
+    /// Folder of the table and of the sandbox's log.
+    pub data: PathBuf,
+    /// Shards of each lane; one is enough for one process.
+    pub shards: u16,
+    /// Seed and declines of 1,000 first and later attempts, if the sandbox draws any.
+    pub declines: Option<(u64, (u32, u32))>,
+}
+
+/// A running local stack.
+pub(crate) struct Local {
+    embedded: Embedded,
+    client: Client,
+    store: Arc<AwsStore>,
+    clocks: Arc<LocalClocks>,
+    queue: Arc<queue::LocalQueue>,
+    bus: Arc<bus::LocalBus>,
+    sandbox: sandbox::Hosted,
+    functions: functions::Functions,
+    key: String,
+    shards: u16,
+    working: tokio::sync::Mutex<()>,
+}
+
+/// Opens the tables of a folder, and makes them when they are not there.
+pub(crate) async fn open_tables(data: &Path) -> Result<Embedded, Failure> {
+    let file = data.join("perennial.db");
+    let embedded = Embedded::open(&file).map_err(|e| Failure::because(format!("open {}", file.display()), e))?;
+    let made = aws::tables::create(&embedded.client(), TABLE, OPERATIONS_TABLE).await;
+    made.map_err(|e| Failure::because("make the tables", e))?;
+    Ok(embedded)
+}
+
+impl Local {
+    /// Starts a stack on the files of `settings.data`.
+    pub(crate) async fn open(settings: Settings) -> Result<Self, Failure> {
+        let embedded = open_tables(&settings.data).await?;
+        let client = embedded.client();
+        let store = Arc::new(AwsStore::new(client.clone(), TABLE, OPERATIONS_TABLE, settings.shards));
+        let clocks = LocalClocks::open(store.clone()).await.map_err(|e| Failure::because("read the test clock", e))?;
+        let clocks = Arc::new(clocks);
+        let (queue, bus) = (Arc::new(queue::LocalQueue::default()), Arc::new(bus::LocalBus::open(&settings.data)?));
+        let declines = settings.declines.map(|(seed, (first_per_mille, later_per_mille))| SeededDeclines {
+            seed,
+            first_per_mille,
+            later_per_mille,
+        });
+        let sandbox = sandbox::Hosted::start(&settings.data, declines).await?;
+        let ledger = Ledger {
+            store: store.clone(),
+            operations: store.clone(),
+            clocks: clocks.clone(),
+            ids: Arc::new(RandomIds),
+        };
+        let sweep = SweepSettings {
+            shards: settings.shards,
+            collections_per_minute: u32::MAX,
+            gateway: usecases::sandbox::NAME.into(),
+            pass_seconds: 0,
+        };
+        let functions = functions::Functions::new(ledger, &sandbox, queue.clone(), bus.clone(), sweep)?;
+        let key = local_key(&settings.data, store.as_ref()).await?;
+        let (shards, working) = (settings.shards, tokio::sync::Mutex::default());
+        Ok(Self { embedded, client, store, clocks, queue, bus, sandbox, functions, key, shards, working })
+    }
+
+    /// The SDK client of the embedded tables.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The store port.
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
+    /// The laptop's storefront key.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Business time.
+    pub(crate) async fn business(&self) -> Result<Instant, Failure> {
+        self.clocks.business().await.map_err(|e| Failure::because("read the clock", e))
+    }
+
+    /// Where the sandbox's news go when a server is there to take them.
+    pub(crate) fn sandbox(&self) -> &sandbox::Hosted {
+        &self.sandbox
+    }
+
+    /// Every charge that the gateway knows of.
+    pub(crate) fn gateway_log(&self) -> Vec<LogEntry> {
+        self.sandbox.log()
+    }
+
+    /// Events announced so far by this process.
+    pub(crate) fn announced(&self) -> usize {
+        self.bus.announced()
+    }
+
+    /// The newest events, oldest first.
+    pub(crate) fn events(&self) -> Vec<usecases::relay::BusEvent> {
+        self.bus.recent()
+    }
+
+    /// Messages that were set aside.
+    pub(crate) fn dead_letters(&self) -> usize {
+        self.queue.dead_letters().len()
+    }
+
+    /// Answers a request as the function URLs would.
+    pub(crate) async fn call(&self, request: Request) -> Response {
+        self.functions.http(request).await
+    }
+
+    /// Posts JSON with the laptop's key.
+    pub(crate) async fn post(&self, path: &str, idempotency_key: &str, body: &Value) -> Result<(u16, Value), Failure> {
+        let request = functions::post(path, &self.key, idempotency_key, body)?;
+        let reply = self.call(request).await;
+        let text: &[u8] = reply.body();
+        let value = serde_json::from_slice(text).unwrap_or(Value::Null);
+        Ok((reply.status().as_u16(), value))
+    }
+
+    /// A transfer arrives: the sandbox signs its news, the webhook function takes it.
+    pub(crate) async fn receive_transfer(
+        &self,
+        customer: &CustomerId,
+        invoice: &InvoiceId,
+        minor: i64,
+        at: Instant,
+    ) -> Result<(), Failure> {
+        let request = self.sandbox.transfer_notice(customer, invoice, minor, at)?;
+        let reply = self.call(request).await;
+        if reply.status().is_success() {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(reply.body()).into_owned();
+        Err(Failure::because(format!("take the transfer for {invoice}"), text))
+    }
+
+    /// Steps the test clock to `target`, from one due instant to the next, and does all work on the way: 72 months are
+    /// 72 renewals at their own dates.
+    pub(crate) async fn advance_to(&self, target: Instant) -> Result<(), Failure> {
+        let _one_at_a_time = self.working.lock().await;
+        while let Some(at) = self.next_due(target).await? {
+            let now = self.business().await?;
+            self.set_clock(at.max(now)).await?;
+            self.work().await?;
+        }
+        self.set_clock(target.max(self.business().await?)).await?;
+        self.relay().await
+    }
+
+    /// Works until nothing is due now.
+    pub(crate) async fn settle(&self) -> Result<(), Failure> {
+        let _one_at_a_time = self.working.lock().await;
+        self.work().await?;
+        self.relay().await
+    }
+
+    async fn set_clock(&self, at: Instant) -> Result<(), Failure> {
+        if self.clocks.test_clock() == Some(at) {
+            return Ok(());
+        }
+        self.clocks.set(at).await.map_err(|e| Failure::because("move the test clock", e))
+    }
+
+    /// The earliest instant up to `until` at which something falls due.
+    async fn next_due(&self, until: Instant) -> Result<Option<Instant>, Failure> {
+        let mut earliest = None;
+        for lane in [Lane::Renew, Lane::Collect] {
+            for shard in 0..self.shards {
+                let head = self.store.due(lane, shard, until, None, 1).await;
+                let head = head.map_err(|e| Failure::because("read what is due", e))?;
+                earliest = head.first().map(|e| e.at).into_iter().chain(earliest).min();
+            }
+        }
+        Ok(earliest)
+    }
+
+    /// Ticks and works off the queues until a tick finds nothing.
+    async fn work(&self) -> Result<(), Failure> {
+        // What a tick admits may make something else due; a stack that never gets quiet is a fault worth stopping for.
+        for _ in 0..10_000 {
+            let swept: Swept = self.functions.sweep().await?;
+            if swept.renewals + swept.collections + swept.questions == 0 {
+                return Ok(());
+            }
+            self.functions.work_off(&self.queue).await;
+            if self.dead_letters() > 0 {
+                break;
+            }
+        }
+        let letters: Vec<String> = self.queue.dead_letters().iter().map(|(k, j)| format!("{k:?} {}", j.item)).collect();
+        Err(Failure::because("get the queues quiet; set aside", letters.join(", ")))
+    }
+
+    /// Hands the stream's new records to the relay.
+    async fn relay(&self) -> Result<(), Failure> {
+        loop {
+            let page = self.embedded.stream(TABLE, self.bus.position().as_deref(), 500);
+            let page = page.map_err(|e| Failure::because("read the stream", e))?;
+            let last = page.records.last().and_then(|r| r.change.sequence_number.clone());
+            let empty = page.records.is_empty();
+            self.functions.relay(page.records).await?;
+            self.bus.keep_position(&page.next)?;
+            if let Some(last) = last {
+                let _ = self.embedded.forget_stream(TABLE, &last);
+            }
+            if empty {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes what has expired in the operations table.
+    pub(crate) fn sweep_ttl(&self) {
+        if let Err(error) = self.embedded.sweep_ttl() {
+            tracing::warn!(%error, "expired records stay for now");
+        }
+    }
+}
+
+/// The laptop's storefront key: made once, kept beside the table (a local secret for local data).
+async fn local_key(data: &Path, operations: &dyn Operations) -> Result<String, Failure> {
+    let file = data.join("storefront.key");
+    let key = match std::fs::read_to_string(&file) {
+        Ok(text) => text.trim().to_owned(),
+        Err(_) => {
+            let key = crate::keys::new_key();
+            std::fs::write(&file, format!("{key}\n")).map_err(|e| Failure::io("write", &file, e))?;
+            key
+        }
+    };
+    let stored = operations.put_storefront_key(&sha256_hex(&key), STOREFRONT).await;
+    stored.map_err(|e| Failure::because("store the storefront key", e))?;
+    Ok(key)
+}

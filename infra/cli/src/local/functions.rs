@@ -1,0 +1,144 @@
+//! The deployed handlers, called in process: requests as function URLs give them, batches as SQS gives them.
+
+use std::sync::Arc;
+
+use aws_lambda_events::{
+    dynamodb::{Event, EventRecord},
+    sqs::{SqsBatchResponse, SqsEvent, SqsMessage},
+};
+use lambda_kit::http::Reply;
+use serde_json::Value;
+use usecases::{
+    ports::{Bus, DueKind, Gateways, Ledger, Queue},
+    sweep::{SweepSettings, Swept},
+};
+
+use super::{
+    queue::{LocalQueue, Message},
+    sandbox::Hosted,
+};
+use crate::failure::Failure;
+
+pub(crate) use lambda_kit::http::{Body, Request};
+/// What a handler answers.
+pub(crate) type Response = Reply;
+
+/// Every handler with what it works with.
+pub(crate) struct Functions {
+    signup: signup::Deps,
+    change_plan: change_plan::Deps,
+    get: get::Deps,
+    gateway_event: gateway_event::Deps,
+    sweep: sweep::Deps,
+    renew: renew::Deps,
+    collect: collect::Deps,
+    retry_payment: retry_payment::Deps,
+    reconcile: reconcile::Deps,
+    relay: relay::Deps,
+}
+
+impl Functions {
+    /// Wires the handlers to this process's parts.
+    pub(crate) fn new(
+        ledger: Ledger,
+        sandbox: &Hosted,
+        queue: Arc<dyn Queue>,
+        bus: Arc<dyn Bus>,
+        settings: SweepSettings,
+    ) -> Result<Self, Failure> {
+        let gateways = Gateways::new([sandbox.adapter()?]);
+        let ledger = || ledger.clone();
+        let gateways = || gateways.clone();
+        Ok(Self {
+            signup: signup::Deps {
+                ledger: ledger(),
+                gateways: gateways(),
+                default_gateway: usecases::sandbox::NAME.into(),
+            },
+            change_plan: change_plan::Deps { ledger: ledger() },
+            get: get::Deps { ledger: ledger() },
+            gateway_event: gateway_event::Deps { ledger: ledger(), secrets: vec![sandbox.secret()] },
+            sweep: sweep::Deps { ledger: ledger(), queue, settings },
+            renew: renew::Deps { ledger: ledger() },
+            collect: collect::Deps { ledger: ledger(), gateways: gateways() },
+            retry_payment: retry_payment::Deps { ledger: ledger(), gateways: gateways() },
+            reconcile: reconcile::Deps { ledger: ledger(), gateways: gateways() },
+            relay: relay::Deps { bus },
+        })
+    }
+
+    /// Routes a request by its path, as the function URLs are apart by theirs. Unknown paths go to `get`, which refuses.
+    pub(crate) async fn http(&self, request: Request) -> Response {
+        match request.uri().path() {
+            "/signup" => signup::handle(&self.signup, request).await,
+            "/change-plan" => change_plan::handle(&self.change_plan, request).await,
+            "/gateway-event" => gateway_event::handle(&self.gateway_event, request).await,
+            _ => get::handle(&self.get, request).await,
+        }
+    }
+
+    /// One tick.
+    pub(crate) async fn sweep(&self) -> Result<Swept, Failure> {
+        sweep::handle(&self.sweep, Value::Null).await.map_err(|e| Failure::because("sweep", e))
+    }
+
+    /// Delivers what waits in the queues, batch by batch, until they are empty; failed records come again.
+    pub(crate) async fn work_off(&self, queue: &LocalQueue) {
+        for kind in DueKind::ALL {
+            loop {
+                let batch = queue.receive(kind);
+                if batch.is_empty() {
+                    break;
+                }
+                let failed = self.deliver(kind, event(&batch)).await;
+                let failed: Vec<&str> = failed.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
+                queue.give_back(kind, batch.iter().filter(|m| failed.contains(&m.id.as_str())).cloned().collect());
+            }
+        }
+    }
+
+    async fn deliver(&self, kind: DueKind, event: SqsEvent) -> SqsBatchResponse {
+        match kind {
+            DueKind::Renew => renew::handle(&self.renew, event).await,
+            DueKind::Collect => collect::handle(&self.collect, event).await,
+            DueKind::Retry => retry_payment::handle(&self.retry_payment, event).await,
+            DueKind::Reconcile => reconcile::handle(&self.reconcile, event).await,
+        }
+    }
+
+    /// Hands stream records to the relay.
+    pub(crate) async fn relay(&self, records: Vec<EventRecord>) -> Result<(), Failure> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut event = Event::default();
+        event.records = records;
+        let failed = relay::handle(&self.relay, event).await.batch_item_failures.len();
+        if failed == 0 {
+            return Ok(());
+        }
+        Err(Failure::because("announce what happened", format!("{failed} stream records were not taken")))
+    }
+}
+
+fn event(batch: &[Message]) -> SqsEvent {
+    let records = batch.iter().map(|message| {
+        let mut record = SqsMessage::default();
+        record.message_id = Some(message.id.clone());
+        record.body = serde_json::to_string(&message.job).ok();
+        record
+    });
+    let mut event = SqsEvent::default();
+    event.records = records.collect();
+    event
+}
+
+/// A POST as a storefront sends it.
+pub(crate) fn post(path: &str, key: &str, idempotency_key: &str, body: &Value) -> Result<Request, Failure> {
+    lambda_http::http::Request::post(path)
+        .header("authorization", format!("Bearer {key}"))
+        .header("idempotency-key", idempotency_key)
+        .header("content-type", "application/json")
+        .body(Body::from(body.to_string()))
+        .map_err(|e| Failure::because("write a request", e))
+}

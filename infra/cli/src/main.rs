@@ -1,0 +1,65 @@
+//! `perennial`: the command for merchants and developers.
+//!
+//! A thin table of subcommands; what each does stands in the file of its name.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::panic))]
+
+mod catalog;
+mod clock;
+mod demo;
+mod export;
+mod failure;
+mod keys;
+mod local;
+mod report;
+mod serve;
+mod target;
+
+use clap::{Parser, Subcommand};
+
+/// Subscription management that scales to zero.
+#[derive(Parser, Debug)]
+#[command(name = "perennial", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Replay real customers through the whole product, and check the reports.
+    Demo(demo::Args),
+    /// Run the functions on one localhost port, over a file.
+    Serve(serve::Args),
+    /// Turn facts (Parquet or an export) into reports.
+    Report(report::Args),
+    /// Write a table as DynamoDB's export does.
+    Export(export::Args),
+    /// Check and publish a catalog.
+    #[command(subcommand)]
+    Catalog(catalog::Command),
+    /// Give a storefront a key.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Show or move the test clock of a running `perennial serve`.
+    Clock(clock::Args),
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    let done = match Cli::parse().command {
+        Command::Demo(args) => demo::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Report(args) => report::run(args),
+        Command::Export(args) => export::run(args).await,
+        Command::Catalog(command) => catalog::run(command).await,
+        Command::Keys(command) => keys::run(command).await,
+        Command::Clock(args) => clock::run(args).await,
+    };
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print();
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
