@@ -53,6 +53,30 @@ impl Month {
     }
 }
 
+/// Turns instants into months, remembering the last month: facts of a file mostly follow each other in time.
+#[derive(Debug)]
+pub(crate) struct Months {
+    month: Month,
+    from: i64,
+    until: i64,
+}
+
+impl Months {
+    /// Nothing remembered yet.
+    pub(crate) fn new() -> Self {
+        Self { month: Month(0), from: 0, until: 0 }
+    }
+
+    /// The UTC month of an instant in microseconds since 1970.
+    pub(crate) fn of_micros(&mut self, micros: i64) -> Month {
+        if !(self.from..self.until).contains(&micros) {
+            self.month = Month::of_micros(micros);
+            (self.from, self.until) = (self.month.first_instant(), self.month.next().first_instant());
+        }
+        self.month
+    }
+}
+
 impl std::fmt::Display for Month {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:04}-{:02}", self.0.div_euclid(12), self.0.rem_euclid(12) + 1)
@@ -78,6 +102,16 @@ mod tests {
             let expected = day.year() * 12 + i32::try_from(day.month0()).unwrap();
             assert_eq!(Month::of_micros(micros), Month(expected), "{day}");
             day = day.checked_add_days(Days::new(1)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_remembered_month_is_the_same_as_a_computed_one() {
+        let mut months = Months::new();
+        for day in [0, 1, 30, 31, 30, -1, 58, 59, 20_000, 19_999] {
+            for micros in [day * MICROS_PER_DAY, (day + 1) * MICROS_PER_DAY - 1] {
+                assert_eq!(months.of_micros(micros), Month::of_micros(micros));
+            }
         }
     }
 

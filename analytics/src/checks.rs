@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::calendar::Month;
 use crate::cube::Seen;
 use crate::error::ReportError;
+use crate::format::thousands;
 use crate::input::Input;
 use crate::marts::Mart;
 use crate::reports::Report;
@@ -63,12 +64,12 @@ impl Checks {
 
     /// Two sums are the same.
     fn equal(&mut self, name: &'static str, left: i128, right: i128) {
-        self.gate(name, left == right, format!("{left} and {right}"));
+        self.gate(name, left == right, format!("{} and {}", thousands(left), thousands(right)));
     }
 
     /// Nothing odd was counted.
     fn none(&mut self, name: &'static str, gate: bool, count: u64) {
-        self.0.push(Check { name, passed: count == 0, gate, detail: format!("{count} found") });
+        self.0.push(Check { name, passed: count == 0, gate, detail: format!("{} found", thousands(count.into())) });
     }
 
     /// Two columns by month are the same in every month.
@@ -82,7 +83,9 @@ impl Checks {
         let months = left.keys().chain(right.keys()).copied();
         let differs = months.into_iter().find(|month| value(left, *month) != value(right, *month));
         let detail = match differs {
-            Some(month) => format!("{}: {} and {}", label(month), value(left, month), value(right, month)),
+            Some(month) => {
+                format!("{}: {} and {}", label(month), thousands(value(left, month)), thousands(value(right, month)))
+            }
             None => format!("{} months", left.len()),
         };
         self.gate(name, differs.is_none(), detail);
@@ -94,7 +97,7 @@ impl Checks {
                 self.gate(
                     "every item of the manifest was read",
                     true,
-                    format!("{items} items, counted shard by shard"),
+                    format!("{} items, counted shard by shard", thousands((*items).into())),
                 );
                 self.equal("every decoded fact is in facts.parquet", i128::from(*facts), seen.facts_in_input.into());
             }
@@ -102,7 +105,7 @@ impl Checks {
                 self.gate(
                     "every file of facts was opened",
                     !files.is_empty(),
-                    format!("{} files, {} facts", files.len(), seen.facts_in_input),
+                    format!("files: {}, facts: {}", files.len(), thousands(seen.facts_in_input.into())),
                 );
             }
         }

@@ -25,16 +25,20 @@ pub(crate) fn decimals(currency: &str) -> u32 {
 
 impl fmt::Display for Money<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let decimals = decimals(self.currency);
-        let unit = 10_u128.pow(decimals);
-        let (whole, part) = (self.minor.unsigned_abs() / unit, self.minor.unsigned_abs() % unit);
-        let sign = if self.minor < 0 { "-" } else { "" };
-        write!(f, "{} {sign}{}", self.currency, grouped(whole))?;
-        if decimals > 0 {
-            write!(f, ".{part:0width$}", width = decimals as usize)?;
-        }
-        Ok(())
+        write!(f, "{} {}", self.currency, amount(self.minor, self.currency))
     }
+}
+
+/// An amount without its currency, for columns whose head names it.
+pub(crate) fn amount(minor: i128, currency: &str) -> String {
+    let decimals = decimals(currency);
+    let unit = 10_u128.pow(decimals);
+    let (whole, part) = (minor.unsigned_abs() / unit, minor.unsigned_abs() % unit);
+    let sign = if minor < 0 { "-" } else { "" };
+    if decimals == 0 {
+        return format!("{sign}{}", grouped(whole));
+    }
+    format!("{sign}{}.{part:0width$}", grouped(whole), width = decimals as usize)
 }
 
 /// An integer with a comma every three digits.

@@ -9,7 +9,7 @@ use polars::prelude::*;
 use super::Customers;
 use crate::error::ReportError;
 use crate::input::Rates;
-use crate::intern::{Code, Names, TextIndex};
+use crate::intern::{Code, Memo, Names, TextIndex};
 use crate::scan::{FactFiles, Texts, Wanted, integers};
 
 const COLUMNS: &[&str] = &[
@@ -70,7 +70,9 @@ struct Reader {
 pub(crate) fn read(facts: &FactFiles, rates: &Rates, customers: &mut Customers) -> Result<Changes, ReportError> {
     let known = CHANGE_TYPES.iter().map(|name| col("event_type").eq(lit(*name))).reduce(Expr::or);
     let wanted = Wanted { columns: COLUMNS, rows: known };
-    let state = Mutex::new((Reader::default(), customers));
+    // Most customers have one subscription.
+    let reader = Reader { subscriptions: TextIndex::with_capacity(customers.len()), ..Reader::default() };
+    let state = Mutex::new((reader, customers));
     facts.fold(&wanted, |frame| {
         // Poisoned means that the other thread is already on its way out with a panic.
         let mut guard = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -103,11 +105,11 @@ impl Reader {
         let (instants, run_rates) = (integers(frame, "occurred_at")?, integers(frame, "mrr12_minor")?);
         let batch = u32::try_from(self.event_ids.len()).unwrap_or(u32::MAX);
         let profiles = u32::try_from(customers.profiles() - customers.duplicates()).unwrap_or(u32::MAX);
-        let mut rate = rates.cached();
+        let (mut rate, mut memo) = (rates.cached(), Memo::<2>::default());
         self.rows.reserve(frame.height());
         for row in 0..frame.height() {
             let Ok(event_type) = EventType::from_str(types.must(row)?) else { continue };
-            let customer = customers.number(ids.must(row)?);
+            let customer = memo.get(ids.must(row)?, |id| customers.number(id));
             self.without_profile += u64::from(customer >= profiles);
             self.rows.push(Change {
                 at: instants[row],

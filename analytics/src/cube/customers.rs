@@ -142,8 +142,13 @@ pub(crate) struct Segments {
 
 impl Segments {
     /// The segment number of a customer; strangers have one, too.
-    pub(crate) fn number(&self, customer: Option<u32>) -> usize {
-        customer.and_then(|number| self.of_customer.get(number as usize)).copied().unwrap_or(self.stranger) as usize
+    pub(crate) fn number(&self, customer: Option<u32>) -> u32 {
+        customer.and_then(|number| self.of_customer.get(number as usize)).copied().unwrap_or(self.stranger)
+    }
+
+    /// The channel of a segment.
+    pub(crate) fn channel(&self, number: u32) -> Code {
+        self.list[number as usize].channel
     }
 
     /// All segments, by number.
@@ -152,8 +157,8 @@ impl Segments {
     }
 
     /// The cohort of a segment.
-    pub(crate) fn cohort(&self, number: usize) -> Option<Month> {
-        self.list.get(number).and_then(|segment| segment.birth).map(|birth| birth.month)
+    pub(crate) fn cohort(&self, number: u32) -> Option<Month> {
+        self.list.get(number as usize).and_then(|segment| segment.birth).map(|birth| birth.month)
     }
 
     fn add(&mut self, segment: Segment) -> u32 {

@@ -93,7 +93,7 @@ fn cohorts(ledger: &Ledger, money: &Money, (customers, segments): (&Customers, &
         });
     }
     for ((segment, month), (collected, captured)) in &money.collected {
-        let segment = segments.list()[*segment];
+        let segment = segments.list()[*segment as usize];
         let Some(birth) = segment.birth else { continue };
         rows.push(CohortRow {
             cohort: birth.month.first_day(),
