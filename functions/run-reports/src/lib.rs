@@ -1,0 +1,1 @@
+//! An export has arrived: computes the reports and files them.

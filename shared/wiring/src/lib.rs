@@ -1,0 +1,79 @@
+//! The adapters of a function, from its configuration.
+//!
+//! Exists because nine functions need the same ledger and five the same gateways; `lambda-kit` must not know AWS, and
+//! `aws` must not know Lambda, so what joins them is here and nothing else is.
+
+use std::{str::FromStr, sync::Arc};
+
+pub use aws::client::sdk_config;
+use aws::client::{dynamodb, eventbridge, sqs};
+use aws::{AwsClocks, AwsStore, EventBus, RandomIds, SqsQueue};
+use aws_config::SdkConfig;
+use gateways::{
+    http::{NoClient, TOTAL, client},
+    sandbox::SandboxGateway,
+    webhook::Secret,
+};
+use lambda_kit::config::{BusName, GatewaySettings, Queues, Reader, Section, Tables};
+use usecases::ports::{Gateway, Gateways, Ledger};
+
+/// Store, operations, clocks and ids of a deployed function.
+#[must_use]
+pub fn ledger(sdk: &SdkConfig, tables: &Tables) -> Ledger {
+    let store = AwsStore::new(dynamodb(sdk), &tables.table, &tables.operations_table, tables.due_shards);
+    let store = Arc::new(store);
+    let clocks = Arc::new(AwsClocks::new(store.clone(), tables.test_clock));
+    Ledger { store: store.clone(), operations: store, clocks, ids: Arc::new(RandomIds) }
+}
+
+/// The payment gateways of the stack.
+///
+/// # Errors
+/// [`NoClient`] when the machine has no certificates to trust.
+pub fn gateways(settings: &GatewaySettings) -> Result<Gateways, NoClient> {
+    let sandbox: Arc<dyn Gateway> = Arc::new(SandboxGateway::new(&settings.url, client(TOTAL)?));
+    Ok(Gateways::new([sandbox]))
+}
+
+/// The queues of the workers.
+#[must_use]
+pub fn queue(sdk: &SdkConfig, Queues(urls): Queues) -> SqsQueue {
+    SqsQueue::new(sqs(sdk), urls)
+}
+
+/// The bus.
+#[must_use]
+pub fn bus(sdk: &SdkConfig, BusName(name): BusName) -> EventBus {
+    EventBus::new(eventbridge(sdk), name)
+}
+
+/// `WEBHOOK_SECRETS`: the secrets that news may be signed with, parted by commas; the newest first.
+#[derive(Clone, Debug)]
+pub struct WebhookSecrets(pub Vec<Secret>);
+
+impl Section for WebhookSecrets {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let text = reader.required("WEBHOOK_SECRETS")?;
+        let secrets: Result<Vec<_>, _> = text.split(',').map(Secret::from_str).collect();
+        if secrets.is_err() {
+            reader.problem("WEBHOOK_SECRETS", "must be whsec_… secrets in base64, parted by commas");
+        }
+        secrets.ok().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_kit::config::from_lookup;
+
+    use super::*;
+
+    #[test]
+    fn several_secrets_are_read_and_a_bad_one_is_named_without_its_text() {
+        let good = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+        let read = |text: &str| from_lookup::<WebhookSecrets>(&|_| Some(text.to_owned()));
+        assert_eq!(read(good).unwrap().0.len(), 2);
+        let error = read("whsec_canary,whsec_canary").unwrap_err().to_string();
+        assert!(error.contains("WEBHOOK_SECRETS") && !error.contains("canary"), "{error}");
+    }
+}
