@@ -1,0 +1,132 @@
+//! The commands that stories are written in: one a line, a date first.
+//!
+//! | command | means |
+//! |---|---|
+//! | `until DATE` | time passes, with everything that is due on the way |
+//! | `catalog team@1 per-seat month=9.90 [year=99] [currency=USD] [trial=14] [policy=p] [feature=a] [limit.seats=5] [quietly]` | publish |
+//! | `policy p@1 [proration=second] [rounding=half-up] [days=30]` | a policy for plans published after it |
+//! | `contract ana team per-seat month=8` | a negotiated price |
+//! | `signup ana team [per year] [seats 3] [card TOKEN] [zone Z] [currency EUR] [on-account] [key K] [as NAME]` | |
+//! | `change ana [to plan] [per year] [seats 3] [at-period-end] [preview] [seen 2]` | |
+//! | `cancel ana [at-period-end] [because word]`, `keep`, `pause ana [at-period-end] [until DATE]`, `resume` | |
+//! | `transfer ana p1 20.00 [as ref]`, `webhook ana p1:1`, `authenticate ana p1:1 yes` | money news |
+//! | `deliver-again`, `race`, `sweeps on/off`, `gateway works/cut/answers-lost`, `wall +300` | the world's faults |
+//! | `show ana [invoices/history/entitlements]` | read |
+
+use std::sync::atomic::Ordering;
+
+use crate::{
+    adapters::Line,
+    args::{Args, instant},
+    requests,
+    world::{Delivery, World, do_job},
+};
+
+/// Runs one line of a story.
+pub(crate) async fn run(world: &mut World, line: &str) -> Result<(), String> {
+    let text = line.split(" #").next().unwrap_or_default();
+    if text.trim().is_empty() || text.starts_with('#') {
+        world.quote(line);
+        return Ok(());
+    }
+    let mut args = Args::new(text);
+    let first = args.next("a date")?;
+    let (date, verb) = if first == "until" { (args.next("a date")?, first) } else { (first, args.next("a command")?) };
+    let date = instant(&date)?;
+    if verb == "until" {
+        args.finish()?;
+        world.quote(line);
+        return world.advance(date).await;
+    }
+    world.advance(date).await?;
+    world.quote(line);
+    Box::pin(dispatch(world, &verb, args)).await?;
+    world.tell().await?;
+    if world.sweeping { world.work().await } else { Ok(()) }
+}
+
+async fn dispatch(world: &mut World, verb: &str, mut args: Args) -> Result<(), String> {
+    match verb {
+        "policy" => requests::policy(world, args),
+        "catalog" => requests::catalog(world, args).await,
+        "contract" => requests::contract(world, args).await,
+        "signup" => requests::signup(world, args).await,
+        "change" | "cancel" | "keep" | "pause" | "resume" => requests::change(world, verb, args).await,
+        "transfer" => requests::transfer(world, args).await,
+        "webhook" => requests::webhook(world, args).await,
+        "authenticate" => requests::authenticate(world, args),
+        "show" => requests::show(world, args).await,
+        "deliver-again" => {
+            args.finish()?;
+            deliver_again(world).await
+        }
+        "race" => {
+            args.finish()?;
+            Box::pin(race(world)).await
+        }
+        "sweeps" => {
+            world.sweeping = match args.next("on or off")?.as_str() {
+                "on" => true,
+                "off" => false,
+                other => return Err(format!("{other} is neither on nor off")),
+            };
+            args.finish()
+        }
+        "gateway" => gateway(world, args),
+        "wall" => {
+            let seconds = args.next("seconds")?;
+            args.finish()?;
+            let seconds = seconds.strip_prefix('+').and_then(|s| s.parse().ok()).ok_or("wall needs +SECONDS")?;
+            world.clocks.pass_seconds(seconds);
+            Ok(())
+        }
+        other => Err(format!("there is no command {other}")),
+    }
+}
+
+fn gateway(world: &World, mut args: Args) -> Result<(), String> {
+    let line = match args.next("how")?.as_str() {
+        "works" => Line::Works,
+        "cut" => Line::Cut,
+        "answers-lost" => Line::AnswersLost,
+        other => return Err(format!("a gateway line cannot be {other}")),
+    };
+    args.finish()?;
+    world.gateway.set_line(line);
+    Ok(())
+}
+
+/// The last message once more, as queues and gateways do.
+async fn deliver_again(world: &mut World) -> Result<(), String> {
+    match world.last_delivery.clone().ok_or("nothing was delivered yet")? {
+        Delivery::Job(kind, job) => world.deliver(kind, &job).await,
+        Delivery::Webhook(notice) => world.webhook(notice).await,
+    }
+    if !world.tell().await? {
+        world.say("nothing changed");
+    }
+    Ok(())
+}
+
+/// Two workers on each job that is due: both load before either commits.
+async fn race(world: &mut World) -> Result<(), String> {
+    for _ in 0..10 {
+        let jobs = world.take_jobs().await?;
+        let mut progress = false;
+        for (kind, job) in jobs {
+            world.last_delivery = Some(Delivery::Job(kind, job.clone()));
+            world.store.meet.store(true, Ordering::Relaxed);
+            let one = do_job(&world.ledger, &world.gateways, kind, &job);
+            let other = do_job(&world.ledger, &world.gateways, kind, &job);
+            let (one, other) = tokio::join!(one, other);
+            world.store.meet.store(false, Ordering::Relaxed);
+            world.report(one);
+            world.report(other);
+            progress |= world.tell().await?;
+        }
+        if !progress {
+            return Ok(());
+        }
+    }
+    Err("the workers never come to rest".into())
+}

@@ -1,0 +1,316 @@
+//! What customers, merchants, banks and gateways send, as the use cases take it.
+
+use billing::{
+    calendar::Instant,
+    catalog::{Plan, Policy},
+    customer::ContractPrice,
+    gateway::GatewayEvent,
+    ids::{CustomerId, InvoiceId},
+    money::{Currency, Money, Rounding, Unrounded},
+};
+use serde_json::{Map, Value, json};
+use usecases::{
+    change_plan::{ChangeReply, ChangeRequest, change_plan},
+    error::Error,
+    gateway_event::Notice,
+    publish::{Published, agree_on_price, publish},
+    signup::{Caller, signup as sign_up},
+    view::{InvoiceView, SubscriptionView},
+};
+
+use crate::{
+    args::{Args, instant},
+    show,
+    world::{World, refused},
+};
+
+const STOREFRONT: &str = "web";
+
+fn customer_id(name: &str) -> Result<CustomerId, String> {
+    CustomerId::try_new(format!("cus_{name}")).map_err(|e| e.to_string())
+}
+
+fn money(text: &str, currency: &str) -> Result<Money, String> {
+    let currency = Currency::try_new(currency).map_err(|e| e.to_string())?;
+    let amount = text.parse().map_err(|_| format!("{text} is not an amount"))?;
+    let exact = Unrounded::from_major(amount, currency).map_err(|e| e.to_string())?;
+    exact.round(Rounding::HalfEven).map_err(|e| e.to_string())
+}
+
+/// `month=9.90 year=99` as prices of a model.
+fn prices(model: &str, currency: &str, settings: Vec<(String, String)>) -> Vec<Value> {
+    let field = if model == "flat" { "amount" } else { "unit_amount" };
+    let price = |(interval, amount): (String, String)| {
+        let mut price = json!({"currency": currency, "interval": interval, "model": model});
+        price[field] = amount.into();
+        price
+    };
+    settings.into_iter().map(price).collect()
+}
+
+fn reference(text: &str) -> Result<(String, u32), String> {
+    let (name, version) = text.split_once('@').ok_or("name@version is needed")?;
+    Ok((name.into(), version.parse().map_err(|_| "the version must be a number")?))
+}
+
+pub(crate) fn policy(world: &mut World, mut args: Args) -> Result<(), String> {
+    let (id, version) = reference(&args.next("policy@version")?)?;
+    let mut proration = Map::new();
+    for (setting, key) in [("proration", "unit"), ("rounding", "rounding")] {
+        if let Some(value) = args.setting(setting) {
+            proration.insert(key.into(), value.into());
+        }
+    }
+    let mut policy = json!({"id": id, "version": version, "proration": proration});
+    if let Some(days) = args.setting("days") {
+        policy["days_until_due"] = days.parse::<u32>().map_err(|e| e.to_string())?.into();
+    }
+    args.finish()?;
+    let policy: Policy = serde_json::from_value(policy).map_err(|e| e.to_string())?;
+    world.catalog.policies.push(policy);
+    Ok(())
+}
+
+pub(crate) async fn catalog(world: &mut World, mut args: Args) -> Result<(), String> {
+    let (id, version) = reference(&args.next("plan@version")?)?;
+    let model = args.next("a price model")?;
+    let currency = args.setting("currency").unwrap_or_else(|| "USD".into());
+    let mut plan = json!({"id": id, "version": version, "title": id});
+    if let Some(days) = args.setting("trial") {
+        plan["trial_days"] = days.parse::<u32>().map_err(|e| e.to_string())?.into();
+    }
+    if let Some(policy) = args.setting("policy") {
+        plan["policy"] = policy.into();
+    }
+    if let Some(feature) = args.setting("feature") {
+        plan["features"] = json!([feature]);
+    }
+    let quietly = args.flag("quietly");
+    let (limits, amounts): (Vec<_>, Vec<_>) =
+        args.settings().into_iter().partition(|(name, _)| name.starts_with("limit."));
+    for (name, value) in limits {
+        plan["limits"][name.trim_start_matches("limit.")] = value.parse::<i64>().map_err(|e| e.to_string())?.into();
+    }
+    plan["prices"] = prices(&model, &currency, amounts).into();
+    args.finish()?;
+    let plan: Plan = serde_json::from_value(plan).map_err(|e| e.to_string())?;
+    let mut catalog = world.catalog.clone();
+    catalog.plans.retain(|p| p.reference() != plan.reference());
+    catalog.plans.push(plan);
+    match publish(&*world.store, &catalog).await.map_err(|e| e.to_string())? {
+        Published::OnSale(_) => {
+            world.catalog = catalog;
+            if !quietly {
+                world.say("published");
+            }
+        }
+        Published::Refused(problems) => {
+            for problem in problems {
+                world.say(&format!("refused    {problem}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn contract(world: &mut World, mut args: Args) -> Result<(), String> {
+    let customer = customer_id(&args.next("a name")?)?;
+    let plan = args.next("a plan")?;
+    let model = args.next("a price model")?;
+    let currency = args.setting("currency").unwrap_or_else(|| "USD".into());
+    for price in prices(&model, &currency, args.settings()) {
+        let price = serde_json::from_value(price).map_err(|e| e.to_string())?;
+        let contract = ContractPrice { customer: customer.clone(), plan: plan.clone(), price };
+        let agreed = agree_on_price(&*world.store, &contract).await;
+        world.report(agreed);
+    }
+    args.finish()
+}
+
+pub(crate) async fn signup(world: &mut World, mut args: Args) -> Result<(), String> {
+    let name = args.next("a name")?;
+    let plan = args.next("a plan")?;
+    let contract = args.value("as")?.unwrap_or_else(|| name.clone());
+    let key = args.value("key")?.unwrap_or_else(|| format!("signup-{contract}"));
+    let currency = args.value("currency")?.unwrap_or_else(|| "USD".into());
+    let mut body = json!({
+        "customer": {"id": format!("cus_{name}"), "currency": currency},
+        "plan": plan,
+        "subscription": format!("sub_{contract}"),
+    });
+    if let Some(zone) = args.value("zone")? {
+        body["customer"]["time_zone"] = zone.into();
+    }
+    if let Some(interval) = args.value("per")? {
+        body["interval"] = interval.into();
+    }
+    if let Some(seats) = args.value("seats")? {
+        body["quantity"] = seats.parse::<i64>().map_err(|e| e.to_string())?.into();
+    }
+    if args.flag("on-account") {
+        body["collection"] = "invoice".into();
+    } else if !args.flag("without-card") {
+        let token = args.value("card")?.unwrap_or_else(|| "pm_card_visa".into());
+        body["payment_method"] = json!({"token": token});
+    }
+    args.finish()?;
+    let caller = Caller::new(STOREFRONT.into(), key, "signup", body.to_string().as_bytes());
+    let request = serde_json::from_value(body).map_err(|e| e.to_string())?;
+    let reply = sign_up(&world.ledger, &world.gateways, usecases::sandbox::NAME, &caller, request).await;
+    let customer = customer_id(&name)?;
+    if !world.customers.contains(&customer) {
+        world.customers.push(customer);
+    }
+    world.tell().await?;
+    match reply {
+        Ok(reply) => {
+            let code = reply.decline_code.map(|c| format!(" ({c})")).unwrap_or_default();
+            let status = serde_json::to_value(reply.status).unwrap_or_default();
+            world.say(&format!("reply      {}{code}", status.as_str().unwrap_or_default()));
+        }
+        Err(error) => world.say(&refused(&error)),
+    }
+    Ok(())
+}
+
+pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Result<(), String> {
+    let name = args.next("a name")?;
+    let customer = args.value("of")?.unwrap_or_else(|| name.clone());
+    let mut body = json!({
+        "customer": format!("cus_{customer}"),
+        "subscription": format!("sub_{name}"),
+        "action": verb,
+        "preview": args.flag("preview"),
+        "when": if args.flag("at-period-end") { "period_end" } else { "now" },
+    });
+    for (word, field) in [("to", "plan"), ("per", "interval"), ("until", "resume_at"), ("because", "reason")] {
+        if let Some(value) = args.value(word)? {
+            body[field] = value.into();
+        }
+    }
+    if let Some(seats) = args.value("seats")? {
+        body["quantity"] = seats.parse::<i64>().map_err(|e| e.to_string())?.into();
+    }
+    let seen = args.value("seen")?.map(|v| v.parse::<u64>().map_err(|e| e.to_string())).transpose()?;
+    let key = args.value("key")?.unwrap_or_else(|| format!("{} {body}", world.now));
+    args.finish()?;
+    let caller = Caller::new(STOREFRONT.into(), key, verb, body.to_string().as_bytes());
+    let request: ChangeRequest = serde_json::from_value(body).map_err(|e| e.to_string())?;
+    let reply = change_plan(&world.ledger, &caller, seen, &request).await;
+    let changed = world.tell().await?;
+    answer_change(world, reply, changed);
+    Ok(())
+}
+
+fn answer_change(world: &mut World, reply: Result<ChangeReply, Error>, changed: bool) {
+    match reply {
+        Ok(reply) if reply.preview => {
+            world.say(&format!("preview    {}", brief(&reply.subscription)));
+            if let Some(invoice) = reply.invoice {
+                world.say(&format!("preview    it would cost {}", invoice.total.display));
+                for line in &invoice.lines {
+                    world.say(&format!("             {}", show::line(line)));
+                }
+            }
+        }
+        Ok(reply) if !changed => world.say(&format!("nothing changed: {}", brief(&reply.subscription))),
+        Ok(_) => {}
+        Err(error) => world.say(&refused(&error)),
+    }
+}
+
+fn brief(view: &SubscriptionView) -> String {
+    format!(
+        "{} {}, {} x {} per {}, version {}",
+        view.id, view.state, view.plan, view.quantity, view.interval, view.version
+    )
+}
+
+pub(crate) async fn transfer(world: &mut World, mut args: Args) -> Result<(), String> {
+    let name = args.next("a name")?;
+    let invoice = args.next("an invoice")?;
+    let amount = money(&args.next("an amount")?, &args.value("currency")?.unwrap_or_else(|| "USD".into()))?;
+    let reference = args.value("as")?.unwrap_or_else(|| format!("bank-{name}-{invoice}"));
+    args.finish()?;
+    let customer = customer_id(&name)?;
+    let invoice = InvoiceId::try_new(format!("inv_{name}-{invoice}")).map_err(|e| e.to_string())?;
+    world.remember_transfer(amount);
+    let at = world.now;
+    let event = GatewayEvent::Received { customer: customer.clone(), invoice, amount, reference, at };
+    world.webhook(Notice { customer, event }).await;
+    Ok(())
+}
+
+/// The gateway tells what it knows about an attempt.
+pub(crate) async fn webhook(world: &mut World, mut args: Args) -> Result<(), String> {
+    let name = args.next("a name")?;
+    let key = format!("inv_{name}-{}", args.next("an attempt (p1:1)")?);
+    args.finish()?;
+    let outcome = world.gateway.sandbox.find(&key).ok_or(format!("the gateway has no payment {key}"))?;
+    let event = GatewayEvent::Settled { key, outcome };
+    world.webhook(Notice { customer: customer_id(&name)?, event }).await;
+    if !world.tell().await? {
+        world.say("nothing changed");
+    }
+    Ok(())
+}
+
+pub(crate) fn authenticate(world: &mut World, mut args: Args) -> Result<(), String> {
+    let key = format!("inv_{}-{}", args.next("a name")?, args.next("an attempt (p1:1)")?);
+    let agreed = match args.next("yes or no")?.as_str() {
+        "yes" => true,
+        "no" => false,
+        other => return Err(format!("{other} is neither yes nor no")),
+    };
+    args.finish()?;
+    world.gateway.sandbox.complete_action(&key, agreed, world.now).ok_or(format!("there is no payment {key}"))?;
+    Ok(())
+}
+
+pub(crate) async fn show(world: &mut World, mut args: Args) -> Result<(), String> {
+    let customer = format!("cus_{}", args.next("a name")?);
+    let what = args.next("what").unwrap_or_else(|_| "customer".into());
+    args.finish()?;
+    let lines = match read(world, &customer, &what).await {
+        Ok(lines) => lines,
+        Err(error) => vec![refused(&error)],
+    };
+    for line in lines {
+        world.say(&line);
+    }
+    Ok(())
+}
+
+async fn read(world: &World, customer: &str, what: &str) -> Result<Vec<String>, Error> {
+    let ledger = &world.ledger;
+    Ok(match what {
+        "invoices" => usecases::get::invoices(ledger, customer).await?.iter().map(invoice).collect(),
+        "history" => usecases::get::history(ledger, customer).await?.iter().map(entry).collect(),
+        "entitlements" => {
+            let e = usecases::get::entitlements_of(ledger, customer).await?;
+            vec![format!("may use   features {:?}, limits {:?}, roles {:?}", e.features, e.limits, e.roles)]
+        }
+        _ => {
+            let view = usecases::get::customer(ledger, customer).await?;
+            let flags = |s: &SubscriptionView| match (s.past_due, s.suspended) {
+                (false, false) => "",
+                (true, false) => ", past due",
+                (false, true) => ", suspended",
+                (true, true) => ", past due and suspended",
+            };
+            view.subscriptions.iter().map(|s| format!("customer   {}{}", brief(s), flags(s))).collect()
+        }
+    })
+}
+
+fn invoice(view: &InvoiceView) -> String {
+    let period = (show::when(view.period.start), show::when(view.period.end));
+    format!("invoice    {} {} {} for {} .. {}", view.id, view.state, view.total.display, period.0, period.1)
+}
+
+fn entry(entry: &Value) -> String {
+    let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+    let at: Result<Instant, String> = instant(&text("occurred_at"));
+    let at = at.map_or_else(|e| e, show::when);
+    format!("{at}  {} {} {} minor", text("event_type"), text("plan"), entry["amount_minor"])
+}

@@ -1,0 +1,124 @@
+//! How things look in a transcript: short, and complete enough to be judged.
+
+use billing::{
+    calendar::Instant,
+    fact::Fact,
+    invoice::{Invoice, InvoiceState, Line},
+    money::{Currency, Money, Rounding},
+    proration::ProrationUnit,
+    subscription::{State, Subscription, next_event},
+};
+use chrono::{NaiveTime, SecondsFormat};
+
+/// A date when it is midnight in UTC, else the instant.
+pub(crate) fn when(at: Instant) -> String {
+    if at.time() == NaiveTime::MIN {
+        at.date_naive().to_string()
+    } else {
+        at.to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+}
+
+pub(crate) fn subscription(s: &Subscription) -> String {
+    let terms = &s.terms;
+    let price = terms.full_period_money().map_or_else(|e| e.to_string(), |m| m.to_string());
+    let contract = if terms.contract { " by contract" } else { "" };
+    let mut text = format!(
+        "{}, {} x {}, {price} per {}{contract}",
+        state(&s.state),
+        terms.plan,
+        terms.quantity,
+        terms.price.interval
+    );
+    if let Some(p) = &s.period {
+        text += &format!("; period {}: {} .. {}", p.ordinal, when(p.start), when(p.end));
+    }
+    if s.suspended_by.is_some() {
+        text += "; SUSPENDED";
+    }
+    if s.credit_minor != 0 {
+        text += &format!("; credit {}", Money::new(s.credit_minor, terms.price.currency));
+    }
+    if let Some((at, terms)) = &s.scheduled.change {
+        text += &format!("; from {}: {} x {} per {}", when(*at), terms.plan, terms.quantity, terms.price.interval);
+    }
+    match next_event(s) {
+        Some((at, kind)) => text + &format!("; next {kind} {}", when(at)),
+        None => text + "; nothing next",
+    }
+}
+
+fn state(state: &State) -> String {
+    match state {
+        State::Canceled { at, reason } => format!("canceled {} ({reason})", when(*at)),
+        State::Paused { since, .. } => format!("paused since {}", when(*since)),
+        other => other.name().into(),
+    }
+}
+
+pub(crate) fn invoice_state(invoice: &Invoice) -> String {
+    let detail = match &invoice.state {
+        InvoiceState::Waiting { at, climb } => {
+            format!(" since {} ({}), rung {} at {}", when(climb.since), climb.class, climb.done + 1, when(*at))
+        }
+        InvoiceState::Collecting { claim, .. } => format!(" by attempt {}", claim.attempt),
+        InvoiceState::Unknown { claim, asked, action, .. } => {
+            let why = if action.is_some() { ", waits for the customer" } else { "" };
+            format!(": attempt {} is unknown, asked {asked} times{why}", claim.attempt)
+        }
+        InvoiceState::Paid { at } => format!(" {}", when(*at)),
+        _ => String::new(),
+    };
+    // On account the invoice waits for its due date first: nothing is late yet.
+    let name = if invoice.is_past_due(invoice.issued_at) || !matches!(invoice.state, InvoiceState::Waiting { .. }) {
+        invoice.state.name()
+    } else {
+        "unpaid"
+    };
+    format!("{name}{detail}")
+}
+
+pub(crate) fn line(line: &Line) -> String {
+    let why = &line.why;
+    let mut text = format!("{} {} x {}: {}", line.kind, line.plan, line.quantity, line.amount);
+    if why.rule == "credit" {
+        return text;
+    }
+    text += &format!(" = {} {}", why.rule, why.full_minor);
+    if let (Some(share), Some(unit)) = (why.share, why.unit) {
+        let unit = match unit {
+            ProrationUnit::Day => "days",
+            ProrationUnit::Second => "seconds",
+        };
+        text += &format!(" x {}/{} {unit}", share.left, share.whole);
+    }
+    if !why.unrounded_minor.is_integer() {
+        let mode = match why.rounding {
+            Rounding::HalfEven => "half-even",
+            Rounding::HalfUp => "half-up",
+            Rounding::Down => "down",
+        };
+        text += &format!(" = {}, rounded {mode}", why.unrounded_minor.round_dp(6).normalize());
+    }
+    text
+}
+
+pub(crate) fn fact(fact: &Fact, now: Instant) -> String {
+    let what = &fact.what;
+    let money =
+        |minor| Currency::try_new(&what.currency).map_or_else(|e| e.to_string(), |c| Money::new(minor, c).to_string());
+    let mut text = format!("{} {}", what.event_type, money(what.amount_minor));
+    if let Some(attempt) = what.attempt {
+        text += &format!(", attempt {attempt}");
+    }
+    if let Some(reason) = what.code.as_ref().or(what.reason.as_ref()) {
+        text += &format!(", {reason}");
+    }
+    if what.event_type.changes_run_rate() {
+        text += &format!("; run-rate {} a year", money(what.mrr12_minor));
+    }
+    if what.occurred_at != now {
+        text += &format!("; as of {}", when(what.occurred_at));
+    }
+    text
+}
