@@ -219,6 +219,16 @@ pub fn to_instant(local: NaiveDateTime, zone: Tz) -> Instant {
     }
 }
 
+/// The same local time `days` local calendar days later: what a person means by "in 14 days".
+///
+/// # Errors
+/// [`OutOfCalendar`].
+pub fn plus_local_days(at: Instant, days: u32, zone: Tz) -> Result<Instant, OutOfCalendar> {
+    let local = at.with_timezone(&zone).naive_local();
+    let local = local.checked_add_days(Days::new(u64::from(days))).ok_or(OutOfCalendar)?;
+    Ok(to_instant(local, zone))
+}
+
 /// Local calendar days between two instants: what a customer counts on a wall calendar.
 #[must_use]
 pub fn local_days(from: Instant, to: Instant, zone: Tz) -> i64 {

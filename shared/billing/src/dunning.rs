@@ -79,11 +79,16 @@ impl Ladder {
         }
     }
 
-    /// How many rungs of `class` lie at or before `now`: where to go on when an attempt fails into another class.
+    /// Where to go on in `class` when an attempt fails into it at `now`: reminders and retries that lie in the past are
+    /// skipped, a suspension or an end is not. A hard decline must not be treated more mildly than the soft ones before it.
     #[must_use]
     pub fn passed(&self, class: DeclineClass, first_failed_at: Instant, now: Instant) -> usize {
         let rungs = self.0.get(&class).map_or(&[][..], Vec::as_slice);
-        rungs.iter().take_while(|r| first_failed_at + TimeDelta::days(i64::from(r.after_days)) < now).count()
+        let skipped = |r: &&Rung| {
+            let over = first_failed_at + TimeDelta::days(i64::from(r.after_days)) < now;
+            over && matches!(r.action, RungAction::Notify | RungAction::Retry)
+        };
+        rungs.iter().take_while(skipped).count()
     }
 
     /// What is wrong with the ladder; empty when it may be published.

@@ -27,6 +27,6 @@ pub async fn reconcile(ledger: &Ledger, gateways: &Gateways, job: &Job) -> Resul
         return Err(Error::unavailable("ask the gateway", format!("gateway {} is not set up", claim.method.gateway)));
     };
     let lookup: Lookup = gateway.look_up(claim).await;
-    let declaration = gateway.declaration();
-    apply(ledger, &job.customer, &id, InvoiceInput::Asked { lookup, declaration, wall }).await
+    let (key, declaration) = (claim.key.clone(), gateway.declaration());
+    apply(ledger, &job.customer, &id, InvoiceInput::Asked { key, lookup, declaration, wall }).await
 }

@@ -138,7 +138,8 @@ fn compute_v1(basis: &Basis) -> Result<Vec<Line>, Refusal> {
             let left = Share::left_of(period, *at, *zone, proration.unit);
             let credit = share_line(LineKind::ProrationCredit, from, Some(left), *proration)?;
             let charge = match next {
-                Some(_) => share_line(LineKind::Recurring, to, None, *proration)?,
+                // A full period is rounded as every full period is: later credit is counted from that amount.
+                Some(_) => share_line(LineKind::Recurring, to, None, ProrationPolicy::default())?,
                 None => share_line(LineKind::ProrationCharge, to, Some(left), *proration)?,
             };
             (vec![credit, charge], *credit_minor)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::lines::{Basis, Line, compute};
 use crate::{
     RULES_VERSION,
-    calendar::{Instant, WallTime},
+    calendar::{Instant, WallTime, plus_local_days},
     catalog::VersionRef,
     fact::Fact,
     gateway::DeclineClass,
@@ -186,6 +186,12 @@ pub struct Invoice {
     /// Whether its ladder took access away.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspends: bool,
+    /// Whether it was withdrawn while an attempt was under way: the attempt's answer is its last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
+    /// The attempt that is to be sent again, because the gateway never got it: its method and key are frozen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resend: Option<Box<Claim>>,
     /// Where it was sold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storefront: Option<String>,
@@ -224,7 +230,7 @@ impl Invoice {
             _ if total.minor == 0 => InvoiceState::Paid { at: new.at },
             None => InvoiceState::Due { at: new.at },
             Some(days) => {
-                let due = new.at + TimeDelta::days(i64::from(days));
+                let due = plus_local_days(new.at, days, subscription.anchor.zone())?;
                 let climb = Climb { class: DeclineClass::Unpaid, done: 0, since: due };
                 InvoiceState::Waiting { at: due, climb }
             }
@@ -245,6 +251,8 @@ impl Invoice {
             state,
             attempts: Vec::new(),
             suspends: false,
+            withdrawn: false,
+            resend: None,
             storefront: subscription.storefront.clone(),
             arm: subscription.arm.clone(),
             facts: Vec::new(),

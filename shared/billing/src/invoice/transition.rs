@@ -38,6 +38,8 @@ pub enum InvoiceInput {
     Answered(Answer),
     /// The gateway was asked about the unknown attempt.
     Asked {
+        /// About which attempt: an answer about an earlier one says nothing about the present one.
+        key: String,
         /// What it said.
         lookup: Lookup,
         /// What it promises.
@@ -54,7 +56,7 @@ pub enum InvoiceInput {
         /// The gateway's time.
         at: Instant,
     },
-    /// The subscription expired before its first money: nothing is owed.
+    /// The subscription expired before its first money, or ended for non-payment: nothing more is to be collected.
     Void,
 }
 
@@ -103,7 +105,9 @@ pub fn transition(invoice: &Invoice, ladder: &Ladder, input: InvoiceInput, now: 
     let applied = match input {
         InvoiceInput::Wake { method, wall } => step.wake(ladder, method, wall, now),
         InvoiceInput::Answered(answer) => step.answered(ladder, answer, now),
-        InvoiceInput::Asked { lookup, declaration, wall } => step.asked(ladder, lookup, declaration, wall, now),
+        InvoiceInput::Asked { key, lookup, declaration, wall } => {
+            step.asked(ladder, &key, lookup, declaration, wall, now)
+        }
         InvoiceInput::Received { amount, reference, at } => step.received(amount, reference, at),
         InvoiceInput::Void => step.void(),
     };
@@ -128,7 +132,7 @@ impl Next {
                 let action = ladder.step(climb.class, usize::from(climb.done), climb.since).action;
                 match action {
                     RungAction::Retry => self.begin(ladder, method, Some(climb), at, wall, now),
-                    _ => self.rung(ladder, action, climb, now),
+                    _ => self.rung(ladder, action, &climb, at),
                 }
             }
             InvoiceState::Collecting { claim, climb, .. } if claim.deadline <= wall => {
@@ -148,19 +152,20 @@ impl Next {
         wall: WallTime,
         now: Instant,
     ) -> bool {
-        let Some(method) = method else {
+        let frozen = self.invoice.resend.take();
+        let Some(method) = frozen.as_ref().map(|sent| sent.method.clone()).or(method) else {
             self.note(EventType::Notice, now, "method_missing");
             self.fail(ladder, climb, DeclineClass::Hard, now);
             return true;
         };
-        let claim = claim(&self.invoice, method, wall, now);
+        let mut claim = claim(&self.invoice, method, wall, now);
+        claim.sent_at = frozen.map_or(wall, |sent| sent.sent_at);
         self.invoice.state = InvoiceState::Collecting { claim: claim.clone(), climb, since };
         self.effects.push(InvoiceEffect::Charge(claim));
         true
     }
 
-    fn rung(&mut self, ladder: &Ladder, action: RungAction, climb: Climb, now: Instant) -> bool {
-        let at = ladder.step(climb.class, usize::from(climb.done), climb.since).at;
+    fn rung(&mut self, ladder: &Ladder, action: RungAction, climb: &Climb, at: Instant) -> bool {
         match action {
             RungAction::Suspend => {
                 self.invoice.suspends = true;
@@ -169,8 +174,7 @@ impl Next {
             RungAction::End => return self.end(at),
             RungAction::Notify | RungAction::Retry => self.note(EventType::Notice, at, "payment_overdue"),
         }
-        self.advance(ladder, Climb { done: climb.done.saturating_add(1), ..climb });
-        let _ = now;
+        self.advance(ladder, Climb { done: climb.done.saturating_add(1), ..climb.clone() }, at);
         true
     }
 
@@ -183,14 +187,16 @@ impl Next {
         true
     }
 
-    fn advance(&mut self, ladder: &Ladder, climb: Climb) {
-        let at = ladder.step(climb.class, usize::from(climb.done), climb.since).at;
+    /// Waits for the rung of `climb`. A rung never takes effect before what led to it (`earliest`): a decline into
+    /// another class may find rungs of that class in the past.
+    fn advance(&mut self, ladder: &Ladder, climb: Climb, earliest: Instant) {
+        let at = ladder.step(climb.class, usize::from(climb.done), climb.since).at.max(earliest);
         self.invoice.state = InvoiceState::Waiting { at, climb };
     }
 
     /// The attempt under way failed for good (or could not be begun): where on the ladder does it go on?
     fn fail(&mut self, ladder: &Ladder, climb: Option<Climb>, class: DeclineClass, now: Instant) {
-        if self.invoice.purpose == Purpose::Opening {
+        if self.invoice.purpose == Purpose::Opening || self.invoice.withdrawn {
             self.invoice.state = InvoiceState::Void;
             return;
         }
@@ -200,7 +206,7 @@ impl Next {
             Some(_) => u8::try_from(ladder.passed(class, since, now)).unwrap_or(u8::MAX),
             None => 0,
         };
-        self.advance(ladder, Climb { class, done, since });
+        self.advance(ladder, Climb { class, done, since }, now);
     }
 
     fn answered(&mut self, ladder: &Ladder, answer: Answer, now: Instant) -> bool {
@@ -260,12 +266,19 @@ impl Next {
     fn captured(&mut self, claim: &Claim, reference: String, at: Instant) -> bool {
         let attempt = Attempt { attempt: claim.attempt, at, code: None, reference: Some(reference) };
         self.invoice.attempts.push(attempt);
+        if self.invoice.purpose == Purpose::Opening && self.invoice.withdrawn {
+            // The contract was given up before its money came: the money belongs to the customer.
+            self.invoice.state = InvoiceState::Void;
+            self.attempt_fact(EventType::Payment, claim, at, None);
+            self.credit(claim.amount, "late", at);
+            return true;
+        }
         self.invoice.state = InvoiceState::Paid { at };
         let event = match (self.invoice.purpose, claim.attempt) {
             (Purpose::Period, 1) => EventType::Renewal,
             (Purpose::Change, 1) => EventType::Payment,
             (Purpose::Opening, _) => {
-                let opened = Input::OpeningPaid { amount: claim.amount, claim: Box::new(claim.clone()), at };
+                let opened = Input::OpeningPaid { amount: claim.amount, claim: Some(Box::new(claim.clone())), at };
                 self.effects.push(InvoiceEffect::Subscription(opened));
                 return true;
             }
@@ -295,24 +308,34 @@ impl Next {
         let settles = matches!(self.invoice.state, InvoiceState::Due { .. } | InvoiceState::Waiting { .. })
             && amount.currency == total.currency
             && amount.minor >= total.minor;
-        let over = if settles { amount.minor - total.minor } else { amount.minor };
+        let (over, reason) =
+            if settles { (amount.minor - total.minor, "overpaid") } else { (amount.minor, "unallocated") };
         if settles {
             self.invoice.state = InvoiceState::Paid { at };
+            self.invoice.resend = None;
             self.restore();
+            if self.invoice.purpose == Purpose::Opening {
+                let opened = Input::OpeningPaid { amount: total, claim: None, at };
+                self.effects.push(InvoiceEffect::Subscription(opened));
+            }
         } else {
             let text = format!("{amount} arrived for {} and could not settle it: kept as credit", self.invoice.id);
             self.effects.push(InvoiceEffect::Alarm(text));
         }
         if over > 0 {
-            let input = Input::Credit { amount: Money::new(over, amount.currency), reason: "overpaid", at };
-            self.effects.push(InvoiceEffect::Subscription(input));
+            self.credit(Money::new(over, amount.currency), reason, at);
         }
         true
+    }
+
+    fn credit(&mut self, amount: Money, reason: &'static str, at: Instant) {
+        self.effects.push(InvoiceEffect::Subscription(Input::Credit { amount, reason, at }));
     }
 
     fn asked(
         &mut self,
         ladder: &Ladder,
+        key: &str,
         lookup: Lookup,
         declaration: GatewayDeclaration,
         wall: WallTime,
@@ -321,10 +344,12 @@ impl Next {
         let InvoiceState::Unknown { claim, climb, asked, ask_at, action } = self.invoice.state.clone() else {
             return false;
         };
-        if ask_at > wall {
+        if ask_at > wall || claim.key != key {
             return false;
         }
-        let settled = wall >= claim.sent_at.plus_seconds(declaration.not_found_authoritative_after_seconds);
+        // Counted from the last send, which the deadline tells; `sent_at` is the first one.
+        let since_last_send = declaration.not_found_authoritative_after_seconds - CLAIM_SECONDS;
+        let settled = wall >= claim.deadline.plus_seconds(since_last_send);
         match lookup {
             Lookup::Found(outcome @ (ChargeOutcome::Succeeded { .. } | ChargeOutcome::Declined { .. })) => {
                 self.answered(ladder, Answer { key: claim.key, outcome, wall }, now)
@@ -332,9 +357,11 @@ impl Next {
             Lookup::NotFound { authoritative: true } if settled => {
                 // The same attempt goes again, under the same number and key: nothing was definitively declined.
                 self.invoice.state = match climb {
+                    _ if self.invoice.withdrawn => InvoiceState::Void,
                     Some(climb) => InvoiceState::Waiting { at: now, climb },
                     None => InvoiceState::Due { at: now },
                 };
+                self.invoice.resend = (!self.invoice.withdrawn).then(|| Box::new(claim));
                 true
             }
             _ => {
@@ -352,12 +379,18 @@ impl Next {
     }
 
     fn void(&mut self) -> bool {
-        // An attempt under way is not withdrawn: its money may be on the way, and the answer decides.
-        if !matches!(self.invoice.state, InvoiceState::Due { .. } | InvoiceState::Waiting { .. }) {
-            return false;
+        match self.invoice.state {
+            InvoiceState::Due { .. } | InvoiceState::Waiting { .. } => {
+                self.invoice.state = InvoiceState::Void;
+                self.invoice.resend = None;
+                true
+            }
+            // Its money may be on the way, and the answer decides; but nothing is tried after that.
+            InvoiceState::Collecting { .. } | InvoiceState::Unknown { .. } => {
+                !std::mem::replace(&mut self.invoice.withdrawn, true)
+            }
+            InvoiceState::Paid { .. } | InvoiceState::Void | InvoiceState::Uncollectible => false,
         }
-        self.invoice.state = InvoiceState::Void;
-        true
     }
 
     fn declined_fact(&mut self, claim: &Claim, code: String, at: Instant) {

@@ -1,8 +1,8 @@
 //! What a change of terms does: now (the period is divided), or at its end (agreed for later).
 
-use super::{input::When, state::State, transition::Step};
+use super::{input::When, open::first_start, state::State, state::Subscription, transition::Step};
 use crate::{
-    calendar::{Anchor, Instant},
+    calendar::{Anchor, Instant, Period},
     fact::EventType,
     ids::Cause,
     invoice::{Basis, LineKind, NewInvoice, Purpose, compute},
@@ -26,9 +26,11 @@ pub(super) fn change(
             requested: terms.price.currency.to_string(),
         });
     }
-    let agreed = step.next.scheduled.change.as_ref().map(|(_, terms)| terms.as_ref());
-    if agreed == Some(&terms) || (agreed.is_none() && *current == terms) {
-        return Err(Refusal::NothingToChange);
+    if *current == terms {
+        // What was agreed for later is taken back; without that there is nothing to do.
+        let agreed = step.next.scheduled.change.take();
+        step.next.scheduled.change_proration = None;
+        return agreed.map(|_| true).ok_or(Refusal::NothingToChange);
     }
     let period_end = step.next.period.map(|p| p.end).filter(|end| *end > now);
     match (&step.next.state, when, period_end) {
@@ -38,19 +40,31 @@ pub(super) fn change(
             Ok(true)
         }
         (_, When::PeriodEnd, Some(end)) => {
-            step.next.scheduled.change = (*current != terms).then(|| (end, Box::new(terms)));
+            let agreed = Some((end, Box::new(terms)));
+            if step.next.scheduled.change == agreed {
+                return Err(Refusal::NothingToChange);
+            }
+            step.next.scheduled.change = agreed;
+            step.next.scheduled.change_proration = Some(proration);
             Ok(true)
         }
         _ => divide(step, terms, proration, now),
     }
 }
 
+/// Takes the agreed terms, if they were agreed for `at` or before.
+pub(super) fn adopt(next: &mut Subscription, at: Instant) {
+    let Some((_, terms)) = next.scheduled.change.take_if(|(from, _)| *from <= at) else { return };
+    next.terms = *terms;
+    next.proration = next.scheduled.change_proration.take().unwrap_or(next.proration);
+}
+
 /// The agreed change takes place at the end of its period: nothing to divide.
-pub(super) fn take_over(step: &mut Step, terms: Terms, at: Instant) -> Result<bool, Refusal> {
+pub(super) fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     let before = step.run_rate()?;
-    let new_interval = step.next.terms.price.interval != terms.price.interval;
-    step.next.terms = terms;
-    if new_interval {
+    let interval = step.next.terms.price.interval;
+    adopt(&mut step.next, at);
+    if step.next.terms.price.interval != interval {
         // The renewal that follows at this instant starts at boundary 0 of a new anchor.
         step.next.anchor = Anchor::at(at, step.next.anchor.zone());
         let invoice = step.next.start_period(0, Purpose::Period, at)?;
@@ -65,21 +79,17 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
     let Some(period) = step.next.period else {
         return Err(Refusal::WrongState { state: step.next.state.name(), action: "change its plan" });
     };
-    let zone = step.next.anchor.zone();
     let next = if step.next.terms.price.interval == terms.price.interval {
         None
     } else {
-        step.next.anchor = Anchor::at(now, zone);
-        let ordinal = step.next.next_ordinal;
-        step.next.next_ordinal += 1;
-        Some(step.next.anchor.period(terms.price.interval, 0, ordinal)?)
+        Some(new_interval(&mut step.next, &terms, &period, now)?)
     };
     let basis = Basis::Change {
         from: Box::new(step.next.terms.clone()),
         to: Box::new(terms.clone()),
         period,
         at: now,
-        zone,
+        zone: step.next.anchor.zone(),
         proration: step.next.proration,
         next,
         credit_minor: step.next.credit_minor,
@@ -88,6 +98,7 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
     step.next.terms = terms;
     step.next.proration = proration;
     step.next.scheduled.change = None;
+    step.next.scheduled.change_proration = None;
     step.next.period = Some(next.unwrap_or(period));
     step.issue(NewInvoice {
         cause: Cause::Change(step.version),
@@ -97,6 +108,24 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
         days_until_due: step.next.collection.days_until_due(),
     });
     changed(step, before, now)
+}
+
+/// The new interval's first period starts at once. What was agreed for the end of the old period moves to the end of
+/// the new one: nobody loses a year that was just paid for.
+fn new_interval(next: &mut Subscription, terms: &Terms, old: &Period, now: Instant) -> Result<Period, Refusal> {
+    next.anchor = Anchor::at(now, next.anchor.zone());
+    let mut period = next.anchor.period(terms.price.interval, 0, next.next_ordinal)?;
+    period.start = first_start(now);
+    next.next_ordinal += 1;
+    if next.scheduled.cancel == Some(old.end) {
+        next.scheduled.cancel = Some(period.end);
+    }
+    if let Some((from, until)) = next.scheduled.pause.filter(|(from, _)| *from == old.end) {
+        // A pause that would end before it begins is no pause.
+        let still = until.is_none_or(|until| until > period.end);
+        next.scheduled.pause = still.then_some((period.end.max(from), until));
+    }
+    Ok(period)
 }
 
 /// The customer's credit after the change's invoice: what it keeps is added, what it uses is taken.
@@ -119,6 +148,11 @@ fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Result<(), Ref
 
 fn changed(step: &mut Step, before: i64, at: Instant) -> Result<bool, Refusal> {
     let after = step.run_rate()?;
+    if step.next.started_at.is_none() && after > 0 {
+        // What was free begins to earn: the first instant with run-rate.
+        step.next.started_at = Some(at);
+        return step.write(EventType::Signup, at, None);
+    }
     let event = if after < before { EventType::Downgrade } else { EventType::Upgrade };
     step.write(event, at, None)
 }

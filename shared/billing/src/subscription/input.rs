@@ -25,8 +25,8 @@ pub enum Input {
     OpeningPaid {
         /// What was captured, ex tax.
         amount: Money,
-        /// By which attempt.
-        claim: Box<Claim>,
+        /// By which attempt; none when the money came without one.
+        claim: Option<Box<Claim>>,
         /// The gateway's time.
         at: Instant,
     },
@@ -89,6 +89,12 @@ pub enum Input {
 }
 
 impl Input {
+    /// Whether somebody asks for it; the rest is news from invoices, or time.
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        matches!(self, Self::Change { .. } | Self::Cancel { .. } | Self::Keep | Self::Pause { .. } | Self::Resume)
+    }
+
     /// What is being asked, for refusals ("a subscription that is paused cannot ...").
     #[must_use]
     pub fn action(&self) -> &'static str {

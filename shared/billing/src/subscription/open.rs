@@ -1,6 +1,6 @@
 //! How a subscription begins: incomplete until its first money, in a trial, or at once on account.
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Timelike};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::{
     transition::{Effect, Outcome},
 };
 use crate::{
-    calendar::{Anchor, Instant},
+    calendar::{Anchor, Instant, plus_local_days},
     fact::EventType,
     ids::{Cause, CustomerId, SubscriptionId},
     invoice::{Basis, NewInvoice, Purpose},
@@ -73,7 +73,10 @@ pub struct Order {
 /// # Errors
 /// [`Refusal::Money`] or [`Refusal::Calendar`] when amounts or dates cannot be computed.
 pub fn open(order: Order, now: Instant) -> Result<Outcome, Refusal> {
-    let trial_end = (order.trial_days > 0).then(|| now + TimeDelta::days(i64::from(order.trial_days)));
+    let trial_end = match order.trial_days {
+        0 => None,
+        days => Some(plus_local_days(now, days, order.zone)?),
+    };
     let mut next = Subscription {
         id: order.subscription,
         customer: order.customer,
@@ -103,7 +106,7 @@ pub fn open(order: Order, now: Instant) -> Result<Outcome, Refusal> {
     let free = invoice.basis.terms().full_period_money()?.minor == 0;
     let mut facts = Vec::new();
     if on_account || free {
-        facts.push(next.start(now)?);
+        facts.extend(next.start(now)?);
     }
     Ok(Outcome::Applied { next: Box::new(next), effects: vec![Effect::Issue(Box::new(invoice))], facts })
 }
@@ -111,7 +114,10 @@ pub fn open(order: Order, now: Instant) -> Result<Outcome, Refusal> {
 impl Subscription {
     /// Moves to the period at boundary `index` of the anchor and asks for its invoice.
     pub(super) fn start_period(&mut self, index: u32, purpose: Purpose, at: Instant) -> Result<NewInvoice, Refusal> {
-        let period = self.anchor.period(self.terms.price.interval, index, self.next_ordinal)?;
+        let mut period = self.anchor.period(self.terms.price.interval, index, self.next_ordinal)?;
+        if index == 0 {
+            period.start = first_start(at);
+        }
         self.period = Some(period);
         self.next_ordinal += 1;
         let basis = Basis::Period { terms: self.terms.clone(), period, credit_minor: self.credit_minor };
@@ -126,10 +132,21 @@ impl Subscription {
         })
     }
 
-    /// Run-rate begins: the `signup` fact without money (paid starts add what was captured).
-    pub(super) fn start(&mut self, at: Instant) -> Result<crate::fact::Happening, Refusal> {
+    /// The contract runs. Where run-rate begins with it, the `signup` fact without money (paid starts add what was
+    /// captured); what is free has none before its first change to something that is not.
+    pub(super) fn start(&mut self, at: Instant) -> Result<Option<crate::fact::Happening>, Refusal> {
         self.state = State::Active;
+        let signup = fact(self, EventType::Signup, at)?;
+        if signup.mrr12_minor == 0 {
+            return Ok(None);
+        }
         self.started_at = Some(at);
-        fact(self, EventType::Signup, at)
+        Ok(Some(signup))
     }
+}
+
+/// Where the first period of an anchor starts: at its instant, in whole seconds. The anchor knows only the local time,
+/// and in the hour that a clock change repeats that would mean the first one, an hour before.
+pub(super) fn first_start(at: Instant) -> Instant {
+    at.with_nanosecond(0).unwrap_or(at)
 }

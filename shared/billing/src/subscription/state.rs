@@ -82,6 +82,9 @@ pub struct Scheduled {
     /// Has these terms from then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<(Instant, Box<Terms>)>,
+    /// How changes are divided under the terms of `change`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_proration: Option<ProrationPolicy>,
 }
 
 impl Scheduled {

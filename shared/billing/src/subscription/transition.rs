@@ -55,6 +55,31 @@ pub fn transition(subscription: &Subscription, version: u64, input: Input, now: 
     Ok(Outcome::Applied { next: Box::new(step.next), effects: step.effects, facts: step.facts })
 }
 
+/// Most due events applied before a command, in its own commit: with the command's own writes they stay below the 100
+/// writes of a transaction. Beyond that many missed events the worker has to come by first.
+const CATCH_UP_MAX: usize = 60;
+
+fn check_end_of_pause(resume_at: Option<Instant>, from: Instant) -> Result<(), Refusal> {
+    if resume_at.is_some_and(|at| at <= from) {
+        let detail = "the pause must end after it begins";
+        return Err(Refusal::DateOutOfRange { field: "resume_at", detail });
+    }
+    Ok(())
+}
+
+/// What was captured with the sign-up. Money that came without an attempt of ours has a fact of its own.
+fn captured_with(signup: Happening, amount: crate::money::Money, claim: Option<&crate::invoice::Claim>) -> Happening {
+    let Some(claim) = claim else { return signup };
+    Happening {
+        amount_minor: amount.minor,
+        attempt: (claim.attempt == 1).then_some(1),
+        gateway: Some(claim.method.gateway.clone()),
+        method: Some(claim.method.kind.clone()),
+        invoice_id: crate::invoice::parse_key(&claim.key).map(|(invoice, _)| invoice),
+        ..signup
+    }
+}
+
 /// The outcome while it is being decided; every method says whether anything changed.
 pub(super) struct Step {
     pub(super) next: Subscription,
@@ -66,16 +91,29 @@ pub(super) struct Step {
 impl Step {
     fn apply(&mut self, input: Input, now: Instant) -> Result<bool, Refusal> {
         let action = input.action();
+        let caught_up = input.is_command() && self.catch_up(now)?;
         let state = self.next.state.clone();
+        Ok(self.decide(state, input, action, now)? || caught_up)
+    }
+
+    /// A command finds the contract as it is at `now`, even where the worker has not come by yet: what is decided does
+    /// not depend on the lag of a sweep.
+    fn catch_up(&mut self, now: Instant) -> Result<bool, Refusal> {
+        for done in 0..CATCH_UP_MAX {
+            if !self.wake(now)? {
+                return Ok(done > 0);
+            }
+        }
+        Ok(true)
+    }
+
+    fn decide(&mut self, state: State, input: Input, action: &'static str, now: Instant) -> Result<bool, Refusal> {
         match (state, input) {
             (_, Input::Wake) => self.wake(now),
 
             (State::Incomplete { .. }, Input::OpeningPaid { amount, claim, at }) => {
-                let mut signup = self.next.start(at)?;
-                signup.amount_minor = amount.minor;
-                signup.attempt = (claim.attempt == 1).then_some(1);
-                self.captured_with(&mut signup, &claim);
-                self.facts.push(signup);
+                let signup = self.next.start(at)?;
+                self.facts.extend(signup.map(|fact| captured_with(fact, amount, claim.as_deref())));
                 Ok(true)
             }
             // The money came after it was given up: it must not vanish.
@@ -86,7 +124,7 @@ impl Step {
             }
 
             (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Cancel { when, reason, .. }) => {
-                self.cancel_requested(when, reason, now)
+                self.cancel_requested(when, reason.as_deref(), now)
             }
             (State::Canceled { .. }, Input::Cancel { .. }) => Ok(false),
 
@@ -96,7 +134,11 @@ impl Step {
             }
 
             (State::Active, Input::Pause { when, resume_at }) => self.pause_requested(when, resume_at, now),
-            (State::Paused { .. }, Input::Pause { .. }) => Ok(false),
+            (State::Paused { since, resume_at }, Input::Pause { resume_at: until, .. }) => {
+                check_end_of_pause(until, now)?;
+                self.next.state = State::Paused { since, resume_at: until };
+                Ok(resume_at != until)
+            }
             (State::Paused { .. }, Input::Resume) => self.resume(now),
             (State::Active, Input::Resume) => Ok(false),
 
@@ -144,16 +186,13 @@ impl Step {
                 let resume_at = self.next.scheduled.pause.take().and_then(|(_, until)| until);
                 self.pause(at, resume_at)
             }
-            DueKind::Change => {
-                let Some((_, terms)) = self.next.scheduled.change.take() else { return Ok(false) };
-                change::take_over(self, *terms, at)
-            }
+            DueKind::Change => change::take_over(self, at),
             DueKind::Resume => self.resume(at),
             DueKind::TrialEnd => {
                 let invoice = self.next.start_period(0, Purpose::Period, at)?;
                 let signup = self.next.start(at)?;
                 self.issue(invoice);
-                self.facts.push(signup);
+                self.facts.extend(signup);
                 Ok(true)
             }
             DueKind::Renewal => {
@@ -163,12 +202,6 @@ impl Step {
                 Ok(true)
             }
         }
-    }
-
-    fn captured_with(&self, signup: &mut Happening, claim: &crate::invoice::Claim) {
-        signup.gateway = Some(claim.method.gateway.clone());
-        signup.method = Some(claim.method.kind.clone());
-        signup.invoice_id = crate::invoice::parse_key(&claim.key).map(|(invoice, _)| invoice);
     }
 
     pub(super) fn issue(&mut self, invoice: NewInvoice) {
@@ -182,9 +215,9 @@ impl Step {
         Ok(true)
     }
 
-    fn cancel_requested(&mut self, when: When, reason: Option<String>, now: Instant) -> Result<bool, Refusal> {
+    fn cancel_requested(&mut self, when: When, reason: Option<&str>, now: Instant) -> Result<bool, Refusal> {
         if when == When::Now {
-            self.write(EventType::CancelRequested, now, reason.as_deref())?;
+            self.write(EventType::CancelRequested, now, reason)?;
             return self.end(now, CancelReason::Voluntary);
         }
         let at = self.end_of_paid_time();
@@ -193,7 +226,7 @@ impl Step {
             return Ok(false);
         }
         self.next.scheduled.cancel = Some(at);
-        self.write(EventType::CancelRequested, now, reason.as_deref())
+        self.write(EventType::CancelRequested, now, reason)
     }
 
     fn end_of_paid_time(&self) -> Option<Instant> {
@@ -223,10 +256,7 @@ impl Step {
             When::Now => now,
             When::PeriodEnd => self.end_of_paid_time().unwrap_or(now),
         };
-        if resume_at.is_some_and(|at| at <= from) {
-            let detail = "the pause must end after it begins";
-            return Err(Refusal::DateOutOfRange { field: "resume_at", detail });
-        }
+        check_end_of_pause(resume_at, from)?;
         if from <= now {
             return self.pause(now, resume_at);
         }
@@ -246,6 +276,8 @@ impl Step {
     fn resume(&mut self, at: Instant) -> Result<bool, Refusal> {
         self.next.state = State::Active;
         if self.next.period.is_none_or(|p| p.end <= at) {
+            // A change agreed for the end of that period waited for the end of the pause: the new period is its first.
+            change::adopt(&mut self.next, at);
             self.next.anchor = Anchor::at(at, self.next.anchor.zone());
             let invoice = self.next.start_period(0, Purpose::Period, at)?;
             self.issue(invoice);
