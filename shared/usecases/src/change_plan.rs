@@ -4,6 +4,7 @@ use billing::{
     calendar::{Instant, to_instant},
     customer::Customer,
     ids::{CustomerId, SubscriptionId},
+    invoice::Invoice,
     refusal::Refusal,
     subscription::{Input, When},
 };
@@ -13,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     decide::{Draft, on_subscription},
     error::{CONFLICT_TRIES, Error},
-    ports::{Ledger, Versioned},
-    signup::{Caller, offer, remember, repeated},
+    ports::{Ledger, Save, Versioned},
+    signup::{Caller, Wanted, offer, remember, repeated},
     view::{InvoiceView, SubscriptionView, parse_field},
 };
 
@@ -133,7 +134,9 @@ async fn attempt(
     }
     let after =
         draft.commit.subscription.as_ref().map(|s| Versioned { value: s.value.clone(), version: s.replaces + 1 });
-    let invoice = draft.commit.invoices.iter().find(|i| i.replaces == 0).map(|i| InvoiceView::new(&i.value, now));
+    // Renewals that were due came first, each at its own instant; the change's own invoice is of this one.
+    let own = |i: &&Save<Invoice>| i.replaces == 0 && i.value.issued_at == now;
+    let invoice = draft.commit.invoices.iter().rfind(own).map(|i| InvoiceView::new(&i.value, now));
     if request.preview {
         let subscription = SubscriptionView::new(&after.unwrap_or(current), &[], now);
         return Ok(ChangeReply { preview: true, subscription, invoice });
@@ -152,7 +155,7 @@ async fn input(
 ) -> Result<Input, Error> {
     Ok(match request.action {
         Action::Change => {
-            let plan = request.plan.as_deref().unwrap_or(&held.terms.plan.name);
+            let plan = request.plan.as_deref().map_or(Wanted::Held(&held.terms.plan), Wanted::OnSale);
             let interval = request.interval.clone().unwrap_or_else(|| held.terms.price.interval.to_string());
             let quantity = request.quantity.unwrap_or_else(|| held.terms.quantity.into());
             let offer = offer(ledger, customer, plan, &interval, quantity).await?;

@@ -84,10 +84,9 @@ impl Tables {
             let key = (save.value.customer.clone(), save.value.id.to_string());
             check(self.invoices.get(&key), save.replaces, || save.value.id.to_string())?;
         }
-        if let Some(record) = &commit.idempotency {
-            if self.idempotency.contains_key(&(record.scope.clone(), record.key.clone())) {
-                return Err(Error::Conflict("the idempotency key".into()));
-            }
+        let remembered = commit.idempotency.as_ref().map(|record| (record.scope.clone(), record.key.clone()));
+        if remembered.is_some_and(|request| self.idempotency.contains_key(&request)) {
+            return Err(Error::Conflict("the idempotency key".into()));
         }
         Ok(())
     }

@@ -2,13 +2,13 @@
 
 use billing::{
     calendar::Instant,
-    catalog::{Plan, Policy, Price},
+    catalog::{Plan, Policy, Price, VersionRef},
     customer::Customer,
     ids::{CustomerId, SubscriptionId},
     invoice::{InvoiceInput, InvoiceOutcome, InvoiceState, Method, transition},
     money::Currency,
     refusal::Refusal,
-    subscription::{Collection, Order, State, open},
+    subscription::{CancelReason, Collection, Order, State, open},
     terms::Terms,
 };
 use serde::{Deserialize, Serialize};
@@ -244,7 +244,8 @@ async fn decide(
     if ledger.store.subscription(&customer.value.id, &id).await?.is_some() {
         return Err(Refusal::AlreadyExists { what: "subscription", id: id.to_string() }.into());
     }
-    let offer = offer(ledger, &customer.value, &request.plan, &request.interval, request.quantity).await?;
+    let plan = Wanted::OnSale(&request.plan);
+    let offer = offer(ledger, &customer.value, plan, &request.interval, request.quantity).await?;
     let collection = match request.collection {
         CollectionRequest::Automatic if customer.value.method.is_none() => return Err(Refusal::MethodNeeded.into()),
         CollectionRequest::Automatic => Collection::Automatic,
@@ -352,21 +353,37 @@ pub(crate) struct Offer {
     pub(crate) terms: Terms,
 }
 
+/// Which plan is meant.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted<'a> {
+    /// The version on sale of the plan with this name.
+    OnSale(&'a str),
+    /// The version that was bought: more seats or another interval move nobody to a newer one.
+    Held(&'a VersionRef),
+}
+
+impl Wanted<'_> {
+    async fn find(self, ledger: &Ledger) -> Result<Plan, Error> {
+        let unknown = |plan: &str| Refusal::UnknownPlan { plan: plan.chars().take(60).collect() };
+        match self {
+            Self::OnSale(name) if !billing::catalog::is_name(name) => Err(unknown(name).into()),
+            Self::OnSale(name) => Ok(ledger.store.current_plan(name).await?.ok_or_else(|| unknown(name))?),
+            Self::Held(version) => Ok(ledger.store.plan(version).await?.ok_or_else(|| unknown(&version.name))?),
+        }
+    }
+}
+
 /// What `quantity` of `plan` costs this customer: a contract price if one was negotiated, else the plan's.
 pub(crate) async fn offer(
     ledger: &Ledger,
     customer: &Customer,
-    plan: &str,
+    plan: Wanted<'_>,
     interval: &str,
     quantity: i64,
 ) -> Result<Offer, Error> {
     let interval = parse_field("interval", interval.parse())?;
-    let unknown = || Refusal::UnknownPlan { plan: plan.chars().take(60).collect() };
-    if !billing::catalog::is_name(plan) {
-        return Err(unknown().into());
-    }
-    let found = ledger.store.current_plan(plan).await?.ok_or_else(unknown)?;
-    let contracts = ledger.store.contract_price(&customer.id, plan).await?;
+    let found = plan.find(ledger).await?;
+    let contracts = ledger.store.contract_price(&customer.id, &found.id).await?;
     let fits = |p: &Price| p.currency == customer.currency && p.interval == interval;
     let negotiated = contracts.iter().map(|c| &c.price).find(|p| fits(p));
     let price = match negotiated.or_else(|| found.price(customer.currency, interval)) {
@@ -406,7 +423,7 @@ async fn reply(ledger: &Ledger, customer: &CustomerId, id: &SubscriptionId) -> R
         _ => None,
     });
     let status = match (&held.value.state, &declined, &action) {
-        (State::Incomplete { .. } | State::Canceled { .. }, Some(_), _) if held.value.started_at.is_none() => {
+        (State::Incomplete { .. }, Some(_), _) | (State::Canceled { reason: CancelReason::Expired, .. }, ..) => {
             SignupStatus::Declined
         }
         (State::Incomplete { .. }, _, Some(_)) => SignupStatus::ActionRequired,

@@ -148,16 +148,19 @@ impl InvoiceView {
     #[must_use]
     pub fn new(invoice: &Invoice, now: Instant) -> Self {
         use billing::invoice::InvoiceWake;
+        let past_due = invoice.is_past_due(now);
+        // On account an invoice waits for its due date first: nothing is late before it.
+        let waits = matches!(invoice.state, billing::invoice::InvoiceState::Waiting { .. }) && !past_due;
         Self {
             id: invoice.id.to_string(),
             subscription: invoice.subscription.to_string(),
-            state: invoice.state.name(),
+            state: if waits { "due" } else { invoice.state.name() },
             total: invoice.total.into(),
             issued_at: invoice.issued_at,
             period: *invoice.basis.period(),
             lines: invoice.lines.clone(),
             attempts: invoice.attempts.clone(),
-            past_due: invoice.is_past_due(now),
+            past_due,
             next_at: billing::invoice::wake_at(invoice).map(|wake| match wake {
                 InvoiceWake::Collect(at) | InvoiceWake::Rung(at) => at,
                 InvoiceWake::Ask(at) => at.0,
