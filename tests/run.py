@@ -1,0 +1,167 @@
+"""Everything that must hold before a change lands, in one command: the test command of the README, and of CI.
+
+    python3 tests/run.py                 all steps, in order
+    python3 tests/run.py --only test     one step (may be given several times)
+    python3 tests/run.py --list          the steps, with what each proves
+
+A failed step does not stop the others, so that one run shows all that is wrong. Tools that pip or apt can bring are
+installed at pinned versions into $PERENNIAL_CACHE (default ~/.cache/perennial); whatever else is missing fails the step
+that needs it, with what to do. Standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CACHE = Path(os.environ.get("PERENNIAL_CACHE") or Path.home() / ".cache" / "perennial")
+PYTHON = sys.executable or "python3"
+FREE_GIB = 12  # what a cold build needs on the disk of the target folder
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to run. `needs` are programs, with the Debian package that brings each (empty: no package does)."""
+
+    name: str
+    proves: str
+    command: list[str]
+    minutes: int
+    needs: tuple[tuple[str, str], ...] = (("cargo", ""),)
+    env: tuple[tuple[str, str], ...] = ()
+
+
+def target() -> Path:
+    return Path(os.environ.get("CARGO_TARGET_DIR") or CACHE / "target")
+
+
+def steps() -> list[Step]:
+    debug = target() / "debug"
+    python = ("cargo", ""), ("strip", "binutils")
+    browser = ("chromium", "chromium"), ("cargo", "")
+    lint = ["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]
+    peers = [PYTHON, "tests/peers/run.py", "--report-bin", str(debug / "perennial-report"), "--subs", "50000"]
+    demo = [str(debug / "perennial"), "demo", "--customers", "60", "--out", str(CACHE / "run" / "demo")]
+    return [
+        Step("fmt", "the code is formatted", ["cargo", "fmt", "--all", "--check"], 5, (("cargo", ""), ("rustfmt", ""))),
+        Step("template", "the template keeps the rules, and the rules can fail", [PYTHON, "tests/local-aws/check_template.py"], 30, ()),
+        Step("rules", "the rules build alone: no clock, no floats, no I/O", ["cargo", "check", "-p", "billing", "--locked"], 15),
+        Step("test", "every business question has its answer", ["cargo", "test", "--locked"], 20),
+        Step("clippy", "no lint is broken anywhere", lint, 45),
+        Step("workspace", "adapters, functions, analytics and the command work", ["cargo", "test", "--workspace", "--locked"], 60),
+        Step("docs", "the documentation builds without a warning", ["cargo", "doc", "--workspace", "--no-deps", "--locked"], 30,
+             env=(("RUSTDOCFLAGS", "-D warnings"),)),
+        Step("binaries", "all programs build with the quick profile", ["cargo", "build", "--workspace", "--bins", "--locked"], 45),
+        Step("demo", "customers live through the whole product, and an independent recount agrees", demo, 10),
+        Step("deploy", "the stack deploys, and a renewal comes by itself, once", [PYTHON, "tests/local-aws/deploy.py"], 20, python),
+        Step("peers", "the reports agree with other implementations, to the cent", peers, 20, ()),
+        Step("browser", "a person can read the report in a browser", [PYTHON, "tests/browser/run.py"], 15, browser),
+        Step("size", "a deployed function is small, and its panics unwind", [PYTHON, "tests/local-aws/check_size.py"], 40),
+    ]
+
+
+def have(step: Step) -> str:
+    """Makes the programs that `step` needs available; what is wrong otherwise."""
+    for program, package in step.needs:
+        if shutil.which(program):
+            continue
+        if not package:
+            return f"{program} is not installed: install the Rust toolchain (rustup), with clippy and rustfmt"
+        if os.geteuid() != 0 or not shutil.which("apt-get"):
+            return f"{program} is not installed: apt-get install {package}"
+        print(f"installing {package} ...", flush=True)
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+        subprocess.run(["apt-get", "update", "-q"], timeout=300, check=False, **quiet)
+        subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", package], timeout=900, check=False, **quiet)
+        if not shutil.which(program):
+            return f"apt-get install {package} brought no {program}"
+    for part in step.command:
+        if part.startswith("tests/") and not (ROOT / part).is_file():
+            return f"{part} is not there"
+    program = step.command[0]
+    if not shutil.which(program):
+        return f"{program} is not there: run the step `binaries` first"
+    return ""
+
+
+def run(step: Step) -> str:
+    """Runs a step within its time; what is wrong, or nothing."""
+    problem = have(step)
+    if problem:
+        return problem
+    env = {
+        **os.environ, "CARGO_TARGET_DIR": str(target()), "CARGO_INCREMENTAL": "0", "CARGO_TERM_COLOR": "never",
+        "PERENNIAL_CACHE": str(CACHE), "PYTHONDONTWRITEBYTECODE": "1", **dict(step.env),
+    }
+    started = subprocess.Popen(step.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        code = started.wait(step.minutes * 60)
+    except subprocess.TimeoutExpired:
+        end(started)
+        return f"it took more than {step.minutes} minutes and was ended"
+    except KeyboardInterrupt:
+        end(started)
+        raise
+    return f"it answered {code}" if code else ""
+
+
+def end(started: subprocess.Popen) -> None:
+    """Ends a step with all that it started."""
+    for sign, grace in ((signal.SIGTERM, 30), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(started.pid, sign)
+            started.wait(grace)
+            return
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, interrupted)  # whoever ends this run ends the step, too
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", metavar="STEP", choices=[s.name for s in steps()], help="run this step only; may be repeated")
+    parser.add_argument("--list", action="store_true", help="show the steps")
+    arguments = parser.parse_args()
+    chosen = [s for s in steps() if not arguments.only or s.name in arguments.only]
+    if arguments.list:
+        for step in chosen:
+            print(f"{step.name:10} {step.proves}\n           {' '.join(step.command)}")
+        return 0
+    target().mkdir(parents=True, exist_ok=True)
+    (CACHE / "run").mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(target()).free / 2**30
+    if free < FREE_GIB:
+        print(f"only {free:.0f} GiB are free for {target()}; a cold build needs {FREE_GIB}")
+    results, began = [], time.monotonic()
+    for step in chosen:
+        print(f"\n==== {step.name}: {step.proves}\n     {' '.join(step.command)}", flush=True)
+        start = time.monotonic()
+        problem = run(step)
+        seconds = time.monotonic() - start
+        results.append((step, problem, seconds))
+        print(f"==== {step.name} {'FAILED: ' + problem if problem else 'passed'} ({seconds:.0f} s)", flush=True)
+    print(f"\n{'step':10} {'seconds':>8}  result")
+    for step, problem, seconds in results:
+        print(f"{step.name:10} {seconds:8.0f}  {problem or 'passed'}")
+    print(f"{'all':10} {time.monotonic() - began:8.0f}")
+    failed = sum(1 for _, problem, _ in results if problem)
+    print(f"\n{len(results) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
