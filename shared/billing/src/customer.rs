@@ -1,4 +1,4 @@
-//! Who pays.
+//! Who pays: what is kept about a customer, and the prices negotiated with one.
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
