@@ -1,5 +1,7 @@
 //! DynamoDB exports: a good one gives the figures of its facts, a damaged one is refused with its place.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test")]
+
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
