@@ -84,6 +84,11 @@ impl Tables {
             let key = (save.value.customer.clone(), save.value.id.to_string());
             check(self.invoices.get(&key), save.replaces, || save.value.id.to_string())?;
         }
+        if let (Some(entry), Some(save)) = (&commit.journal, &commit.subscription) {
+            if self.journal.contains_key(&journal_key(&save.value.customer, entry)) {
+                return Err(Error::Conflict(format!("{} version {}", entry.subscription, entry.version)));
+            }
+        }
         let remembered = commit.idempotency.as_ref().map(|record| (record.scope.clone(), record.key.clone()));
         if remembered.is_some_and(|request| self.idempotency.contains_key(&request)) {
             return Err(Error::Conflict("the idempotency key".into()));
@@ -93,8 +98,7 @@ impl Tables {
 
     fn apply(&mut self, commit: Commit, shards: u16) {
         if let (Some(entry), Some(save)) = (commit.journal, &commit.subscription) {
-            let key = (save.value.customer.clone(), format!("{}#{:010}", entry.subscription, entry.version));
-            self.journal.insert(key, entry);
+            self.journal.insert(journal_key(&save.value.customer, &entry), entry);
         }
         if let Some(Save { value, replaces }) = commit.customer {
             self.customers.insert(value.id.clone(), Versioned { value, version: replaces + 1 });
@@ -125,6 +129,10 @@ impl Tables {
             self.due.insert((place.lane, place.shard, place.position), job);
         }
     }
+}
+
+fn journal_key(customer: &CustomerId, entry: &JournalEntry) -> Key {
+    (customer.clone(), format!("{}#{:010}", entry.subscription, entry.version))
 }
 
 fn of_customer<'a, T>(table: &'a BTreeMap<Key, T>, customer: &'a CustomerId) -> impl Iterator<Item = &'a T> {

@@ -1,0 +1,142 @@
+//! Two who meet over one item, in every order of their steps.
+
+use usecases::{
+    change_plan::{ChangeRequest, change_plan},
+    collect::collect,
+    gateway_event::{Notice, gateway_event},
+    reconcile::reconcile,
+    renew::renew,
+    signup::Caller,
+};
+
+use crate::world::{World, at, interleave, job, run, schedules};
+
+#[test]
+fn two_workers_on_one_renewal_make_one_invoice() {
+    for schedule in schedules() {
+        let world = World::with_ana();
+        let (one, other) =
+            interleave(schedule, renew(&world.ledger, &job("sub_ana")), renew(&world.ledger, &job("sub_ana")));
+        one.unwrap();
+        other.unwrap();
+        let file = world.file("ana");
+        assert_eq!((file.invoices.len(), file.subscriptions[0].value.next_ordinal), (2, 3), "{schedule:b}");
+    }
+}
+
+#[test]
+fn two_workers_on_one_invoice_take_the_money_once() {
+    for schedule in schedules() {
+        let world = World::with_invoice_due();
+        let collect = || collect(&world.ledger, &world.gateways, &job("inv_ana-p2"));
+        let job_one = job("inv_ana-p2");
+        let _ = &job_one;
+        let (one, other) = interleave(schedule, async { collect().await }, async { collect().await });
+        one.unwrap();
+        other.unwrap();
+        assert_eq!(world.captured(), ["inv_ana-p1:1", "inv_ana-p2:1"], "{schedule:b}");
+        assert_eq!(world.state_of("inv_ana-p2"), "paid", "{schedule:b}");
+    }
+}
+
+fn change() -> ChangeRequest {
+    serde_json::from_value(serde_json::json!({
+        "customer": "cus_ana", "subscription": "sub_ana", "action": "change", "interval": "year"
+    }))
+    .unwrap()
+}
+
+#[test]
+fn a_change_that_meets_the_renewal_ends_the_same_in_every_order() {
+    let caller = Caller::new("web".into(), "change".into(), "change", b"x");
+    let mut ends = Vec::new();
+    for schedule in schedules() {
+        let world = World::with_ana();
+        world.clocks.set_business(at("2027-02-03T12:00:00Z"));
+        let request = change();
+        let changing = change_plan(&world.ledger, &caller, None, &request);
+        let job = job("sub_ana");
+        let (renewed, changed) = interleave(schedule, renew(&world.ledger, &job), changing);
+        renewed.unwrap();
+        changed.unwrap();
+        world.settle();
+        let file = world.file("ana");
+        // The change's invoice is named after the version it made, and the two orders make different versions.
+        let totals: Vec<_> = file.invoices.iter().map(|i| (i.value.total.minor, i.value.state.name())).collect();
+        ends.push((file.subscriptions[0].value.clone(), totals));
+    }
+    ends.dedup();
+    for (_, totals) in &mut ends {
+        totals.sort_unstable();
+    }
+    ends.dedup();
+    assert_eq!(ends.len(), 1, "{ends:#?}");
+}
+
+#[test]
+fn an_answer_and_its_webhook_are_one_capture() {
+    for schedule in schedules().step_by(7) {
+        let world = World::with_invoice_due();
+        let job = job("inv_ana-p2");
+        let webhook = async {
+            // The gateway sends its news as soon as it has any.
+            for _ in 0..3 {
+                if let Some(outcome) = world.sandbox.find("inv_ana-p2:1") {
+                    let event = billing::gateway::GatewayEvent::Settled { key: "inv_ana-p2:1".into(), outcome };
+                    gateway_event(&world.ledger, Notice { customer: job.customer.clone(), event }).await.unwrap();
+                }
+                usecases::get::customer(&world.ledger, "cus_ana").await.unwrap();
+                let _ = world.ledger.store.invoice(&job.customer, &"inv_ana-p1".to_owned().try_into().unwrap()).await;
+            }
+        };
+        let (collected, ()) = interleave(schedule, collect(&world.ledger, &world.gateways, &job), webhook);
+        collected.unwrap();
+        let file = world.file("ana");
+        let facts: Vec<_> = file.invoices[1].value.facts.iter().map(|f| f.what.event_type.to_string()).collect();
+        assert_eq!(facts, ["renewal"], "{schedule:b}");
+        assert_eq!(file.subscriptions[0].value.credit_minor, 0, "{schedule:b}");
+    }
+}
+
+#[test]
+fn two_who_ask_the_gateway_settle_it_once() {
+    for schedule in schedules().step_by(3) {
+        let world = World::with_invoice_due();
+        world.die(crate::world::Death::AfterTheCall);
+        crate::world::run_until_it_dies(collect(&world.ledger, &world.gateways, &job("inv_ana-p2")));
+        world.die(crate::world::Death::Never);
+        world.clocks.pass_seconds(61);
+        run(collect(&world.ledger, &world.gateways, &job("inv_ana-p2"))).unwrap();
+        assert_eq!(world.state_of("inv_ana-p2"), "pending");
+        let job = job("inv_ana-p2");
+        let asking = || reconcile(&world.ledger, &world.gateways, &job);
+        let (one, other) = interleave(schedule, asking(), asking());
+        one.unwrap();
+        other.unwrap();
+        let file = world.file("ana");
+        assert_eq!(file.invoices[1].value.attempts.len(), 1, "{schedule:b}");
+        assert_eq!(world.state_of("inv_ana-p2"), "paid", "{schedule:b}");
+    }
+}
+
+#[test]
+fn the_same_sign_up_twice_at_once_makes_one_contract_and_takes_the_money_once() {
+    for schedule in schedules() {
+        let world = World::new();
+        let (one, other) = interleave(schedule, world.sign_up("ana", "k1"), world.sign_up("ana", "k1"));
+        one.unwrap();
+        other.unwrap();
+        assert_eq!(world.captured(), ["inv_ana-p1:1"], "{schedule:b}");
+        assert_eq!(world.file("ana").subscriptions[0].value.state.name(), "active", "{schedule:b}");
+    }
+}
+
+#[test]
+fn two_sign_ups_for_one_id_make_one_contract() {
+    for schedule in schedules().step_by(3) {
+        let world = World::new();
+        let (one, other) = interleave(schedule, world.sign_up("ana", "k1"), world.sign_up("ana", "k2"));
+        assert!(one.is_ok() != other.is_ok(), "{schedule:b}");
+        assert_eq!(world.captured(), ["inv_ana-p1:1"], "{schedule:b}");
+    }
+}

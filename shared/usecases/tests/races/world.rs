@@ -1,0 +1,333 @@
+//! A stack in memory whose store and gateway stop at every step, fail on request, and can be stepped by hand.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+};
+
+use async_trait::async_trait;
+use billing::{
+    calendar::Instant,
+    catalog::{Catalog, Plan, Policy, VersionRef},
+    customer::{ContractPrice, Customer},
+    gateway::{ChargeOutcome, GatewayDeclaration, Lookup},
+    ids::{CustomerId, InvoiceId, SubscriptionId},
+    invoice::{Claim, Invoice},
+    subscription::Subscription,
+};
+use usecases::{
+    error::Error,
+    memory::{CountingIds, ManualClocks, MemoryQueue, MemoryStore},
+    ports::{Commit, CustomerFile, DueEntry, DueKind, Gateway, Gateways, Job, Lane, Ledger, Store, Versioned},
+    publish::publish,
+    sandbox::Sandbox,
+    signup::{Caller, SignupReply, signup},
+    sweep::{SweepSettings, sweep},
+};
+
+/// What the next commit does instead of succeeding.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// It goes through.
+    None,
+    /// Somebody else was first.
+    Conflict,
+    /// It is written, and the answer gets lost.
+    AnswerLost,
+}
+
+/// Where a worker dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Death {
+    Never,
+    BeforeTheCall,
+    AfterTheCall,
+}
+
+/// Gives way once.
+#[derive(Default)]
+struct GiveWay(bool);
+
+impl Future for GiveWay {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0, true) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+pub(crate) struct StagedStore {
+    inner: Arc<MemoryStore>,
+    faults: Mutex<VecDeque<Fault>>,
+}
+
+#[async_trait]
+impl Store for StagedStore {
+    async fn customer(&self, id: &CustomerId) -> Result<Option<Versioned<Customer>>, Error> {
+        self.inner.customer(id).await
+    }
+    async fn subscription(
+        &self,
+        customer: &CustomerId,
+        id: &SubscriptionId,
+    ) -> Result<Option<Versioned<Subscription>>, Error> {
+        let found = self.inner.subscription(customer, id).await;
+        GiveWay::default().await;
+        found
+    }
+    async fn invoice(&self, customer: &CustomerId, id: &InvoiceId) -> Result<Option<Versioned<Invoice>>, Error> {
+        let found = self.inner.invoice(customer, id).await;
+        GiveWay::default().await;
+        found
+    }
+    async fn file(&self, customer: &CustomerId) -> Result<Option<CustomerFile>, Error> {
+        self.inner.file(customer).await
+    }
+    async fn commit(&self, commit: Commit) -> Result<(), Error> {
+        GiveWay::default().await;
+        match self.faults.lock().unwrap().pop_front().unwrap_or(Fault::None) {
+            Fault::None => self.inner.commit(commit).await,
+            Fault::Conflict => Err(Error::Conflict("it".into())),
+            Fault::AnswerLost => {
+                self.inner.commit(commit).await?;
+                Err(Error::unavailable("commit", "the answer got lost"))
+            }
+        }
+    }
+    async fn due(
+        &self,
+        lane: Lane,
+        shard: u16,
+        until: Instant,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<DueEntry>, Error> {
+        self.inner.due(lane, shard, until, after, limit).await
+    }
+    async fn plan(&self, reference: &VersionRef) -> Result<Option<Plan>, Error> {
+        self.inner.plan(reference).await
+    }
+    async fn policy(&self, reference: &VersionRef) -> Result<Option<Policy>, Error> {
+        self.inner.policy(reference).await
+    }
+    async fn current_plan(&self, name: &str) -> Result<Option<Plan>, Error> {
+        self.inner.current_plan(name).await
+    }
+    async fn contract_price(&self, customer: &CustomerId, plan: &str) -> Result<Vec<ContractPrice>, Error> {
+        self.inner.contract_price(customer, plan).await
+    }
+    async fn publish_plan(&self, plan: &Plan) -> Result<bool, Error> {
+        self.inner.publish_plan(plan).await
+    }
+    async fn publish_policy(&self, policy: &Policy) -> Result<bool, Error> {
+        self.inner.publish_policy(policy).await
+    }
+    async fn current_policy(&self, name: &str) -> Result<Option<Policy>, Error> {
+        self.inner.current_policy(name).await
+    }
+    async fn put_contract_price(&self, price: &ContractPrice) -> Result<(), Error> {
+        self.inner.put_contract_price(price).await
+    }
+}
+
+pub(crate) struct StagedGateway {
+    sandbox: Arc<Sandbox>,
+    death: Mutex<Death>,
+}
+
+#[async_trait]
+impl Gateway for StagedGateway {
+    fn declaration(&self) -> GatewayDeclaration {
+        self.sandbox.declaration()
+    }
+    async fn charge(&self, claim: &Claim, customer: &CustomerId) -> ChargeOutcome {
+        let death = *self.death.lock().unwrap();
+        GiveWay::default().await;
+        if death == Death::BeforeTheCall {
+            std::future::pending::<()>().await;
+        }
+        let outcome = self.sandbox.charge(claim, customer).await;
+        GiveWay::default().await;
+        if death == Death::AfterTheCall {
+            std::future::pending::<()>().await;
+        }
+        outcome
+    }
+    async fn look_up(&self, claim: &Claim) -> Lookup {
+        let found = self.sandbox.look_up(claim).await;
+        GiveWay::default().await;
+        found
+    }
+}
+
+/// Everything a test needs.
+pub(crate) struct World {
+    pub(crate) ledger: Ledger,
+    pub(crate) gateways: Gateways,
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) clocks: Arc<ManualClocks>,
+    pub(crate) queue: MemoryQueue,
+    store: Arc<StagedStore>,
+    gateway: Arc<StagedGateway>,
+}
+
+pub(crate) fn at(text: &str) -> Instant {
+    text.parse().unwrap()
+}
+
+/// Runs a future to its end; everything here is always ready to go on.
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..10_000 {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+    }
+    panic!("it waits for something that never comes")
+}
+
+/// Runs a future until nothing moves any more, and drops it there: the worker dies.
+pub(crate) fn run_until_it_dies<T>(future: impl Future<Output = T>) {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..1_000 {
+        assert!(future.as_mut().poll(&mut context).is_pending(), "it was to die and came to its end");
+    }
+}
+
+/// Two futures, stepped in the order of the bits of `schedule`, then each to its end.
+pub(crate) fn interleave<A, B>(schedule: u32, one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut a, mut b) = (None, None);
+    for bit in 0..SCHEDULE_BITS {
+        if schedule >> bit & 1 == 0 {
+            if a.is_none()
+                && let Poll::Ready(value) = one.as_mut().poll(&mut context)
+            {
+                a = Some(value);
+            }
+        } else if b.is_none()
+            && let Poll::Ready(value) = other.as_mut().poll(&mut context)
+        {
+            b = Some(value);
+        }
+    }
+    (a.unwrap_or_else(|| run(one)), b.unwrap_or_else(|| run(other)))
+}
+
+/// Steps whose order is tried out in full.
+pub(crate) const SCHEDULE_BITS: u32 = 14;
+
+/// Every order.
+pub(crate) fn schedules() -> impl Iterator<Item = u32> {
+    0..1 << SCHEDULE_BITS
+}
+
+const CATALOG: &str = r#"{"plans": [
+    {"id": "team", "version": 1, "title": "Team", "prices": [
+        {"currency": "USD", "interval": "month", "model": "per-seat", "unit_amount": "10"},
+        {"currency": "USD", "interval": "year", "model": "per-seat", "unit_amount": "100"}]}]}"#;
+
+impl World {
+    /// A stack on 1 January with one plan on sale.
+    pub(crate) fn new() -> Self {
+        let inner = Arc::new(MemoryStore::new(2));
+        let clocks = Arc::new(ManualClocks::at(at("2027-01-01T00:00:00Z")));
+        let sandbox = Arc::new(Sandbox::default());
+        let gateway = Arc::new(StagedGateway { sandbox: sandbox.clone(), death: Mutex::new(Death::Never) });
+        let store = Arc::new(StagedStore { inner: inner.clone(), faults: Mutex::default() });
+        let ledger = Ledger {
+            store: store.clone(),
+            operations: inner,
+            clocks: clocks.clone(),
+            ids: Arc::new(CountingIds::default()),
+        };
+        let catalog: Catalog = serde_json::from_str(CATALOG).unwrap();
+        run(publish(&*store, &catalog)).unwrap();
+        let gateways = Gateways::new([gateway.clone() as Arc<dyn Gateway>]);
+        Self { ledger, gateways, sandbox, clocks, queue: MemoryQueue::default(), store, gateway }
+    }
+
+    /// The same with Ana on it, and her renewal due on 1 February.
+    pub(crate) fn with_ana() -> Self {
+        let world = Self::new();
+        run(world.sign_up("ana", "k1")).unwrap();
+        world.clocks.set_business(at("2027-02-01T00:00:00Z"));
+        world
+    }
+
+    /// The same with the renewal done, and its invoice due.
+    pub(crate) fn with_invoice_due() -> Self {
+        let world = Self::with_ana();
+        run(usecases::renew::renew(&world.ledger, &job("sub_ana"))).unwrap();
+        world
+    }
+
+    pub(crate) async fn sign_up(&self, name: &str, key: &str) -> Result<SignupReply, Error> {
+        let body = serde_json::json!({
+            "customer": {"id": format!("cus_{name}"), "currency": "USD"}, "plan": "team",
+            "subscription": format!("sub_{name}"), "payment_method": {"token": "pm_card_visa"},
+        });
+        let caller = Caller::new("web".into(), key.into(), "signup", body.to_string().as_bytes());
+        let request = serde_json::from_value(body).unwrap();
+        signup(&self.ledger, &self.gateways, "sandbox", &caller, request).await
+    }
+
+    pub(crate) fn next_commits(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.store.faults.lock().unwrap().extend(faults);
+    }
+
+    pub(crate) fn die(&self, death: Death) {
+        *self.gateway.death.lock().unwrap() = death;
+    }
+
+    /// Ticks and works until nothing moves.
+    pub(crate) fn settle(&self) {
+        for _ in 0..20 {
+            self.tick(u32::MAX, 0);
+            for kind in DueKind::ALL {
+                for job in self.queue.take(kind) {
+                    run(self.work(kind, &job)).unwrap();
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn work(&self, kind: DueKind, job: &Job) -> Result<(), Error> {
+        match kind {
+            DueKind::Renew => usecases::renew::renew(&self.ledger, job).await,
+            DueKind::Collect | DueKind::Retry => usecases::collect::collect(&self.ledger, &self.gateways, job).await,
+            DueKind::Reconcile => usecases::reconcile::reconcile(&self.ledger, &self.gateways, job).await,
+        }
+    }
+
+    pub(crate) fn tick(&self, collections_per_minute: u32, pass_seconds: i64) -> usecases::sweep::Swept {
+        let settings = SweepSettings { shards: 2, collections_per_minute, gateway: "sandbox".into(), pass_seconds };
+        run(sweep(&self.ledger, &self.queue, &settings)).unwrap()
+    }
+
+    pub(crate) fn file(&self, name: &str) -> CustomerFile {
+        run(self.ledger.store.file(&CustomerId::try_new(format!("cus_{name}")).unwrap())).unwrap().unwrap()
+    }
+
+    pub(crate) fn state_of(&self, invoice: &str) -> &'static str {
+        let file = self.file("ana");
+        let found = file.invoices.iter().find(|i| i.value.id.as_str() == invoice);
+        found.map_or("missing", |i| i.value.state.name())
+    }
+
+    /// The keys under which money was taken.
+    pub(crate) fn captured(&self) -> Vec<String> {
+        let log = self.sandbox.log();
+        let taken = log.into_iter().filter(|e| matches!(e.outcome, ChargeOutcome::Succeeded { .. }));
+        taken.map(|e| e.request.key).collect()
+    }
+}
+
+pub(crate) fn job(item: &str) -> Job {
+    Job { customer: CustomerId::try_new("cus_ana").unwrap(), item: item.into() }
+}
