@@ -3,6 +3,7 @@
 //! Exists as the thin edge of [`usecases::gateway_event`]. Anybody can post here, so the raw bytes are verified before
 //! anything reads them, and a bad signature has no effect and learns nothing.
 
+use billing::{gateway::GatewayEvent, refusal::Refusal};
 use gateways::webhook::{self, Headers, NoticeBody, Reject, Secret};
 use lambda_kit::http::{self, Problem, Reply, Request};
 use usecases::{
@@ -29,6 +30,10 @@ async fn respond(deps: &Deps, request: &Request) -> Result<Reply, Problem> {
     let body = http::raw_bytes(request)?;
     verified(deps, request, body).map_err(|reject| Problem::new(401, "bad_signature", reject.to_string()))?;
     let NoticeBody { customer, event } = http::parse(body)?;
+    if matches!(&event, GatewayEvent::Received { customer: payer, .. } if *payer != customer) {
+        let detail = "names another customer than the event".into();
+        return Err(Refusal::InvalidField { field: "customer", detail }.into());
+    }
     gateway_event(&deps.ledger, Notice { customer, event }).await?;
     Ok(http::no_content())
 }
