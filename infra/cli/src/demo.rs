@@ -50,7 +50,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let lines = script::write(&rows, mood);
     fresh_folder(&args.out)?;
     let declines = (!args.faithful).then_some((args.seed, DECLINES_PER_MILLE));
-    let settings = Settings { data: args.out.join("data"), shards: 1, declines };
+    let settings = Settings { data: args.out.join("data"), shards: 1, declines, webhook_url: None };
     let local = Local::open(settings).await?;
     agree(&local, &rows).await?;
     play(&local, &rows, &lines).await?;
@@ -104,6 +104,7 @@ async fn play(local: &Local, rows: &[Row], lines: &[Line]) -> Result<(), Failure
     let bar = ProgressBar::new(lines.len() as u64);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %  {elapsed} (left: {eta})");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    local.begin_at(lines.first().map_or_else(script::snapshot, |line| line.at)).await?;
     for line in lines {
         local.advance_to(line.at).await?;
         bar.set_message(line.at.format("%Y-%m").to_string());

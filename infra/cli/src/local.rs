@@ -47,6 +47,8 @@ pub(crate) struct Settings {
     pub shards: u16,
     /// Seed and declines of 1,000 first and later attempts, if the sandbox draws any.
     pub declines: Option<(u64, (u32, u32))>,
+    /// Where the sandbox sends its news, when a server is there to take them.
+    pub webhook_url: Option<String>,
 }
 
 /// A running local stack.
@@ -68,7 +70,7 @@ pub(crate) struct Local {
 pub(crate) async fn open_tables(data: &Path) -> Result<Embedded, Failure> {
     let file = data.join("perennial.db");
     let embedded = Embedded::open(&file).map_err(|e| Failure::because(format!("open {}", file.display()), e))?;
-    let made = aws::tables::create(&embedded.client(), TABLE, OPERATIONS_TABLE).await;
+    let made = aws::tables::ensure(&embedded.client(), TABLE, OPERATIONS_TABLE).await;
     made.map_err(|e| Failure::because("make the tables", e))?;
     Ok(embedded)
 }
@@ -87,7 +89,7 @@ impl Local {
             first_per_mille,
             later_per_mille,
         });
-        let sandbox = sandbox::Hosted::start(&settings.data, declines).await?;
+        let sandbox = sandbox::Hosted::start(&settings.data, declines, settings.webhook_url).await?;
         let ledger = Ledger {
             store: store.clone(),
             operations: store.clone(),
@@ -126,7 +128,7 @@ impl Local {
         self.clocks.business().await.map_err(|e| Failure::because("read the clock", e))
     }
 
-    /// Where the sandbox's news go when a server is there to take them.
+    /// The sandbox gateway.
     pub(crate) fn sandbox(&self) -> &sandbox::Hosted {
         &self.sandbox
     }
@@ -195,6 +197,11 @@ impl Local {
         self.relay().await
     }
 
+    /// Stands the test clock of a new stack at `at`, the past included: nothing has happened yet.
+    pub(crate) async fn begin_at(&self, at: Instant) -> Result<(), Failure> {
+        self.set_clock(at).await
+    }
+
     /// Works until nothing is due now.
     pub(crate) async fn settle(&self) -> Result<(), Failure> {
         let _one_at_a_time = self.working.lock().await;
@@ -244,15 +251,14 @@ impl Local {
         loop {
             let page = self.embedded.stream(TABLE, self.bus.position().as_deref(), 500);
             let page = page.map_err(|e| Failure::because("read the stream", e))?;
-            let last = page.records.last().and_then(|r| r.change.sequence_number.clone());
             let empty = page.records.is_empty();
             self.functions.relay(page.records).await?;
             self.bus.keep_position(&page.next)?;
-            if let Some(last) = last {
-                let _ = self.embedded.forget_stream(TABLE, &last);
-            }
             if empty {
                 return Ok(());
+            }
+            if let Err(error) = self.embedded.forget_stream(&page.next) {
+                tracing::debug!(%error, "relayed records stay for now");
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Exists so that a shop's developer can wire a storefront on a laptop against the real thing.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -51,19 +51,18 @@ const STEP_DAYS_MAX: i64 = 3_660;
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let folder = |e| Failure::io("create", &args.data, e);
     std::fs::create_dir_all(&args.data).map_err(folder)?;
-    let settings = Settings { data: args.data.clone(), shards: 1, declines: None };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await;
+    let listener = listener.map_err(|e| Failure::because(format!("listen on 127.0.0.1:{}", args.port), e))?;
+    let bound = listener.local_addr().map_err(|e| Failure::because("read the address", e))?;
+    let url = format!("http://{bound}");
+    let webhook_url = Some(format!("{url}/gateway-event"));
+    let settings = Settings { data: args.data.clone(), shards: 1, declines: None, webhook_url };
     let local = Arc::new(Local::open(settings).await?);
     let text = match &args.catalog {
         Some(file) => std::fs::read_to_string(file).map_err(|e| Failure::io("read", file, e))?,
         None => catalog::STARTER.to_owned(),
     };
     catalog::publish(local.store(), &catalog::parse(&text)?).await?;
-    let address = ("127.0.0.1", args.port);
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(|e| Failure::because(format!("listen on 127.0.0.1:{}", args.port), e))?;
-    let bound = listener.local_addr().map_err(|e| Failure::because("read the address", e))?;
-    let url = format!("http://{bound}");
-    local.sandbox().tell(&format!("{url}/gateway-event"));
     println!("Perennial listens on {url}, data in {}", args.data.display());
     println!("Storefront key: {}", local.key());
     let ticking = tokio::spawn(tick(local.clone()));
@@ -100,7 +99,7 @@ fn router(local: Arc<Local>) -> Router {
     Router::new()
         .route("/test-clock", get(clock).post(move_clock))
         .route("/events", get(events))
-        .route("/sandbox/charges", get(charges))
+        .nest_service("/sandbox", sandbox_gateway::router(local.sandbox().state()))
         .fallback(function)
         .with_state(local)
 }
@@ -185,8 +184,4 @@ fn instant(text: &str) -> Option<Instant> {
 
 async fn events(State(local): State<Arc<Local>>) -> Response {
     Json(local.events()).into_response()
-}
-
-async fn charges(State(local): State<Arc<Local>>) -> Response {
-    Json(local.gateway_log()).into_response()
 }
