@@ -114,8 +114,10 @@ impl Reader {
         let (codes, attempts) = (Texts::of(frame, "code")?, attempts(frame)?);
         let (instants, amounts) = (integers(frame, "occurred_at")?, integers(frame, "amount_minor")?);
         let mut rate = rates.cached();
-        for row in 0..frame.height() {
-            let number = self.index.insert(invoices.must(row)?) as usize;
+        // As in the first pass: look-ups that do not wait for each other.
+        let numbers = (0..frame.height()).map(|row| Ok(self.index.insert(invoices.must(row)?) as usize));
+        let numbers = numbers.collect::<Result<Vec<usize>, ReportError>>()?;
+        for (row, number) in numbers.into_iter().enumerate() {
             if number == self.invoices.len() {
                 self.invoices.push(Invoice { channel: customers.channel(customers.find(ids.must(row)?)), ..EMPTY });
             }
