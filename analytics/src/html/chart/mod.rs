@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn month_labels_keep_apart_at_any_length() {
         for (count, size, expected) in
-            [(6, Size::Wide, 1), (84, Size::Wide, 6), (84, Size::Narrow, 12), (240, Size::Narrow, 24)]
+            [(6, Size::Wide, 1), (84, Size::Wide, 6), (84, Size::Narrow, 12), (240, Size::Narrow, 60)]
         {
             let plot = Plot::new(size, &months(count), Scale::new(0.0, 10.0, 4), |value| value.to_string(), false);
             assert_eq!(plot.month_step(), expected, "{count} months, {size:?}");
