@@ -1,0 +1,220 @@
+//! What was ever stored can still be read, and is written back as it was.
+//!
+//! A file in `tests/golden` is a promise to every table in use: it is never edited. When a stored form grows, add a file
+//! beside it. `UPDATE_EXPECT=1 cargo test -p billing` writes files that are missing, and touches no other.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use billing::{
+    calendar::Instant,
+    catalog::Catalog,
+    customer::{ContractPrice, Customer},
+    fact::{Fact, stamp},
+    gateway::{ChargeOutcome, DeclineClass},
+    invoice::{Answer, Invoice, InvoiceInput, InvoiceOutcome, key, transition as collect},
+    journal::JournalEntry,
+    subscription::{Input, Outcome, State, Subscription, When, open, transition},
+};
+use chrono::TimeDelta;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::sample::{active, applied, at, give, method, order, terms, wall};
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn start() -> Instant {
+    at("2027-01-31T09:00:00Z")
+}
+
+fn pretty(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("JSON") + "\n"
+}
+
+fn again<T: Serialize + DeserializeOwned>(json: &str) -> Result<String, String> {
+    serde_json::from_str::<T>(json).map(|value| pretty(&value)).map_err(|e| e.to_string())
+}
+
+/// Reads and writes the file as the type that its name begins with.
+fn rewritten(name: &str, json: &str) -> Result<String, String> {
+    match name.split('-').next().unwrap_or_default() {
+        "subscription" => again::<Subscription>(json),
+        "invoice" => again::<Invoice>(json),
+        "journal" => again::<JournalEntry>(json),
+        "fact" => again::<Fact>(json),
+        "catalog" => again::<Catalog>(json),
+        "customer" => again::<Customer>(json),
+        "contract" => again::<ContractPrice>(json),
+        other => Err(format!("nothing stored is called {other}")),
+    }
+}
+
+fn subscriptions() -> Vec<(&'static str, Subscription)> {
+    let held = active(terms("team", "month", "9.90", 3), start());
+    let now = start() + TimeDelta::days(10);
+    let business =
+        |when| Input::Change { terms: Box::new(terms("business", "year", "240", 3)), proration: held.proration, when };
+    let mut trial = order(terms("team", "month", "9.90", 3));
+    trial.trial_days = 14;
+    let (agreed, _) = give(&held, business(When::PeriodEnd), now);
+    let cancel = Input::Cancel { when: When::PeriodEnd, reason: Some("too-expensive".into()), comment: None };
+    let (agreed, _) = give(&agreed, cancel, now);
+    let (mut credited, _) = give(&held, business(When::Now), now);
+    (credited.credit_minor, credited.arm) = (1_500, Some("b".into()));
+    let pause = Input::Pause { when: When::Now, resume_at: Some(now + TimeDelta::days(20)) };
+    let mut suspended = held.clone();
+    suspended.suspended_by = Some(billing::ids::InvoiceId::try_new("inv_ana-p1").expect("an id"));
+    let ended = Input::Cancel { when: When::Now, reason: None, comment: None };
+    vec![
+        ("subscription-trialing", applied(open(trial, start()).expect("an order")).0),
+        ("subscription-agreed-for-later", agreed),
+        ("subscription-credit", credited),
+        ("subscription-paused", give(&held, pause, now).0),
+        ("subscription-suspended", suspended),
+        ("subscription-canceled", give(&held, ended, now).0),
+        ("subscription-incomplete", Subscription { state: State::Incomplete { expires_at: now }, ..held }),
+    ]
+}
+
+fn after(invoice: &Invoice, input: InvoiceInput, now: Instant) -> (Invoice, Vec<billing::fact::Happening>) {
+    let ladder = billing::dunning::Ladder::standard();
+    match collect(invoice, &ladder, input, now) {
+        InvoiceOutcome::Applied { next, facts, .. } => (*next, facts),
+        InvoiceOutcome::AlreadyApplied => panic!("nothing was applied"),
+    }
+}
+
+fn invoices() -> (Vec<(&'static str, Invoice)>, Fact) {
+    let mut order = order(terms("team", "month", "9.90", 3));
+    order.collection = billing::subscription::Collection::Automatic;
+    let (held, mut issued) = applied(open(order, start()).expect("an order"));
+    let mut due = issued.remove(0);
+    due.purpose = billing::invoice::Purpose::Period;
+    let wall = wall("2027-01-31T09:00:01Z");
+    let answer = |outcome| InvoiceInput::Answered(Answer { key: key(&due.id, 1), outcome, wall });
+    let (collecting, _) = after(&due, InvoiceInput::Wake { method: Some(method()), wall }, start());
+    let (unknown, _) = after(&collecting, answer(ChargeOutcome::Unknown { why: "no answer".into() }), start());
+    let declined = ChargeOutcome::Declined {
+        reference: Some("ch_1".into()),
+        code: "insufficient_funds".into(),
+        class: DeclineClass::Soft,
+        at: start(),
+    };
+    let (past_due, facts) = after(&collecting, answer(declined), start());
+    let (paid, _) =
+        after(&collecting, answer(ChargeOutcome::Succeeded { reference: "ch_1".into(), at: start() }), start());
+    let (withdrawn, _) = after(&unknown, InvoiceInput::Void, start());
+    let mut opened = held;
+    opened.state = State::Active;
+    let change = Input::Change {
+        terms: Box::new(terms("business", "month", "24.90", 3)),
+        proration: opened.proration,
+        when: When::Now,
+    };
+    let (_, mut changes) = give(&opened, change, start() + TimeDelta::days(14));
+    let fact = stamp(facts, due.id.as_str(), 3, wall).remove(0);
+    let list = vec![
+        ("invoice-due", due.clone()),
+        ("invoice-collecting", collecting.clone()),
+        ("invoice-unknown", unknown),
+        ("invoice-past-due", past_due),
+        ("invoice-paid", paid),
+        ("invoice-withdrawn", withdrawn),
+        ("invoice-change", changes.remove(0)),
+    ];
+    (list, fact)
+}
+
+/// Today's form of everything that is stored.
+fn samples() -> BTreeMap<String, String> {
+    let mut samples: BTreeMap<String, String> = BTreeMap::new();
+    let held = active(terms("team", "month", "9.90", 3), start());
+    for (name, subscription) in subscriptions() {
+        samples.insert(name.into(), pretty(&subscription));
+    }
+    let (invoices, fact) = invoices();
+    for (name, invoice) in invoices {
+        samples.insert(name.into(), pretty(&invoice));
+    }
+    samples.insert("fact-payment-failed".into(), pretty(&fact));
+    let cancel =
+        Input::Cancel { when: When::Now, reason: Some("too-expensive".into()), comment: Some("Sorry.".into()) };
+    let input = serde_json::to_value([&cancel]).expect("JSON");
+    let Ok(Outcome::Applied { .. }) = transition(&held, 2, cancel, start()) else { panic!("not applied") };
+    let entry = JournalEntry { subscription: held.id, version: 2, rules: 1, at: start(), input, facts: Vec::new() };
+    samples.insert("journal-cancel".into(), pretty(&entry));
+    let catalog: Catalog = serde_json::from_str(CATALOG).expect("a catalog");
+    assert_eq!(catalog.problems(), []);
+    samples.insert("catalog-two-plans".into(), pretty(&catalog));
+    samples.insert("customer-berlin".into(), pretty(&serde_json::from_str::<Customer>(CUSTOMER).expect("a customer")));
+    samples.insert("contract-price".into(), pretty(&serde_json::from_str::<ContractPrice>(CONTRACT).expect("a price")));
+    samples
+}
+
+const CATALOG: &str = r#"{
+    "plans": [
+        {"id": "team", "version": 1, "title": "Team", "trial_days": 14, "features": ["projects"], "limits": {"seats": 5},
+         "roles": ["member"], "policy": "exact", "prices": [
+            {"currency": "USD", "interval": "month", "model": "per-seat", "unit_amount": "9.90"},
+            {"currency": "JPY", "interval": "half-year", "model": "flat", "amount": "9900"}]},
+        {"id": "free", "version": 2, "title": "Free", "prices": [
+            {"currency": "USD", "interval": "month", "model": "flat", "amount": "0"}]}],
+    "policies": [
+        {"id": "exact", "version": 3, "proration": {"unit": "second", "rounding": "half-up"}, "days_until_due": 30,
+         "ladder": {
+            "soft": [{"after_days": 2, "action": "retry"}, {"after_days": 9, "action": "end"}],
+            "hard": [{"after_days": 0, "action": "notify"}, {"after_days": 9, "action": "end"}],
+            "unpaid": [{"after_days": 3, "action": "suspend"}, {"after_days": 9, "action": "end"}]}}]
+}"#;
+
+const CUSTOMER: &str = r#"{
+    "id": "cus_ana", "currency": "EUR", "time_zone": "Europe/Berlin", "email": "ana@example.com", "locale": "de-DE",
+    "channel": "search", "country": "DE", "storefront": "web", "arm": "b",
+    "method": {"gateway": "sandbox", "token": "pm_card_visa", "kind": "card"}, "acquired_at": "2027-01-31T09:00:00Z"
+}"#;
+
+const CONTRACT: &str = r#"{
+    "customer": "cus_ana", "plan": "team",
+    "price": {"currency": "USD", "interval": "2-weeks", "model": "per-seat", "unit_amount": "0.0025"}
+}"#;
+
+fn golden_files() -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder()).into_iter().flatten().flatten();
+    let named = entries.filter_map(|e| {
+        let name = e.path().file_stem()?.to_string_lossy().into_owned();
+        Some((name, fs::read_to_string(e.path()).ok()?))
+    });
+    named.collect()
+}
+
+#[test]
+fn what_was_stored_is_read_and_written_back_as_it_was() {
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::create_dir_all(folder()).expect("a folder");
+        for (name, json) in samples() {
+            let path = folder().join(format!("{name}.json"));
+            if !path.exists() {
+                fs::write(path, json).expect("a file");
+            }
+        }
+    }
+    let mut wrong = Vec::new();
+    for (name, stored) in golden_files() {
+        match rewritten(&name, &stored) {
+            Ok(written) if written == stored => {}
+            Ok(_) => wrong.push(format!("{name} is written back in another form")),
+            Err(problem) => wrong.push(format!("{name} cannot be read: {problem}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_form_that_is_stored_today_is_kept() {
+    let kept = golden_files();
+    let current: Vec<_> = samples().into_iter().collect();
+    assert!(kept.len() >= current.len(), "golden files are missing: UPDATE_EXPECT=1 writes them");
+    let lost: Vec<_> = current.iter().filter(|(_, json)| !kept.values().any(|k| k == json)).map(|(n, _)| n).collect();
+    assert!(lost.is_empty(), "stored forms changed: keep the old file, add the new one under another name: {lost:?}");
+}
