@@ -87,7 +87,8 @@ impl Store for StagedStore {
     }
     async fn commit(&self, commit: Commit) -> Result<(), Error> {
         GiveWay::default().await;
-        match self.faults.lock().unwrap().pop_front().unwrap_or(Fault::None) {
+        let fault = self.faults.lock().unwrap().pop_front();
+        match fault.unwrap_or(Fault::None) {
             Fault::None => self.inner.commit(commit).await,
             Fault::Conflict => Err(Error::Conflict("it".into())),
             Fault::AnswerLost => {
@@ -220,7 +221,7 @@ pub(crate) fn interleave<A, B>(schedule: u32, one: impl Future<Output = A>, othe
 }
 
 /// Steps whose order is tried out in full.
-pub(crate) const SCHEDULE_BITS: u32 = 14;
+pub(crate) const SCHEDULE_BITS: u32 = 12;
 
 /// Every order.
 pub(crate) fn schedules() -> impl Iterator<Item = u32> {
