@@ -25,6 +25,9 @@ pub use gateway::{GatewaySubject, gateway};
 /// A piece of work that runs beside others.
 pub type Work = BoxFuture<'static, Result<u32, Error>>;
 
+/// Runs pieces of work at the same time.
+pub type Together = fn(Vec<Work>) -> BoxFuture<'static, Vec<Result<u32, Error>>>;
+
 /// An adapter under test.
 #[derive(Clone)]
 pub struct Subject {
@@ -36,8 +39,8 @@ pub struct Subject {
     pub shards: u16,
     /// Begins every id of this run: letters and digits, new for every run on the same tables.
     pub prefix: String,
-    /// Runs pieces of work at the same time.
-    pub together: fn(Vec<Work>) -> BoxFuture<'static, Vec<Result<u32, Error>>>,
+    /// How writers run against each other.
+    pub together: Together,
     /// Waits a moment for an index that lags.
     pub moment: fn() -> BoxFuture<'static, ()>,
 }

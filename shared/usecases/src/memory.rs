@@ -84,10 +84,10 @@ impl Tables {
             let key = (save.value.customer.clone(), save.value.id.to_string());
             check(self.invoices.get(&key), save.replaces, || save.value.id.to_string())?;
         }
-        if let (Some(entry), Some(save)) = (&commit.journal, &commit.subscription) {
-            if self.journal.contains_key(&journal_key(&save.value.customer, entry)) {
-                return Err(Error::Conflict(format!("{} version {}", entry.subscription, entry.version)));
-            }
+        if let (Some(entry), Some(save)) = (&commit.journal, &commit.subscription)
+            && self.journal.contains_key(&journal_key(&save.value.customer, entry))
+        {
+            return Err(Error::Conflict(format!("{} version {}", entry.subscription, entry.version)));
         }
         let remembered = commit.idempotency.as_ref().map(|record| (record.scope.clone(), record.key.clone()));
         if remembered.is_some_and(|request| self.idempotency.contains_key(&request)) {

@@ -25,7 +25,7 @@ fn threads(work: Vec<Work>) -> BoxFuture<'static, Vec<Result<u32, Error>>> {
         let tasks: Vec<_> = work.into_iter().map(tokio::spawn).collect();
         let mut results = Vec::new();
         for task in tasks {
-            results.push(task.await.unwrap());
+            results.push(task.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic())));
         }
         results
     })

@@ -1,0 +1,114 @@
+//! The embedded database: the contract, its stream, its expiry, and that it survives being killed.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+use aws::stream::facts_of_image;
+use aws_sdk_dynamodb::types::AttributeValue;
+use local_aws::{
+    contract,
+    tables::{self, OPERATIONS, SHARDS, TABLE},
+};
+use usecases::contract::Subject;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_adapter_keeps_the_contract() {
+    let database = tables::embedded(None).await.unwrap();
+    contract::run(tables::store(database.client()), "a").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_adapter_keeps_the_contract_on_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = tables::embedded(Some(&folder.path().join("db"))).await.unwrap();
+    contract::run(tables::store(database.client()), "a").await.unwrap();
+}
+
+#[tokio::test]
+async fn the_stream_tells_every_fact_once_and_goes_on_where_it_was() {
+    let database = tables::embedded(None).await.unwrap();
+    let store = Arc::new(tables::store(database.client()));
+    let subject = Subject::new(store.clone(), store, SHARDS, "s");
+    usecases::contract::store(&subject).await.unwrap();
+    let (mut ids, mut position, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = database.stream(TABLE, position.as_deref(), 200).unwrap();
+        position = Some(page.next);
+        pages += 1;
+        if page.records.is_empty() {
+            break;
+        }
+        for record in page.records {
+            let before = facts_of_image(record.change.old_image).unwrap();
+            let after = facts_of_image(record.change.new_image).unwrap();
+            ids.extend(usecases::relay::added(&before, &after).into_iter().map(|f| f.event_id));
+        }
+    }
+    // One fact on each of the two invoices that the contract pays, two on its journal entry.
+    assert_eq!(ids.len(), 4, "{ids:?}");
+    assert!(pages > 7, "{pages} pages");
+    let forgotten = database.forget_stream(position.as_deref().unwrap()).unwrap();
+    assert!(forgotten > 1_400, "{forgotten} records");
+    let page = database.stream(TABLE, position.as_deref(), 200).unwrap();
+    assert_eq!(page.records.len(), 0, "a position outlives what was forgotten");
+}
+
+#[tokio::test]
+async fn what_has_expired_is_swept_and_nothing_else() {
+    let database = tables::embedded(None).await.unwrap();
+    let client = database.client();
+    for (name, expires) in [("old", "1000000000"), ("new", "4000000000")] {
+        let put = client.put_item().table_name(OPERATIONS).item("pk", AttributeValue::S(name.into()));
+        put.item("x", AttributeValue::N(expires.into())).send().await.unwrap();
+    }
+    assert_eq!(database.sweep_ttl().unwrap(), 1);
+    let left = client.scan().table_name(OPERATIONS).send().await.unwrap();
+    assert_eq!(left.items()[0]["pk"], AttributeValue::S("new".into()));
+}
+
+/// Not a test by itself: the process that the next test kills. It writes until it is killed, and says what was answered.
+#[tokio::test]
+#[ignore = "runs as a child of the next test"]
+async fn writes_until_it_is_killed() {
+    let path = std::env::var_os("PERENNIAL_TEST_DATABASE").unwrap();
+    let database = tables::embedded(Some(path.as_ref())).await.unwrap();
+    let client = database.client();
+    for n in 0.. {
+        let put = client.put_item().table_name(OPERATIONS).item("pk", AttributeValue::S(format!("n{n}")));
+        put.send().await.unwrap();
+        println!("wrote {n}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_killed_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "embedded::writes_until_it_is_killed", "--ignored", "--nocapture"])
+        .env("PERENNIAL_TEST_DATABASE", &path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let numbers = lines.filter_map(|line| line.rsplit_once("wrote ").and_then(|(_, n)| n.parse::<u32>().ok()));
+    let mut last = 0;
+    for number in numbers {
+        last = number;
+        if number == 500 {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    assert!(last >= 500, "{last}");
+    let database = tables::embedded(Some(&path)).await.unwrap();
+    for n in 0..=last {
+        let get = database.client().get_item().table_name(OPERATIONS);
+        let found = get.key("pk", AttributeValue::S(format!("n{n}"))).send().await.unwrap();
+        assert!(found.item.is_some(), "{n} of {last} is gone");
+    }
+}

@@ -1,0 +1,3 @@
+//! The real SDK against local stand-ins for AWS. One binary, so that the SDK is linked once.
+
+mod embedded;
