@@ -52,19 +52,53 @@ def steps() -> list[Step]:
     demo = [str(debug / "perennial"), "demo", "--customers", "60", "--out", str(CACHE / "run" / "demo")]
     return [
         Step("fmt", "the code is formatted", ["cargo", "fmt", "--all", "--check"], 5, (("cargo", ""), ("rustfmt", ""))),
-        Step("template", "the template keeps the rules, and the rules can fail", [PYTHON, "tests/local-aws/check_template.py"], 30, ()),
-        Step("rules", "the rules build alone: no clock, no floats, no I/O", ["cargo", "check", "-p", "billing", "--locked"], 15),
+        Step(
+            "template",
+            "the template keeps the rules, and the rules can fail",
+            [PYTHON, "tests/local-aws/check_template.py"],
+            30,
+            (),
+        ),
+        Step(
+            "rules",
+            "the rules build alone: no clock, no floats, no I/O",
+            ["cargo", "check", "-p", "billing", "--locked"],
+            15,
+        ),
         Step("test", "every business question has its answer", ["cargo", "test", "--locked"], 20),
         Step("clippy", "no lint is broken anywhere", lint, 45),
-        Step("workspace", "adapters, functions, analytics and the command work", ["cargo", "test", "--workspace", "--locked"], 60),
-        Step("docs", "the documentation builds without a warning", ["cargo", "doc", "--workspace", "--no-deps", "--locked"], 30,
-             env=(("RUSTDOCFLAGS", "-D warnings"),)),
-        Step("binaries", "all programs build with the quick profile", ["cargo", "build", "--workspace", "--bins", "--locked"], 45),
+        Step(
+            "workspace",
+            "adapters, functions, analytics and the command work",
+            ["cargo", "test", "--workspace", "--locked"],
+            60,
+        ),
+        Step(
+            "docs",
+            "the documentation builds without a warning",
+            ["cargo", "doc", "--workspace", "--no-deps", "--locked"],
+            30,
+            env=(("RUSTDOCFLAGS", "-D warnings"),),
+        ),
+        Step(
+            "binaries",
+            "all programs build with the quick profile",
+            ["cargo", "build", "--workspace", "--bins", "--locked"],
+            45,
+        ),
         Step("demo", "customers live through the whole product, and an independent recount agrees", demo, 10),
-        Step("deploy", "the stack deploys, and a renewal comes by itself, once", [PYTHON, "tests/local-aws/deploy.py"], 20, python),
+        Step(
+            "deploy",
+            "the stack deploys, and a renewal comes by itself, once",
+            [PYTHON, "tests/local-aws/deploy.py"],
+            20,
+            python,
+        ),
         Step("peers", "the reports agree with other implementations, to the cent", peers, 20, ()),
         Step("browser", "a person can read the report in a browser", [PYTHON, "tests/browser/run.py"], 15, browser),
-        Step("size", "a deployed function is small, and its panics unwind", [PYTHON, "tests/local-aws/check_size.py"], 40),
+        Step(
+            "size", "a deployed function is small, and its panics unwind", [PYTHON, "tests/local-aws/check_size.py"], 40
+        ),
     ]
 
 
@@ -78,9 +112,15 @@ def have(step: Step) -> str:
         if os.geteuid() != 0 or not shutil.which("apt-get"):
             return f"{program} is not installed: apt-get install {package}"
         print(f"installing {package} ...", flush=True)
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+        quiet = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.DEVNULL,
+            "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        }
         subprocess.run(["apt-get", "update", "-q"], timeout=300, check=False, **quiet)
-        subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", package], timeout=900, check=False, **quiet)
+        subprocess.run(
+            ["apt-get", "install", "-y", "-q", "--no-install-recommends", package], timeout=900, check=False, **quiet
+        )
         if not shutil.which(program):
             return f"apt-get install {package} brought no {program}"
     for part in step.command:
@@ -98,8 +138,13 @@ def run(step: Step) -> str:
     if problem:
         return problem
     env = {
-        **os.environ, "CARGO_TARGET_DIR": str(target()), "CARGO_INCREMENTAL": "0", "CARGO_TERM_COLOR": "never",
-        "PERENNIAL_CACHE": str(CACHE), "PYTHONDONTWRITEBYTECODE": "1", **dict(step.env),
+        **os.environ,
+        "CARGO_TARGET_DIR": str(target()),
+        "CARGO_INCREMENTAL": "0",
+        "CARGO_TERM_COLOR": "never",
+        "PERENNIAL_CACHE": str(CACHE),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **dict(step.env),
     }
     started = subprocess.Popen(step.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
@@ -133,7 +178,13 @@ def interrupted(*_: object) -> None:
 def main() -> int:
     signal.signal(signal.SIGTERM, interrupted)  # whoever ends this run ends the step, too
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", action="append", metavar="STEP", choices=[s.name for s in steps()], help="run this step only; may be repeated")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="STEP",
+        choices=[s.name for s in steps()],
+        help="run this step only; may be repeated",
+    )
     parser.add_argument("--list", action="store_true", help="show the steps")
     arguments = parser.parse_args()
     chosen = [s for s in steps() if not arguments.only or s.name in arguments.only]

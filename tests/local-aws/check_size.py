@@ -47,7 +47,10 @@ def mark_still_tells() -> list[str]:
         main.write_text(source)
         for strategy in ("unwind", "abort"):
             out = Path(folder) / strategy
-            tooling.run(["rustc", "--edition=2024", "-Cstrip=symbols", f"-Cpanic={strategy}", "-o", str(out), str(main)], seconds=120)
+            tooling.run(
+                ["rustc", "--edition=2024", "-Cstrip=symbols", f"-Cpanic={strategy}", "-o", str(out), str(main)],
+                seconds=120,
+            )
             if unwinds(out) != (strategy == "unwind"):
                 wrong.append(f"a program compiled with panic={strategy} is taken for the other kind: find another mark")
     return wrong
@@ -59,7 +62,9 @@ def build(verb: str) -> Path:
     bootstrap.unlink(missing_ok=True)
     env = tooling.tool_env(name="sam", CARGO_TARGET_DIR=str(target))
     # The very command of the SAM CLI's builder, in the very folder.
-    tooling.run(["cargo", "lambda", "build", "--release"], seconds=BUILD_SECONDS, env=env, cwd=tooling.ROOT / "functions" / verb)
+    tooling.run(
+        ["cargo", "lambda", "build", "--release"], seconds=BUILD_SECONDS, env=env, cwd=tooling.ROOT / "functions" / verb
+    )
     if not bootstrap.is_file():
         raise tooling.ToolMissing(f"cargo-lambda wrote no {bootstrap}")
     return bootstrap
@@ -67,18 +72,36 @@ def build(verb: str) -> Path:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--function", default="signup", help="the folder under functions/ (default: signup, the largest that customers wait for)")
+    parser.add_argument(
+        "--function",
+        default="signup",
+        help="the folder under functions/ (default: signup, the largest that customers wait for)",
+    )
     verb = parser.parse_args().function
     began = time.monotonic()
     results = [("the mark of unwinding still tells the two kinds apart", mark_still_tells())]
     binary = build(verb)
     size, packed = binary.stat().st_size, len(gzip.compress(binary.read_bytes(), 6))
-    print(f"{verb}: {size / 1e6:.1f} MB, {packed / 1e6:.1f} MB gzipped, glibc {'.'.join(map(str, glibc(binary)))}, {platform.machine()}, built in {time.monotonic() - began:.0f} s")
-    small = [] if packed <= GZIP_BYTES_MAX else [f"{packed} bytes; the budget is {GZIP_BYTES_MAX}: `cargo tree -p {verb} -e normal` shows what came in"]
+    print(
+        f"{verb}: {size / 1e6:.1f} MB, {packed / 1e6:.1f} MB gzipped, glibc {'.'.join(map(str, glibc(binary)))}, {platform.machine()}, built in {time.monotonic() - began:.0f} s"
+    )
+    small = (
+        []
+        if packed <= GZIP_BYTES_MAX
+        else [f"{packed} bytes; the budget is {GZIP_BYTES_MAX}: `cargo tree -p {verb} -e normal` shows what came in"]
+    )
     results.append((f"{verb} is at most {GZIP_BYTES_MAX / 1e6:.0f} MB gzipped", small))
-    aborts = [] if unwinds(binary) else ["it aborts: [profile.release] in Cargo.toml and functions/CargoLambda.toml must keep unwinding"]
+    aborts = (
+        []
+        if unwinds(binary)
+        else ["it aborts: [profile.release] in Cargo.toml and functions/CargoLambda.toml must keep unwinding"]
+    )
     results.append((f"{verb}'s panics unwind", aborts))
-    new = [] if glibc(binary) <= GLIBC_MAX else [f"it needs glibc {glibc(binary)}, the runtime has {GLIBC_MAX}: build with zig (no CARGO_LAMBDA_COMPILER)"]
+    new = (
+        []
+        if glibc(binary) <= GLIBC_MAX
+        else [f"it needs glibc {glibc(binary)}, the runtime has {GLIBC_MAX}: build with zig (no CARGO_LAMBDA_COMPILER)"]
+    )
     results.append((f"{verb} runs on Amazon Linux 2023's C library", new))
     for sentence, wrong in results:
         print(f"{'ok  ' if not wrong else 'FAIL'} {sentence}")

@@ -1,6 +1,6 @@
 """Checks that the template deploys what we mean: rules, linters, and breaks on purpose.
 
-Runs the rules of template_rules.py, the SAM CLI's validation, and cfn-lint on the source and on the transformed
+Runs the rules of rules_functions.py and rules_resources.py, the SAM CLI's validation, and cfn-lint on the source and on the transformed
 template; then breaks the template, once for each kind of rule, and fails unless that is noticed: a rule that cannot
 fail proves nothing. No network after the first run, no AWS account.
 
@@ -18,8 +18,10 @@ import tempfile
 from pathlib import Path
 from typing import Callable
 
+import rules_functions  # noqa: F401  (importing registers the rules)
+import rules_resources  # noqa: F401
 import tooling
-from template_rules import RULES, Rule, Stack, listed
+from stack import RULES, Rule, Stack, listed
 
 TEMPLATE = tooling.ROOT / "infra" / "template.yaml"
 
@@ -48,31 +50,86 @@ def breaks() -> list[tuple[str, str, Callable[[dict], None]]]:
         return change
 
     return [
-        ("a function without a folder", "every function folder", at("WinBackFunction", {"Type": "AWS::Serverless::Function", "Properties": {}})),
+        (
+            "a function without a folder",
+            "every function folder",
+            at("WinBackFunction", {"Type": "AWS::Serverless::Function", "Properties": {}}),
+        ),
         ("a function without a resource", "every function folder", at("CollectFunction")),
         ("no packager", "every function is built", at("RenewFunction/Metadata")),
-        ("a shared log group", "every function has a log group", at("RenewFunction/Properties/LoggingConfig/LogGroup", {"Ref": "SweepLog"})),
+        (
+            "a shared log group",
+            "every function has a log group",
+            at("RenewFunction/Properties/LoggingConfig/LogGroup", {"Ref": "SweepLog"}),
+        ),
         ("logs for ever", "every function has a log group", at("RenewLog/Properties/RetentionInDays")),
-        ("a variable too many", "every function gets exactly", at("RenewFunction/Properties/Environment/Variables/GATEWAY", "x")),
-        ("a variable too few", "every function gets exactly", at("CollectFunction/Properties/Environment/Variables/GATEWAY_URL")),
+        (
+            "a variable too many",
+            "every function gets exactly",
+            at("RenewFunction/Properties/Environment/Variables/GATEWAY", "x"),
+        ),
+        (
+            "a variable too few",
+            "every function gets exactly",
+            at("CollectFunction/Properties/Environment/Variables/GATEWAY_URL"),
+        ),
         ("a star", "no role has", may("RenewFunction", "dynamodb:*")),
         ("a scan", "no function may scan", may("CollectFunction", "dynamodb:Scan")),
         ("a deletion", "no function may scan", may("GetFunction", "dynamodb:DeleteItem")),
-        ("a policy template", "functions have inline", at("GetFunction/Properties/Policies", [{"DynamoDBCrudPolicy": {"TableName": "t"}}])),
-        ("a role too small", "functions that move money", at("RenewFunction/Properties/Policies/0/Statement", [{"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": {"Ref": "Table"}}])),
-        ("any origin", "every function URL", at("SignupFunction/Properties/FunctionUrlConfig/Cors", {"AllowOrigins": ["*"]})),
-        ("a filter on money", "nothing filters", at("CollectFunction/Properties/Events/Queue/Properties/FilterCriteria", {"Filters": []})),
+        (
+            "a policy template",
+            "functions have inline",
+            at("GetFunction/Properties/Policies", [{"DynamoDBCrudPolicy": {"TableName": "t"}}]),
+        ),
+        (
+            "a role too small",
+            "functions that move money",
+            at(
+                "RenewFunction/Properties/Policies/0/Statement",
+                [{"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": {"Ref": "Table"}}],
+            ),
+        ),
+        (
+            "any origin",
+            "every function URL",
+            at("SignupFunction/Properties/FunctionUrlConfig/Cors", {"AllowOrigins": ["*"]}),
+        ),
+        (
+            "a filter on money",
+            "nothing filters",
+            at("CollectFunction/Properties/Events/Queue/Properties/FilterCriteria", {"Filters": []}),
+        ),
         ("no dead letters", "every queue that", at("CollectQueue/Properties/RedrivePolicy")),
         ("a short wait", "every queue that", at("RenewQueue/Properties/VisibilityTimeout", 30)),
-        ("a batch that fails as one", "every batch answers", at("RelayFunction/Properties/Events/Stream/Properties/FunctionResponseTypes")),
-        ("retries for ever", "the relay reads", at("RelayFunction/Properties/Events/Stream/Properties/MaximumRetryAttempts")),
-        ("a tick that vanishes", "every call that nobody", at("SweepFunction/Properties/Events/Tick/Properties/DeadLetterConfig")),
-        ("one name for two stacks", "every call that nobody", at("SweepFunction/Properties/Events/Tick/Properties/Name")),
+        (
+            "a batch that fails as one",
+            "every batch answers",
+            at("RelayFunction/Properties/Events/Stream/Properties/FunctionResponseTypes"),
+        ),
+        (
+            "retries for ever",
+            "the relay reads",
+            at("RelayFunction/Properties/Events/Stream/Properties/MaximumRetryAttempts"),
+        ),
+        (
+            "a tick that vanishes",
+            "every call that nobody",
+            at("SweepFunction/Properties/Events/Tick/Properties/DeadLetterConfig"),
+        ),
+        (
+            "one name for two stacks",
+            "every call that nobody",
+            at("SweepFunction/Properties/Events/Tick/Properties/Name"),
+        ),
         ("an export that vanishes", "every call that nobody", at("DailyExport/Properties/Target/DeadLetterConfig")),
         ("a locked-out rule", "every rule's dead-letter", at("TriggerDeadLettersPolicy")),
         ("a silent queue", "something rings", at("CollectDeadLettersAlarm")),
         ("a table that dies with its stack", "the tables are on demand", at("Table/DeletionPolicy")),
-        ("an index on other keys", "the tables have the keys", at("Table/Properties/GlobalSecondaryIndexes/0/IndexName", "gsi1")),
+        (
+            "an index on other keys",
+            "the tables have the keys",
+            at("Table/Properties/GlobalSecondaryIndexes/0/IndexName", "gsi1"),
+        ),
         ("an open bucket", "the bucket is private", at("ReportsBucket/Properties/PublicAccessBlockConfiguration")),
     ]
 
@@ -84,7 +141,12 @@ def break_it(template: dict) -> list[tuple[str, list[str]]]:
         change(broken["Resources"])
         (check,) = [check for s, check in RULES if s.startswith(sentence)]
         noticed = set(problems(check, Stack(broken))) - set(problems(check, Stack(template)))
-        found.append((f"broken on purpose, and noticed: {what}", [] if noticed else [f"the rule '{sentence} ...' did not notice"]))
+        found.append(
+            (
+                f"broken on purpose, and noticed: {what}",
+                [] if noticed else [f"the rule '{sentence} ...' did not notice"],
+            )
+        )
     return found
 
 
@@ -146,7 +208,10 @@ def linters(template: dict) -> list[tuple[str, Callable[[], list[str]]]]:
 
     return [
         ("sam validate --lint", lambda: said("sam", "validate", "--lint", "-t", str(TEMPLATE))),
-        ("cfn-lint on the source", lambda: said("cfn-lint", "--regions", "us-east-1", "eu-central-1", "--", str(TEMPLATE), env="emu")),
+        (
+            "cfn-lint on the source",
+            lambda: said("cfn-lint", "--regions", "us-east-1", "eu-central-1", "--", str(TEMPLATE), env="emu"),
+        ),
         ("cfn-lint on the transformed template", lint_transformed),
         ("broken on purpose, and noticed: cfn-lint on the transformed template", ruined),
     ]

@@ -80,7 +80,13 @@ def process(command: list[str], *, log: Path, env: dict[str, str], cwd: Path) ->
     """A process with all that it starts; ended as a group."""
     with open(log, "wb") as out:
         started = subprocess.Popen(
-            command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
             yield started
@@ -104,11 +110,15 @@ class Emulator:
 
     def call(self, service: str, operation: str, body: dict) -> dict:
         """One call of a JSON service: dynamodb, sqs, events, logs."""
-        prefix = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS", "events": "AWSEvents", "logs": "Logs_20140328"}[service]
+        prefix = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS", "events": "AWSEvents", "logs": "Logs_20140328"}[
+            service
+        ]
         # The emulator finds the service by the scope of the credential; it checks no signature.
         scope = f"AWS4-HMAC-SHA256 Credential=test/20270101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
         kind = "application/x-amz-json-1.1" if service in ("events", "logs") else "application/x-amz-json-1.0"
-        answer = request(self.port, "POST", "/", body, X_Amz_Target=f"{prefix}.{operation}", Authorization=scope, Content_Type=kind)
+        answer = request(
+            self.port, "POST", "/", body, X_Amz_Target=f"{prefix}.{operation}", Authorization=scope, Content_Type=kind
+        )
         if answer.status != 200:
             raise Failed(f"{service} {operation} answered {answer.status}: {answer.text[:500]}")
         return json.loads(answer.text or "{}")
@@ -158,9 +168,20 @@ def emulator(work: Path) -> Iterator[Emulator]:
     """A fresh, empty AWS on a free port; all of its data is under `work`."""
     port = free_port()
     env = tooling.tool_env(
-        name="emu", GATEWAY_PORT=str(port), BIND_HOST="127.0.0.1", AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}", IOT_MTLS_ENABLED="0",
-        STATE_DIR=str(work / "state"), S3_DATA_DIR=str(work / "s3"), TMPDIR=str(work),
+        name="emu",
+        GATEWAY_PORT=str(port),
+        BIND_HOST="127.0.0.1",
+        AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
+        IOT_MTLS_ENABLED="0",
+        STATE_DIR=str(work / "state"),
+        S3_DATA_DIR=str(work / "s3"),
+        TMPDIR=str(work),
     )
     with process(["ministack"], log=work / "emulator.log", env=env, cwd=work):
-        wait_for("the emulator", lambda: request(port, "GET", "/_ministack/health", seconds=5).status == 200, seconds=60, every=0.3)
+        wait_for(
+            "the emulator",
+            lambda: request(port, "GET", "/_ministack/health", seconds=5).status == 200,
+            seconds=60,
+            every=0.3,
+        )
         yield Emulator(port)

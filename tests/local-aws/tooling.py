@@ -19,7 +19,13 @@ CACHE = Path(os.environ.get("PERENNIAL_CACHE") or Path.home() / ".cache" / "pere
 # Raise a version here, run the checks, commit: nothing else pins them.
 PINS = {
     "sam": ["aws-sam-cli==1.170.0", "cargo-lambda==1.9.2", "ziglang==0.17.1"],
-    "emu": ["ministack==1.5.33", "aws-sam-translator==1.115.0", "cfn-lint==1.58.0", "cryptography==50.0.2", "PyYAML==6.0.3"],
+    "emu": [
+        "ministack==1.5.33",
+        "aws-sam-translator==1.115.0",
+        "cfn-lint==1.58.0",
+        "cryptography==50.0.2",
+        "PyYAML==6.0.3",
+    ],
 }
 INSTALL_SECONDS = 900
 
@@ -42,7 +48,10 @@ def venv(name: str) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         try:
             run([sys.executable, "-m", "venv", str(folder)], seconds=120)
-            run([str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", *PINS[name]], seconds=INSTALL_SECONDS)
+            run(
+                [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", *PINS[name]],
+                seconds=INSTALL_SECONDS,
+            )
         except ToolMissing as problem:
             shutil.rmtree(folder, ignore_errors=True)
             raise ToolMissing(
@@ -71,14 +80,24 @@ def run(command: list[str], *, seconds: int, env: dict[str, str] | None = None, 
     """Output of a command that must succeed within `seconds`."""
     try:
         done = subprocess.run(
-            command, env=env, cwd=cwd, timeout=seconds, stdin=subprocess.DEVNULL, text=True, errors="replace",
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            command,
+            env=env,
+            cwd=cwd,
+            timeout=seconds,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
     except FileNotFoundError:
         raise ToolMissing(f"{command[0]} is not installed") from None
     except subprocess.TimeoutExpired as late:
         said = late.stdout if isinstance(late.stdout, str) else (late.stdout or b"").decode(errors="replace")
-        raise ToolMissing(f"{' '.join(command[:4])} ... took more than {seconds} s; its last words:\n{said[-2000:]}") from None
+        raise ToolMissing(
+            f"{' '.join(command[:4])} ... took more than {seconds} s; its last words:\n{said[-2000:]}"
+        ) from None
     if done.returncode != 0:
         raise ToolMissing(f"{' '.join(command[:6])} ... answered {done.returncode}:\n{done.stdout[-6000:]}")
     return done.stdout
