@@ -188,7 +188,7 @@ fn check_cohorts(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn month_ends_plans_and_cohorts_are_what_a_recount_gives(steps in prop::collection::vec(step(), 1..60)) {

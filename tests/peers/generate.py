@@ -7,6 +7,10 @@ attempt and never, declines with codes, three currencies with rates that do not 
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
+import json
 import random
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -128,8 +132,8 @@ class Subscription:
         return at
 
 
-def generate(folder: Path, customers: int, seed: int) -> int:
-    """Writes the Parquet layout; says how many facts there are."""
+def generate(folder: Path, customers: int, seed: int, export: Path) -> int:
+    """Writes the Parquet layout, and the same as a DynamoDB export below `export`; says how many facts there are."""
     rng, out = random.Random(seed), Writer()
     profiles: list[dict] = []
     number = 0
@@ -147,7 +151,48 @@ def generate(folder: Path, customers: int, seed: int) -> int:
         row["event_id"] = f"evt_{position:010d}"
     rng.shuffle(out.rows)
     write(folder, out.rows, profiles)
+    write_export(export, out.rows, profiles)
     return len(out.rows)
+
+
+LETTERS = {"event_id": "e", "subscription_id": "s", "customer_id": "c", "event_type": "t", "occurred_at": "o", "plan": "p", "interval": "i",
+           "quantity": "q", "currency": "u", "amount_minor": "a", "mrr12_minor": "m", "invoice_id": "n", "attempt": "k", "reason": "r", "code": "d"}
+
+
+def attribute(value: object) -> dict:
+    if isinstance(value, datetime):
+        value = (value - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(microseconds=1)
+    return {"N": str(value)} if isinstance(value, int) else {"S": value}
+
+
+def write_export(folder: Path, rows: list[dict], profiles: list[dict]) -> None:
+    """The table's own layout in DYNAMODB_JSON: profiles, and items that carry one to three facts."""
+    home = folder / "AWSDynamoDB" / "01700000000000-own"
+    (home / "data").mkdir(parents=True, exist_ok=True)
+    items = []
+    for person in profiles:
+        document = {"currency": {"S": person["currency"]}, "acquired_at": {"S": person["acquired_at"].isoformat()}, "vat": {"NULL": True}}
+        if person["channel"]:
+            document["channel"] = {"S": person["channel"]}
+        items.append({"pk": {"S": person["customer_id"]}, "sk": {"S": "C"}, "d": {"M": document}})
+    position = 0
+    while position < len(rows):
+        group = rows[position:position + 1 + position % 3]
+        facts = [{"M": {LETTERS[name]: attribute(value) for name, value in row.items() if value is not None}} for row in group]
+        items.append({"pk": {"S": group[0]["customer_id"]}, "sk": {"S": f"J#{position}"}, "x": {"BOOL": False}, "f": {"L": facts}})
+        position += len(group)
+    shards = [items[i::5] for i in range(5)]
+    lines = []
+    for number, shard in enumerate(shards):
+        text = "".join(json.dumps({"Item": item}, separators=(",", ":")) + "\n" for item in shard)
+        packed = gzip.compress(text.encode(), 4, mtime=0)
+        name = f"shard{number}.json.gz"
+        (home / "data" / name).write_bytes(packed)
+        md5 = base64.b64encode(hashlib.md5(packed).digest()).decode()
+        key = f"AWSDynamoDB/{home.name}/data/{name}"
+        lines.append(json.dumps({"itemCount": len(shard), "md5Checksum": md5, "etag": "-", "dataFileS3Key": key}) + "\n")
+    (home / "manifest-files.json").write_text("".join(lines))
+    (home / "manifest-summary.json").write_text(json.dumps({"itemCount": len(items), "outputFormat": "DYNAMODB_JSON"}))
 
 
 def write(folder: Path, rows: list[dict], profiles: list[dict]) -> None:

@@ -28,8 +28,8 @@ def note(name: str, problem: str | None) -> None:
     print(f"{'FAIL' if problem else 'ok  '} {name}" + (f": {problem}" if problem else ""), flush=True)
 
 
-def ours(binary: Path, data: Path, out: Path) -> None:
-    done = subprocess.run([str(binary), "--facts", str(data), "--out", str(out)], capture_output=True, text=True)
+def ours(binary: Path, data: Path, out: Path, *more: str) -> None:
+    done = subprocess.run([str(binary), "--facts", str(data), "--out", str(out), *more], capture_output=True, text=True)
     note(f"our program on {data.name}", None if done.returncode == 0 else done.stderr.strip() or f"exit {done.returncode}")
 
 
@@ -107,12 +107,14 @@ def main() -> int:
     bench = peerlib.shared_bench()
     # Without the independent generator, ours carries the size, too.
     customers = arguments.customers if bench else max(arguments.customers, arguments.subs)
-    facts = generate.generate(work / "own", customers, arguments.seed)
+    facts = generate.generate(work / "own", customers, arguments.seed, work / "own-export")
     print(f"     own data: {facts:,} facts of {customers:,} customers, seed {arguments.seed}")
     portable()
     ours(binary, work / "own", work / "own-ours")
     warehouse(work / "own", work / "own-warehouse")
     compare("own data, infra/warehouse", work / "own-ours" / "bench", work / "own-warehouse")
+    ours(binary, work / "own-export", work / "own-export-ours", "--fx", str(work / "own" / "fx.parquet"))
+    compare("the same facts as a DynamoDB export", work / "own-export-ours" / "bench", work / "own-warehouse")
     if bench:
         independent(binary, bench, arguments.subs, work)
     else:

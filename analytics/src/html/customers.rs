@@ -29,7 +29,7 @@ pub(crate) fn customers(tables: &Tables, currency: &str) -> Result<Section, Repo
     }
     let label = "Stacked bars by month: new and reactivated customers upwards, churned customers by reason downwards."
         .to_owned();
-    let chart = StackedBars { label, series, format: short };
+    let chart = StackedBars { label, series, format: short, counts: true };
     let names = [
         "month",
         "customers_start",

@@ -45,7 +45,7 @@ pub(crate) fn movements(tables: &Tables, currency: &str) -> Result<Section, Repo
         part("Churn", "c5", "churn_mrr12", -1.0)?,
     ];
     let label = "Stacked bars by month: MRR won by new customers, reactivation and expansion upwards, lost by contraction and churn downwards.";
-    let chart = StackedBars { label: label.to_owned(), series, format: short };
+    let chart = StackedBars { label: label.to_owned(), series, format: short, counts: false };
     let names = [
         "month",
         "start_mrr12",
@@ -86,6 +86,7 @@ pub(crate) fn plans(tables: &Tables, figures: &Figures) -> Result<Section, Repor
         label: "Stacked bars by month: MRR at the end of the month, by plan.".to_owned(),
         series: plan_series(&ranked, &all, currency),
         format: short,
+        counts: false,
     };
     Ok(Section {
         id: "plans",
@@ -162,7 +163,7 @@ pub(crate) fn changes(tables: &Tables, currency: &str) -> Result<Section, Report
         Series { name: "Moves that lowered MRR".to_owned(), class: "c4", values: points(&down) },
     ];
     let label = "Bars by month: MRR won by moves from one plan to another upwards, lost downwards.".to_owned();
-    let chart = StackedBars { label, series, format: short };
+    let chart = StackedBars { label, series, format: short, counts: false };
     let since = all.last().map_or(Month(0), |last| Month(last.0 - 11));
     let matrix = matrix(frame, since, currency)?.shown(&format!("From plan to plan since {since}"));
     Ok(Section {

@@ -43,7 +43,7 @@ pub(crate) fn page(
         money::dunning(tables, currency)?,
         growth::changes(tables, currency)?,
     ];
-    let as_of = AsOf::from_micros(seen.as_of).to_string().replace('T', " ").replace('Z', " UTC");
+    let as_of = instant(seen.as_of);
     let last = Month::of_micros(seen.as_of);
     let partial = (last.next().first_instant() - 1 > seen.as_of).then(|| last.to_string());
     let mut environment = Environment::new();
@@ -52,7 +52,7 @@ pub(crate) fn page(
     let page = environment.get_template("report.html")?.render(context! {
         style => Value::from_safe_string(include_str!("style.css").to_owned()),
         as_of => as_of.as_str(),
-        as_of_date => as_of.get(..10).unwrap_or(&as_of),
+        as_of_date => AsOf::from_micros(seen.as_of).to_string().get(..10),
         currency,
         partial,
         figures => figures.list().map(|figure| tile(figure.label, &figure.value, &figure.note, currency)),
@@ -62,6 +62,15 @@ pub(crate) fn page(
         inputs => Value::from(Serde(inputs(seen, input))),
     })?;
     Ok(page)
+}
+
+/// An instant for people; a day's last microsecond is that day.
+fn instant(micros: i64) -> String {
+    let text = AsOf::from_micros(micros).to_string();
+    match text.strip_suffix("T23:59:59.999999Z") {
+        Some(day) => format!("the end of {day}, UTC"),
+        None => text.replace('T', " ").replace('Z', " UTC"),
+    }
 }
 
 /// A figure with its currency apart, so that the amount stands out.

@@ -151,7 +151,7 @@ pub(crate) fn dunning(tables: &Tables, currency: &str) -> Result<Section, Report
             sums.counts("at attempt 4 or later", "c6", "recovered_attempt_4_up"),
             sums.counts("Not recovered (yet)", "c5", "unrecovered_invoices"),
         ],
-        format: short,
+        format: short, counts: true,
     };
     let lines = Lines {
         label: "Lines by month of the first failure: share of invoices and of their amount that was recovered."

@@ -11,6 +11,8 @@ pub(crate) struct StackedBars {
     pub(crate) label: String,
     pub(crate) series: Vec<Series>,
     pub(crate) format: Label,
+    /// Values are counts, so that the axis has no fractions.
+    pub(crate) counts: bool,
 }
 
 impl StackedBars {
@@ -21,7 +23,8 @@ impl StackedBars {
             let (up, down) = self.sums(month);
             (lowest, highest) = (lowest.min(down), highest.max(up));
         }
-        let plot = Plot::new(size, months, Scale::new(lowest, highest, 5), self.format, false);
+        let scale = if self.counts { Scale::of_counts } else { Scale::new };
+        let plot = Plot::new(size, months, scale(lowest, highest, 5), self.format, false);
         let mut svg = open(size, size.height(), &self.label);
         plot.axes(&mut svg, self.format, None);
         for month in 0..months.len() {

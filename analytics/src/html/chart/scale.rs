@@ -9,11 +9,21 @@ pub(crate) struct Scale {
 impl Scale {
     /// An axis that covers `min` to `max` in about `count` steps of 1, 2 or 5 times a power of ten.
     pub(crate) fn new(min: f64, max: f64, count: u32) -> Self {
+        Self::with_least_step(min, max, count, 0.0)
+    }
+
+    /// The same for things that are counted: no step is smaller than one of them.
+    pub(crate) fn of_counts(min: f64, max: f64, count: u32) -> Self {
+        Self::with_least_step(min, max, count, 1.0)
+    }
+
+    fn with_least_step(min: f64, max: f64, count: u32, least: f64) -> Self {
         let span = if max > min { max - min } else { 1.0 };
         let raw = span / f64::from(count.max(1));
         let power = 10_f64.powf(raw.log10().floor());
         let step =
             [1.0, 2.0, 5.0, 10.0].into_iter().map(|unit| unit * power).find(|step| *step >= raw * 0.999).unwrap_or(raw);
+        let step = step.max(least);
         let (first, last) = ((min / step).floor(), (max.max(min + step * 0.5) / step).ceil());
         let mut ticks = Vec::new();
         let mut tick = first;
@@ -46,6 +56,7 @@ mod tests {
         assert_eq!(Scale::new(0.0, 87.0, 4).ticks(), [0.0, 50.0, 100.0]);
         assert_eq!(Scale::new(-12.0, 31.0, 5).ticks(), [-20.0, -10.0, 0.0, 10.0, 20.0, 30.0, 40.0]);
         assert_eq!(Scale::new(0.0, 0.0, 4).ticks().first(), Some(&0.0));
+        assert_eq!(Scale::of_counts(0.0, 1.0, 5).ticks(), [0.0, 1.0]);
         assert!((Scale::new(0.0, 100.0, 4).share(25.0) - 0.25).abs() < 1e-12);
     }
 }
