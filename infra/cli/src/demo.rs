@@ -39,7 +39,10 @@ pub(crate) struct Args {
 }
 
 /// First attempts and later attempts that the sandbox declines, of 1,000.
-const DECLINES_PER_MILLE: (u32, u32) = (60, 480);
+const DECLINES_PER_MILLE: (u32, u32) = (25, 400);
+
+/// Lines of the script between two readings of the stream.
+const LINES_PER_RELAY: usize = 100;
 
 /// Runs the demo.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
@@ -104,14 +107,20 @@ async fn play(local: &Local, rows: &[Row], lines: &[Line]) -> Result<(), Failure
     let bar = ProgressBar::new(lines.len() as u64);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %  {elapsed} (left: {eta})");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    local.begin_at(lines.first().map_or_else(script::snapshot, |line| line.at)).await?;
-    for line in lines {
-        local.advance_to(line.at).await?;
+    local.begin_at(lines.first().map_or_else(script::snapshot, |line| line.at));
+    for (i, line) in lines.iter().enumerate() {
+        if i % LINES_PER_RELAY == 0 {
+            local.relay().await?;
+        }
+        if i == 0 || lines[i - 1].at != line.at {
+            local.advance_to(line.at).await?;
+        }
         bar.set_message(line.at.format("%Y-%m").to_string());
         perform::perform(local, &rows[line.row], line).await?;
         bar.inc(1);
     }
     local.advance_to(script::snapshot()).await?;
+    local.relay().await?;
     bar.finish_and_clear();
     Ok(())
 }

@@ -171,7 +171,11 @@ async fn move_clock(State(local): State<Arc<Local>>, body: axum::body::Bytes) ->
     if target > now + TimeDelta::days(STEP_DAYS_MAX) {
         return unprocessable("one step goes at most 3660 days on");
     }
-    match local.advance_to(target).await {
+    let stepped = async {
+        local.advance_to(target).await?;
+        local.relay().await
+    };
+    match stepped.await {
         Ok(()) => Json(stand(target)).into_response(),
         Err(failure) => failed(&failure),
     }

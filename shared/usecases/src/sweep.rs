@@ -61,11 +61,10 @@ pub struct Swept {
 pub async fn sweep(ledger: &Ledger, queue: &dyn Queue, settings: &SweepSettings) -> Result<Swept, Error> {
     let wall = ledger.clocks.wall();
     let business = ledger.clocks.business().await?;
-    let open = circuit_is_open(ledger, settings, wall).await?;
     let mut total = Swept::default();
     for lane in Lane::ALL {
         let until = if lane == Lane::Ask { wall.0 } else { business };
-        let tick = Tick { ledger, queue, settings, lane, until, wall, circuit_open: open };
+        let tick = Tick { ledger, queue, settings, lane, until, wall };
         let sums: Vec<Swept> = stream::iter((0..settings.shards).map(|shard| tick.shard(shard)))
             .buffer_unordered(SHARDS_AT_ONCE)
             .try_collect()
@@ -113,7 +112,6 @@ struct Tick<'a> {
     lane: Lane,
     until: billing::calendar::Instant,
     wall: WallTime,
-    circuit_open: bool,
 }
 
 impl Tick<'_> {
@@ -163,7 +161,7 @@ impl Tick<'_> {
         if self.lane != Lane::Collect || page.is_empty() {
             return Ok(page.len());
         }
-        if self.circuit_open {
+        if circuit_is_open(self.ledger, self.settings, self.wall).await? {
             return Ok(0);
         }
         let bucket = format!("pace#{}#{}", self.settings.gateway, minute(self.wall));

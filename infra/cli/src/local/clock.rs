@@ -23,11 +23,18 @@ impl LocalClocks {
         Ok(Self { operations, stands_at })
     }
 
-    /// Moves business time; never back.
-    pub(crate) async fn set(&self, at: Instant) -> Result<(), Error> {
-        self.operations.set_test_clock(at).await?;
+    /// Moves business time in this process; [`LocalClocks::keep`] writes it down.
+    pub(crate) fn set(&self, at: Instant) {
         *self.stands_at.write().unwrap_or_else(PoisonError::into_inner) = Some(at);
-        Ok(())
+    }
+
+    /// Writes down where the test clock stands. A process that dies between two steps comes back a step early and finds
+    /// that step's work done.
+    pub(crate) async fn keep(&self) -> Result<(), Error> {
+        match self.test_clock() {
+            Some(at) => self.operations.set_test_clock(at).await,
+            None => Ok(()),
+        }
     }
 
     /// Where the test clock stands, if it was ever moved.

@@ -23,6 +23,9 @@ pub(crate) use lambda_kit::http::{Body, Request};
 /// What a handler answers.
 pub(crate) type Response = Reply;
 
+/// Batches worked on at the same time.
+const WORKERS: usize = 2;
+
 /// Every handler with what it works with.
 pub(crate) struct Functions {
     signup: signup::Deps,
@@ -82,19 +85,26 @@ impl Functions {
         sweep::handle(&self.sweep, Value::Null).await.map_err(|e| Failure::because("sweep", e))
     }
 
-    /// Delivers what waits in the queues, batch by batch, until they are empty; failed records come again.
-    pub(crate) async fn work_off(&self, queue: &LocalQueue) {
+    /// Delivers what waits in the queues until they are empty, batches side by side; failed records come again.
+    pub(crate) async fn work_off(self: &Arc<Self>, queue: &LocalQueue) -> Result<(), Failure> {
         for kind in DueKind::ALL {
             loop {
-                let batch = queue.receive(kind);
-                if batch.is_empty() {
+                let batches = queue.receive(kind, WORKERS);
+                if batches.is_empty() {
                     break;
                 }
-                let failed = self.deliver(kind, event(&batch)).await;
-                let failed: Vec<&str> = failed.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
-                queue.give_back(kind, batch.iter().filter(|m| failed.contains(&m.id.as_str())).cloned().collect());
+                let mut running = tokio::task::JoinSet::new();
+                for batch in batches {
+                    let functions = self.clone();
+                    running.spawn(async move { (functions.deliver(kind, event(&batch)).await, batch) });
+                }
+                while let Some(done) = running.join_next().await {
+                    let (response, batch) = done.map_err(|e| Failure::because("run a batch", e))?;
+                    queue.give_back(kind, failed(&response, batch));
+                }
             }
         }
+        Ok(())
     }
 
     async fn deliver(&self, kind: DueKind, event: SqsEvent) -> SqsBatchResponse {
@@ -119,6 +129,11 @@ impl Functions {
         }
         Err(Failure::because("announce what happened", format!("{failed} stream records were not taken")))
     }
+}
+
+fn failed(response: &SqsBatchResponse, batch: Vec<Message>) -> Vec<Message> {
+    let ids: Vec<&str> = response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
+    batch.into_iter().filter(|m| ids.contains(&m.id.as_str())).collect()
 }
 
 fn event(batch: &[Message]) -> SqsEvent {

@@ -14,6 +14,9 @@ use usecases::{
 /// How often a message is delivered before it is set aside; the template's `maxReceiveCount`.
 const RECEIVES_MAX: u32 = 5;
 
+/// Most messages of a batch; SQS's limit.
+const BATCH_MAX: usize = 10;
+
 /// A message with its number of deliveries.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
@@ -40,12 +43,13 @@ impl LocalQueue {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Up to ten messages of one queue.
-    pub(crate) fn receive(&self, kind: DueKind) -> Vec<Message> {
+    /// All that waits in one queue, in batches of at most ten and enough of them for every worker.
+    pub(crate) fn receive(&self, kind: DueKind, workers: usize) -> Vec<Vec<Message>> {
         let mut queues = self.queues();
-        let waiting = queues.waiting.entry(kind).or_default();
-        let count = waiting.len().min(10);
-        waiting.drain(..count).map(|m| Message { receives: m.receives + 1, ..m }).collect()
+        let waiting = std::mem::take(queues.waiting.entry(kind).or_default());
+        let size = waiting.len().div_ceil(workers.max(1)).clamp(1, BATCH_MAX);
+        let messages: Vec<_> = waiting.into_iter().map(|m| Message { receives: m.receives + 1, ..m }).collect();
+        messages.chunks(size).map(<[Message]>::to_vec).collect()
     }
 
     /// Puts back what failed; what failed too often is set aside.
