@@ -183,8 +183,8 @@ impl World {
         self.lookups.push(InvoiceInput::Asked { key, lookup, declaration: DECLARATION, wall: self.wall });
     }
 
-    fn step(&mut self, event: Event) {
-        match event {
+    fn step(&mut self, event: &Event) {
+        match *event {
             Event::Pass { hours, seconds } => {
                 self.now += TimeDelta::hours(hours);
                 self.wall = self.wall.plus_seconds(seconds);
@@ -250,7 +250,7 @@ proptest! {
     ) {
         let mut world = World::new(purpose);
         for event in events {
-            world.step(event);
+            world.step(&event);
             prop_assert!(world.captures().len() <= 1, "captured twice: {:?}", world.captures());
         }
         world.come_to_rest();
@@ -270,15 +270,15 @@ proptest! {
     fn every_invoice_comes_to_an_end(events in proptest::collection::vec(any_event(), 0..40)) {
         let mut world = World::new(Purpose::Period);
         for event in events {
-            world.step(event);
+            world.step(&event);
         }
         for _ in 0..400 {
-            world.step(Event::Pass { hours: 24, seconds: 86_400 });
-            world.step(Event::Wake { card: 0 });
-            world.step(Event::Arrive { which: world.under_way.len().saturating_sub(1), decision: Decision::Capture });
+            world.step(&Event::Pass { hours: 24, seconds: 86_400 });
+            world.step(&Event::Wake { card: 0 });
+            world.step(&Event::Arrive { which: world.under_way.len().saturating_sub(1), decision: Decision::Capture });
             world.lookups.clear();
-            world.step(Event::Ask { unavailable: false });
-            world.step(Event::Use { which: 0, again: false });
+            world.step(&Event::Ask { unavailable: false });
+            world.step(&Event::Use { which: 0, again: false });
             // A customer who never authenticates: the gateway gives up some day.
             for outcome in world.gateway.values_mut().filter(|o| matches!(o, ChargeOutcome::ActionRequired { .. })) {
                 *outcome = ChargeOutcome::Declined { reference: None, code: "gone".into(), class: DeclineClass::Hard, at: world.now };
@@ -289,8 +289,8 @@ proptest! {
 }
 
 fn unknown(world: &mut World) {
-    world.step(Event::Wake { card: 0 });
-    world.step(Event::Silence);
+    world.step(&Event::Wake { card: 0 });
+    world.step(&Event::Silence);
     assert_eq!(world.invoice.state.name(), "pending");
 }
 
@@ -299,10 +299,10 @@ fn what_was_withdrawn_while_an_attempt_was_under_way_is_not_tried_again() {
     for purpose in [Purpose::Opening, Purpose::Period] {
         let mut world = World::new(purpose);
         unknown(&mut world);
-        world.step(Event::Void);
-        world.step(Event::Pass { hours: 0, seconds: 1_000 });
-        world.step(Event::Ask { unavailable: false });
-        world.step(Event::Use { which: 0, again: false });
+        world.step(&Event::Void);
+        world.step(&Event::Pass { hours: 0, seconds: 1_000 });
+        world.step(&Event::Ask { unavailable: false });
+        world.step(&Event::Use { which: 0, again: false });
         assert_eq!(world.invoice.state, InvoiceState::Void);
     }
 }
@@ -324,7 +324,7 @@ fn a_lookup_about_an_earlier_attempt_says_nothing_about_the_present_one() {
     let mut world = World::new(Purpose::Period);
     unknown(&mut world);
     let Answer { key, outcome, .. } = decline(&mut world, DeclineClass::Soft);
-    world.step(Event::Pass { hours: 72, seconds: 0 });
+    world.step(&Event::Pass { hours: 72, seconds: 0 });
     unknown(&mut world);
     // The clock of the host that asked runs ahead by a quarter of an hour.
     let wall = world.wall.plus_seconds(900);
@@ -338,9 +338,9 @@ fn a_payment_that_is_not_there_yet_is_not_taken_for_one_that_never_came() {
     let mut world = World::new(Purpose::Period);
     unknown(&mut world);
     for (seconds, state) in [(400, "pending"), (4_000, "due")] {
-        world.step(Event::Pass { hours: 0, seconds });
-        world.step(Event::Ask { unavailable: false });
-        world.step(Event::Use { which: 0, again: false });
+        world.step(&Event::Pass { hours: 0, seconds });
+        world.step(&Event::Ask { unavailable: false });
+        world.step(&Event::Use { which: 0, again: false });
         assert_eq!(world.invoice.state.name(), state, "{seconds}");
     }
 }
@@ -351,13 +351,13 @@ fn a_hard_decline_is_not_treated_more_mildly_than_the_soft_ones_before_it() {
     let first = world.now;
     for (days, class) in [(0, DeclineClass::Soft), (3, DeclineClass::Soft), (8, DeclineClass::Hard)] {
         world.now = first + TimeDelta::days(days);
-        world.step(Event::Wake { card: 0 });
+        world.step(&Event::Wake { card: 0 });
         decline(&mut world, class);
     }
     // Hard declines suspend after 7 days: that is over, so it happens now, and not before the decline that led to it.
     let InvoiceState::Waiting { at, .. } = &world.invoice.state else { panic!("{:?}", world.invoice.state) };
     assert_eq!(*at, world.now);
-    world.step(Event::Wake { card: 0 });
+    world.step(&Event::Wake { card: 0 });
     assert!(world.invoice.suspends);
 }
 

@@ -116,7 +116,7 @@ fn invoices() -> (Vec<(&'static str, Invoice)>, Fact) {
     let fact = stamp(facts, due.id.as_str(), 3, wall).remove(0);
     let list = vec![
         ("invoice-due", due.clone()),
-        ("invoice-collecting", collecting.clone()),
+        ("invoice-collecting", collecting),
         ("invoice-unknown", unknown),
         ("invoice-past-due", past_due),
         ("invoice-paid", paid),

@@ -74,7 +74,7 @@ proptest! {
         let lines = compute(1, &basis).unwrap();
         let total = Money::sum(lines[0].amount.currency, lines.iter().map(|l| l.amount)).unwrap();
         prop_assert!(total.minor >= 0);
-        prop_assert_eq!(lines.clone(), compute(1, &basis).unwrap(), "the same basis has the same lines");
+        prop_assert_eq!(&lines, &compute(1, &basis).unwrap(), "the same basis has the same lines");
         // Credit is used only as far as it goes, and never used and kept at once.
         let used: i64 = lines.iter().filter(|l| l.kind == LineKind::CreditUsed).map(|l| -l.amount.minor).sum();
         let kept: i64 = lines.iter().filter(|l| l.kind == LineKind::CreditKept).map(|l| l.amount.minor).sum();
