@@ -39,10 +39,11 @@ fn verbs(packages: &[Package]) -> Vec<&str> {
     packages.iter().filter_map(|p| p.folder.strip_prefix("functions/")).collect()
 }
 
-/// The first column of the table, header and rule left out.
+/// The first column of the table of functions, header and rule left out; other tables are not meant.
 fn rows(table: &str) -> Vec<&str> {
-    let cells = table.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next());
-    cells.map(str::trim).skip(2).collect()
+    let head = |line: &&str| !line.starts_with("| function |");
+    let lines = table.lines().skip_while(head).take_while(|line| line.starts_with('|')).skip(2);
+    lines.filter_map(|line| line.split('|').nth(1)).map(str::trim).collect()
 }
 
 fn of_functions(packages: &[Package], around: &Surroundings) -> Vec<String> {
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
     use crate::{assert_none, workspace::packages};
 
-    const TABLE: &str = "text\n\n| function | trigger |\n|---|---|\n| change-plan | url |\n";
+    const TABLE: &str = "text\n\n| function | trigger |\n|---|---|\n| change-plan | url |\n\n| variable | for |\n|---|---|\n| `X` | y |\n";
 
     fn function(verb: &str) -> Package {
         Package { name: verb.into(), folder: format!("functions/{verb}"), ..Package::default() }
@@ -128,7 +129,7 @@ mod tests {
     #[test]
     fn a_row_or_an_event_without_a_function_is_found() {
         let mut more = around();
-        more.table = Some(format!("{TABLE}| dream | night |\n"));
+        more.table = Some(TABLE.replace("| url |\n", "| url |\n| dream | night |\n"));
         more.events = Some(vec!["change-plan.json".into(), "dream.json".into()]);
         assert_eq!(of_functions(&[function("change-plan")], &more).len(), 2);
     }
