@@ -5,7 +5,7 @@ Exists because only a deployment shows that template, permissions, binaries, que
 test clock moves a month, and the renewal has to come by itself: schedule -> sweep -> queue -> renew -> sweep -> queue
 -> collect -> gateway, exactly once. Nothing is asked of the internet once the tools are installed.
 
-    python3 tests/local-aws/deploy.py [--keep]      (--keep leaves the work folder with all logs)
+    python3 tests/local-aws/deploy.py [--keep] [--no-build]     (--keep leaves the work folder with all logs)
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ def target_dir() -> Path:
     return Path(os.environ.get("CARGO_TARGET_DIR") or tooling.CACHE / "target")
 
 
-def build() -> Path:
+def build(*, again: bool) -> Path:
     """The folder of the binaries, all built with the quick profile."""
     env = {**os.environ, "CARGO_TARGET_DIR": str(target_dir())}
-    tooling.run(["cargo", "build", "--workspace", "--bins", "--locked"], seconds=BUILD_SECONDS, env=env)
+    if again:
+        tooling.run(["cargo", "build", "--workspace", "--bins", "--locked"], seconds=BUILD_SECONDS, env=env)
     folder = target_dir() / "debug"
     missing = [n for n in [*VERBS, "perennial", "sandbox-gateway"] if not (folder / n).is_file()]
     if missing:
@@ -76,7 +77,6 @@ def deploy(aws: Emulator, template: Path, gateway_port: int) -> dict[str, str]:
         "TestClock=on",
         f"DueShards={SHARDS}",
         "DeletionProtection=false",
-        "LogLevel=DEBUG",
         f"GatewayUrl=http://127.0.0.1:{gateway_port}",
         f"WebhookSecrets={SECRET}",
         "AllowedOrigins=https://shop.example.com",
@@ -122,12 +122,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, ended)  # so that the emulator is ended with us
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", action="store_true", help="leave the work folder with all logs")
+    parser.add_argument("--no-build", action="store_true", help="take the binaries of the target folder as they are")
     arguments = parser.parse_args()
     story = Story()
     work = Path(tempfile.mkdtemp(prefix="perennial-deploy-"))
     try:
-        story.say("building the binaries (quick profile) ...")
-        binaries = build()
+        story.say("taking the binaries as they are" if arguments.no_build else "building the binaries ...")
+        binaries = build(again=not arguments.no_build)
         gateway_port = free_port()
         with emulator(work) as aws:
             story.say(f"an empty AWS listens on {aws.url}; deploying ...")
@@ -175,9 +176,11 @@ def main() -> int:
 
 def show_logs(aws: Emulator, work: Path) -> None:
     for verb in VERBS:
-        lines = aws.logged(f"/perennial/{STACK}/{verb}")
+        lines = [
+            line for line in aws.logged(f"/perennial/{STACK}/{verb}") if not line.startswith(("START", "END", "REPORT"))
+        ]
         if lines:
-            print(f"---- log of {verb}\n" + "\n".join(line[:400] for line in lines[-15:]))
+            print(f"---- log of {verb}\n" + "\n".join(line[:600] for line in lines[-8:]))
     for log in ("gateway.log", "emulator.log"):
         print(f"---- {log}\n" + "\n".join((work / log).read_text(errors="replace").splitlines()[-25:]))
 

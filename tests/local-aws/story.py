@@ -67,8 +67,8 @@ def refuse(story: Story, shop: Shop) -> None:
     no("a wrong key", 401, shop.signup("n2", order("cus_x"), key="key_wrong"))
     no("an unknown field", 400, shop.signup("n3", {**order("cus_x"), "discount": 99}))
     no("a body that is not JSON", 400, shop.signup("n4", "{"))
-    no("a card number", 400, shop.signup("n5", order("cus_x", token="4242424242424242")))
-    no("a plan that is not sold", 404, shop.signup("n6", {**order("cus_x"), "plan": "golden"}))
+    no("a card number", 422, shop.signup("n5", order("cus_x", token="4242424242424242")))
+    no("a plan that is not sold", 422, shop.signup("n6", {**order("cus_x"), "plan": "golden"}))
     no("another method", 405, shop.signup_url.send("GET", "/signup", Authorization=f"Bearer {shop.key}"))
     no(
         "a customer who is not there",
