@@ -19,7 +19,11 @@ use tokio::{
     net::TcpListener,
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
 };
-use usecases::{ports::Gateway, sandbox::Sandbox};
+use usecases::{
+    contract::{self, GatewaySubject},
+    ports::Gateway,
+    sandbox::{LogEntry, Sandbox},
+};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -74,6 +78,20 @@ async fn receiver() -> (String, UnboundedReceiver<NoticeBody>) {
 
 async fn post_json(url: String, body: serde_json::Value) -> u16 {
     client(Duration::from_secs(2)).unwrap().post(url).json(&body).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn the_adapter_keeps_the_promises_of_a_gateway() {
+    let state = Arc::new(SandboxState::open(Sandbox::default(), None, None).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(serve(listener, state.clone()));
+    let gateway = SandboxGateway::new(url, client(Duration::from_secs(2)).unwrap());
+    let captures = |key: &str| {
+        let captured = |e: &&LogEntry| e.request.key == key && matches!(e.outcome, ChargeOutcome::Succeeded { .. });
+        state.log().charges.iter().filter(captured).count()
+    };
+    contract::gateway(&GatewaySubject::sandbox(&gateway, &captures, "http")).await.unwrap();
 }
 
 #[tokio::test]
