@@ -228,7 +228,7 @@ impl Section for BusName {
 pub struct Reports {
     /// `REPORTS_BUCKET`.
     pub bucket: String,
-    /// `REPORT_CURRENCY`: the currency that reports are in; one report for each currency when absent.
+    /// `REPORT_CURRENCY`: the currency that reports are in; without it the reports take the one that the facts have.
     pub currency: Option<String>,
 }
 

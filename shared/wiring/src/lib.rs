@@ -26,13 +26,28 @@ pub fn ledger(sdk: &SdkConfig, tables: &Tables) -> Ledger {
     Ledger { store: store.clone(), operations: store, clocks, ids: Arc::new(RandomIds) }
 }
 
+/// Why there are no gateways.
+#[derive(Debug, thiserror::Error)]
+pub enum NoGateway {
+    /// There is no HTTP client.
+    #[error("the payment gateways cannot be reached")]
+    Client(#[from] NoClient),
+    /// `GATEWAY` names none: its payments would all be unknown for ever.
+    #[error("GATEWAY names no payment gateway; there is: sandbox")]
+    Name,
+}
+
 /// The payment gateways of the stack.
 ///
 /// # Errors
-/// [`NoClient`] when the machine has no certificates to trust.
-pub fn gateways(settings: &GatewaySettings) -> Result<Gateways, NoClient> {
+/// [`NoGateway`].
+pub fn gateways(settings: &GatewaySettings) -> Result<Gateways, NoGateway> {
     let sandbox: Arc<dyn Gateway> = Arc::new(SandboxGateway::new(&settings.url, client(TOTAL)?));
-    Ok(Gateways::new([sandbox]))
+    let gateways = Gateways::new([sandbox]);
+    if gateways.get(&settings.name).is_none() {
+        return Err(NoGateway::Name);
+    }
+    Ok(gateways)
 }
 
 /// The queues of the workers.
@@ -67,6 +82,13 @@ mod tests {
     use lambda_kit::config::from_lookup;
 
     use super::*;
+
+    #[test]
+    fn a_gateway_that_nobody_knows_stops_the_function_before_it_takes_payments() {
+        let settings = |name: &str| GatewaySettings { name: name.into(), url: "http://127.0.0.1:1".into() };
+        assert!(gateways(&settings("sandbox")).is_ok());
+        assert!(matches!(gateways(&settings("stripe")), Err(NoGateway::Name)));
+    }
 
     #[test]
     fn several_secrets_are_read_and_a_bad_one_is_named_without_its_text() {
