@@ -14,7 +14,8 @@ use billing::customer::ContractPrice;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    catalog, export, failure::Failure,
+    catalog, export,
+    failure::Failure,
     local::{Local, Settings},
     report,
 };
@@ -63,7 +64,11 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let verdict = verdict::check(&local, &rows, &lines, &reported.figures).await?;
     let timing = verdict::Timing { began, lived, ended: crate::local::wall() };
     verdict.print(&reported, &exported, &timing);
-    if verdict.holds() { Ok(()) } else { Err(Failure::because("confirm the figures", "the recount differs, see above")) }
+    if verdict.holds() {
+        Ok(())
+    } else {
+        Err(Failure::because("confirm the figures", "the recount differs, see above"))
+    }
 }
 
 /// A folder of our own: a demo of an earlier run is removed, anything else is left alone.

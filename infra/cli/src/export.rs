@@ -72,7 +72,12 @@ impl Shards<'_> {
         writeln!(shard.writer, "{line}").map_err(|e| Failure::io("write", &path, e))?;
         shard.items += 1;
         self.items += 1;
-        if shard.items >= ITEMS_PER_SHARD { self.end(shard) } else { self.open = Some(shard); Ok(()) }
+        if shard.items >= ITEMS_PER_SHARD {
+            self.end(shard)
+        } else {
+            self.open = Some(shard);
+            Ok(())
+        }
     }
 
     fn begin(&self) -> Result<Shard, Failure> {

@@ -9,7 +9,10 @@ mod functions;
 mod queue;
 mod sandbox;
 
-use std::{path::{Path, PathBuf}, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use aws::{AwsStore, RandomIds};
 use aws_sdk_dynamodb::Client;

@@ -31,14 +31,24 @@ pub(crate) async fn perform(local: &Local, row: &Row, line: &Line) -> Result<(),
     }
 }
 
-async fn expect(local: &Local, path: &str, body: Value, line: &Line, row: &Row, allowed: &[u16]) -> Result<(), Failure> {
+async fn expect(
+    local: &Local,
+    path: &str,
+    body: Value,
+    line: &Line,
+    row: &Row,
+    allowed: &[u16],
+) -> Result<(), Failure> {
     let key = format!("{}-{}-{:?}", customer_id(row), line.at.timestamp(), std::mem::discriminant(&line.act));
     let key = usecases::authorize::sha256_hex(key);
     let (status, reply) = local.post(path, &key, &body).await?;
     if allowed.contains(&status) {
         return Ok(());
     }
-    Err(Failure::because(format!("{:?} of {} at {}", line.act, customer_id(row), line.at), format!("{status}: {reply}")))
+    Err(Failure::because(
+        format!("{:?} of {} at {}", line.act, customer_id(row), line.at),
+        format!("{status}: {reply}"),
+    ))
 }
 
 fn sign_up(row: &Row) -> Value {

@@ -45,7 +45,12 @@ pub(crate) struct Recount {
 }
 
 /// Counts. `subscription_of` gives the subscription body that a row's invoice ids carry.
-pub(crate) fn recount(rows: &[Row], script: &[Line], log: &[LogEntry], subscription_of: impl Fn(&Row) -> String) -> Recount {
+pub(crate) fn recount(
+    rows: &[Row],
+    script: &[Line],
+    log: &[LogEntry],
+    subscription_of: impl Fn(&Row) -> String,
+) -> Recount {
     let mut sum = Recount::default();
     count_log(log, &mut sum);
     let failures = failed_invoices(log);
@@ -134,7 +139,9 @@ fn unpaid_transfer(row: &Row, lines: &[&Line]) -> Option<Instant> {
 }
 
 fn transfers_before(row: &Row, lines: &[&Line], end: Option<Instant>) -> i64 {
-    let paid = lines.iter().filter(|l| matches!(l.act, Act::Transfer { .. }) && end.is_none_or(|end| l.at < end || !row.automatic));
+    let paid = lines
+        .iter()
+        .filter(|l| matches!(l.act, Act::Transfer { .. }) && end.is_none_or(|end| l.at < end || !row.automatic));
     i64::try_from(paid.count()).unwrap_or(i64::MAX) * row.price_minor
 }
 

@@ -68,7 +68,16 @@ fn row(line: usize, header: &[&str], cells: &[&str]) -> Result<Row, BadSample> {
         _ => "phone",
     };
     let left = cell("churn")? == "Yes";
-    Ok(Row { number: number("rownames")?, tenure: number("tenure")?, plan, price_minor, left, automatic, method, channel })
+    Ok(Row {
+        number: number("rownames")?,
+        tenure: number("tenure")?,
+        plan,
+        price_minor,
+        left,
+        automatic,
+        method,
+        channel,
+    })
 }
 
 /// `count` rows spread evenly over the sample (its order is random); all of them when there are fewer.

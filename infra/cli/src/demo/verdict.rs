@@ -56,7 +56,8 @@ struct Ledger {
 async fn ledger(local: &Local, rows: &[Row]) -> Result<Ledger, Failure> {
     let mut sum = Ledger::default();
     for row in rows {
-        let id = billing::ids::CustomerId::try_new(customer_id(row)).map_err(|e| Failure::because("name a customer", e))?;
+        let id =
+            billing::ids::CustomerId::try_new(customer_id(row)).map_err(|e| Failure::because("name a customer", e))?;
         let file = local.store().file(&id).await.map_err(|e| Failure::because("read a customer", e))?;
         let Some(file) = file else { continue };
         let on_invoices = file.invoices.iter().flat_map(|i| &i.value.facts);
