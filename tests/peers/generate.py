@@ -2,7 +2,9 @@
 
 Same seed, same facts. On purpose: several events of a customer in one instant, customers with up to three subscriptions, customers
 without a profile or channel, pauses that end in a cancel, free coupons, moves at the same price, invoices recovered at every
-attempt and never, declines with codes, three currencies with rates that do not divide evenly, event types nobody knows.
+attempt and never, declines with codes, three currencies with rates that do not divide evenly, types that change no run-rate.
+
+    generate.py FOLDER EXPORT_FOLDER CUSTOMERS SEED       says how many facts it wrote
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import gzip
 import hashlib
 import json
 import random
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -209,3 +212,7 @@ def write(folder: Path, rows: list[dict], profiles: list[dict]) -> None:
     people = pa.schema([("customer_id", pa.string()), ("channel", pa.string()), ("currency", pa.string()), ("acquired_at", instant)])
     pq.write_table(pa.Table.from_pylist(profiles, people), folder / "customers.parquet")
     pq.write_table(pa.table({"currency": list(RATES), "rate_ppm": list(RATES.values())}), folder / "fx.parquet")
+
+
+if __name__ == "__main__":
+    print(generate(Path(sys.argv[1]), int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[2])))
