@@ -9,7 +9,7 @@ use std::{
 use aws::stream::facts_of_image;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local_aws::{
-    contract,
+    capacity, contract,
     tables::{self, OPERATIONS, SHARDS, TABLE},
 };
 use usecases::contract::Subject;
@@ -111,4 +111,20 @@ async fn what_was_answered_survives_a_killed_process() {
         let found = get.key("pk", AttributeValue::S(format!("n{n}"))).send().await.unwrap();
         assert!(found.item.is_some(), "{n} of {last} is gone");
     }
+}
+
+/// The design's price of a renewal: what a merchant with many customers pays for, over and over.
+#[tokio::test]
+async fn a_renewal_with_its_collection_writes_no_more_than_ten_units() {
+    let rows = capacity::good_path().await.unwrap();
+    let of = |what: &str| rows.iter().find(|row| row.what == what).unwrap().units.write;
+    let sum = of("renewal") + of("its collection");
+    assert!(sum <= 10.0, "{sum} units\n{}", capacity::markdown(&rows));
+    assert_eq!(of("its collection, delivered again"), 0.0, "a second delivery writes nothing");
+}
+
+#[tokio::test]
+async fn a_decline_and_its_recovery_are_measured() {
+    let rows = capacity::declined_path().await.unwrap();
+    assert!(rows.iter().all(|row| row.units.write <= 8.0), "{}", capacity::markdown(&rows));
 }
