@@ -18,7 +18,8 @@ pub struct Deps {
 
 /// Answers a request; whatever happens is a reply.
 pub async fn handle(deps: &Deps, request: Request) -> Reply {
-    http::answer(&request, respond(deps, &request)).await
+    // Boxed: what a use case keeps while it waits is too large for its callers' stacks.
+    http::answer(&request, Box::pin(respond(deps, &request))).await
 }
 
 async fn respond(deps: &Deps, request: &Request) -> Result<Reply, Problem> {

@@ -1,5 +1,7 @@
 //! Collections as the queue delivers them: once, twice, among poison, with a gateway that panics.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use std::sync::Arc;
 
 use billing::{

@@ -1,5 +1,7 @@
 //! Questions as the queue delivers them: about answers that got lost, and about charges that never were.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use lambda_kit::testing::{House, failed, sqs_event};
 use reconcile::{Deps, handle};
 use usecases::ports::Job;

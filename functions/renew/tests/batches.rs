@@ -1,5 +1,7 @@
 //! Renewals as the queue delivers them: once, twice, among poison.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use lambda_kit::testing::{House, failed, sqs_event};
 use renew::{Deps, handle};
 use usecases::ports::Lane;

@@ -1,5 +1,7 @@
 //! Retries as the queue delivers them: at their time, before it, twice.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use billing::ids::InvoiceId;
 use lambda_kit::testing::{House, failed, sqs_event};
 use retry_payment::{Deps, handle};

@@ -1,5 +1,7 @@
 //! From the event to the filed report, over buckets that are folders.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use std::{
     io::Write,
     path::{Path, PathBuf},

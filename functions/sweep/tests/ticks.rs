@@ -1,5 +1,7 @@
 //! The tick: what is due goes to its queue, once, at the pace.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use std::sync::Arc;
 
 use lambda_kit::testing::House;

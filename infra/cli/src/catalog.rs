@@ -35,12 +35,12 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Check { file } => {
             let catalog = read(&file)?;
-            refuse(&file, catalog.problems())?;
+            refuse(&file, &catalog.problems())?;
             println!("{}: {} plan versions, nothing to mend", file.display(), catalog.plans.len());
         }
         Command::Publish { file, target } => {
             let catalog = read(&file)?;
-            refuse(&file, catalog.problems())?;
+            refuse(&file, &catalog.problems())?;
             let opened = target.open().await?;
             let count = publish(opened.store(), &catalog).await?;
             println!("{count} plan versions on sale");
@@ -58,7 +58,7 @@ pub(crate) fn parse(text: &str) -> Result<Catalog, Failure> {
     toml::from_str(text).map_err(|e| Failure::because("understand the catalog", e))
 }
 
-fn refuse(file: &Path, problems: Vec<CatalogProblem>) -> Result<(), Failure> {
+fn refuse(file: &Path, problems: &[CatalogProblem]) -> Result<(), Failure> {
     if problems.is_empty() {
         return Ok(());
     }
@@ -71,7 +71,7 @@ pub(crate) async fn publish(store: &dyn Store, catalog: &Catalog) -> Result<usiz
     match publish_catalog(store, catalog).await.map_err(|e| Failure::because("publish the catalog", e))? {
         Published::OnSale(count) => Ok(count),
         Published::Refused(problems) => {
-            refuse(Path::new("the catalog"), problems)?;
+            refuse(Path::new("the catalog"), &problems)?;
             Ok(0)
         }
     }

@@ -108,7 +108,7 @@ impl Local {
             gateway: usecases::sandbox::NAME.into(),
             pass_seconds: 0,
         };
-        let functions = Arc::new(functions::Functions::new(ledger, &sandbox, queue.clone(), bus.clone(), sweep)?);
+        let functions = Arc::new(functions::Functions::new(&ledger, &sandbox, queue.clone(), bus.clone(), sweep)?);
         let key = local_key(&settings.data, store.as_ref()).await?;
         let (shards, working) = (settings.shards, tokio::sync::Mutex::default());
         Ok(Self { embedded, client, store, clocks, queue, bus, sandbox, functions, key, shards, working })

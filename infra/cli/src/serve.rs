@@ -89,7 +89,7 @@ async fn tick(local: Arc<Local>) {
             failure.print();
         }
         count += 1;
-        if count % 60 == 0 {
+        if count.is_multiple_of(60) {
             local.sweep_ttl();
         }
     }

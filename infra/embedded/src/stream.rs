@@ -38,7 +38,7 @@ impl Embedded {
         let lost = || EmbeddedError::engine("read the stream", "it ended");
         let next = page.next_shard_iterator.ok_or_else(lost)?;
         // Through JSON, the form in which Lambda hands a record over.
-        let records = serde_json::to_value(&page.records).and_then(serde_json::from_value);
+        let records = serde_json::to_vec(&page.records).and_then(|json| serde_json::from_slice(&json));
         let records = records.map_err(|e| EmbeddedError::engine("read the stream", e))?;
         Ok(StreamPage { records, next })
     }

@@ -1,5 +1,7 @@
 //! The sandbox server as its callers see it: through the real adapter, over a socket.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use axum::{Router, body::Bytes, http::HeaderMap, routing::post};

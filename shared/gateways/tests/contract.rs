@@ -2,6 +2,8 @@
 //!
 //! The server writes raw bytes, because no honest HTTP library lets one tell half an answer.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use std::time::{Duration, Instant};
 
 use billing::{

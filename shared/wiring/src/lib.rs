@@ -5,7 +5,6 @@
 
 use std::{str::FromStr, sync::Arc};
 
-pub use aws::client::sdk_config;
 use aws::client::{dynamodb, eventbridge, sqs};
 use aws::{AwsClocks, AwsStore, EventBus, RandomIds, SqsQueue};
 use aws_config::SdkConfig;
@@ -16,6 +15,12 @@ use gateways::{
 };
 use lambda_kit::config::{BusName, GatewaySettings, Queues, Reader, Section, Tables};
 use usecases::ports::{Gateway, Gateways, Ledger};
+
+/// Region, credentials, retries and deadlines of a deployed function.
+pub async fn sdk_config() -> SdkConfig {
+    // Boxed: the search for credentials keeps much, and only once.
+    Box::pin(aws::client::sdk_config()).await
+}
 
 /// Store, operations, clocks and ids of a deployed function.
 #[must_use]

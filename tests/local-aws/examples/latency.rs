@@ -94,6 +94,35 @@ where
     Ok(())
 }
 
+/// Eight tasks at once, each with the calls of renewals: three reads, a transaction, two puts.
+async fn throughput(calls: usize, database: &Embedded) -> Result<(), Failure> {
+    let began = Instant::now();
+    let tasks: Vec<_> = (0..8)
+        .map(|task| {
+            let client = database.client();
+            tokio::spawn(async move {
+                for n in 0..calls / 48 {
+                    let n = 1_000_000 * (task + 1) + n;
+                    for _ in 0..3 {
+                        get(client.clone(), n).await?;
+                    }
+                    put_two(client.clone(), n).await?;
+                    put(client.clone(), 2 * n + 1_000_000_000).await?;
+                    put(client.clone(), 2 * n + 1_000_000_001).await?;
+                }
+                Ok::<(), Failure>(())
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    let (done, took) = (calls / 48 * 48, began.elapsed());
+    let each = took.as_micros() / u128::try_from(done.max(1))?;
+    println!("{done} calls of eight tasks in {} ms: {each} us each", took.as_millis());
+    Ok(())
+}
+
 fn stream(database: &Embedded) -> Result<(), Failure> {
     let (began, mut position, mut records) = (Instant::now(), None, 0);
     loop {
@@ -123,5 +152,6 @@ async fn main() -> Result<(), Failure> {
     time("GetItem", calls, &database, get).await?;
     time("Query of the index, empty", calls, &database, query_nothing).await?;
     time("UpdateItem, no stream", calls, &database, count).await?;
+    throughput(5 * calls, &database).await?;
     stream(&database)
 }

@@ -43,7 +43,7 @@ pub(crate) struct Functions {
 impl Functions {
     /// Wires the handlers to this process's parts.
     pub(crate) fn new(
-        ledger: Ledger,
+        ledger: &Ledger,
         sandbox: &Hosted,
         queue: Arc<dyn Queue>,
         bus: Arc<dyn Bus>,

@@ -18,9 +18,12 @@ const BUSY_SECONDS: &str = "1";
 /// Seconds after which a caller should come back when a service did not answer.
 const UNAVAILABLE_SECONDS: &str = "5";
 
-/// Why a request is not answered as it wished.
+/// Why a request is not answered as it wished. Boxed, because it is the rare end of every result.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     status: u16,
     code: &'static str,
     detail: String,
@@ -45,7 +48,8 @@ impl Problem {
     /// A problem; `detail` is for people and holds nothing that the caller sent.
     #[must_use]
     pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), field: None, header: None, cause: None }
+        let detail = detail.into();
+        Self(Box::new(Parts { status, code, detail, field: None, header: None, cause: None }))
     }
 
     /// 404: there is nothing at this path.
@@ -55,13 +59,12 @@ impl Problem {
     }
 
     pub(super) fn method_not_allowed(allow: &'static str) -> Self {
-        let header = (header::ALLOW, HeaderValue::from_static(allow));
-        let detail = format!("only {allow} is allowed here");
-        Self { header: Some(header), ..Self::new(405, "method_not_allowed", detail) }
+        let problem = Self::new(405, "method_not_allowed", format!("only {allow} is allowed here"));
+        problem.with(header::ALLOW, allow)
     }
 
     pub(super) fn unsupported(field: &str, detail: &str) -> Self {
-        Self { field: Some(field.into()), ..Self::new(415, "unsupported_media_type", detail) }
+        Self::new(415, "unsupported_media_type", detail).about(Some(field))
     }
 
     pub(super) fn internal() -> Self {
@@ -71,48 +74,53 @@ impl Problem {
     /// The same with a cause for the log.
     #[must_use]
     pub fn because(mut self, cause: &(dyn std::error::Error + 'static)) -> Self {
-        self.cause = Some(chain(cause));
+        self.0.cause = Some(chain(cause));
         self
     }
 
-    fn come_back(mut self, seconds: &'static str) -> Self {
-        self.header = Some((header::RETRY_AFTER, HeaderValue::from_static(seconds)));
+    fn about(mut self, field: Option<&str>) -> Self {
+        self.0.field = field.map(str::to_owned);
+        self
+    }
+
+    fn with(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.0.header = Some((name, HeaderValue::from_static(value)));
         self
     }
 
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
-        self.status
+        self.0.status
     }
 
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 
     /// One line: a refusal is the caller's, so it is information; a failure is ours. The detail of a refusal may name
     /// what the caller sent, so it is not logged.
     pub(super) fn log(&self) {
-        let (status, code) = (self.status, self.code);
-        match &self.cause {
+        let Parts { status, code, field, cause, .. } = self.0.as_ref();
+        match cause {
             Some(cause) => tracing::error!(status, code, cause, "the request failed"),
-            None if status >= 500 => tracing::error!(status, code, "the request failed"),
-            None => tracing::info!(status, code, field = self.field.as_deref(), "the request is refused"),
+            None if *status >= 500 => tracing::error!(status, code, "the request failed"),
+            None => tracing::info!(status, code, field = field.as_deref(), "the request is refused"),
         }
     }
 
     /// The reply.
     #[must_use]
     pub fn reply(self) -> Reply {
-        let (status, code, detail) = (self.status, self.code, self.detail.as_str());
+        let Parts { status, code, detail, field, header, .. } = *self.0;
         let (r#type, title) = (format!("urn:perennial:problem:{code}"), code.replace('_', " "));
-        let shown = Shown { r#type, title, status, code, detail, field: self.field.as_deref() };
+        let shown = Shown { r#type, title, status, code, detail: &detail, field: field.as_deref() };
         // Six short texts and a number can always be written.
         let text = serde_json::to_string(&shown).unwrap_or_default();
         let mut reply = super::reply(status, "application/problem+json", Body::Text(text));
-        if let Some((name, value)) = self.header {
+        if let Some((name, value)) = header {
             reply.headers_mut().insert(name, value);
         }
         reply
@@ -121,8 +129,7 @@ impl Problem {
 
 impl From<billing::refusal::Refusal> for Problem {
     fn from(refusal: billing::refusal::Refusal) -> Self {
-        let field = refusal.field().map(str::to_owned);
-        Self { field, ..Self::new(refusal.status(), refusal.code(), refusal.to_string()) }
+        Self::new(refusal.status(), refusal.code(), refusal.to_string()).about(refusal.field())
     }
 }
 
@@ -132,11 +139,11 @@ impl From<Error> for Problem {
             Error::Refused(refusal) => refusal.into(),
             Error::Conflict(_) => {
                 let detail = "somebody else changed the same thing at the same moment; send the request again";
-                Self::new(409, "busy", detail).come_back(BUSY_SECONDS)
+                Self::new(409, "busy", detail).with(header::RETRY_AFTER, BUSY_SECONDS)
             }
             Error::Unavailable { .. } => {
                 let detail = "a service did not answer; send the same request again with the same Idempotency-Key";
-                Self::new(503, "unavailable", detail).come_back(UNAVAILABLE_SECONDS).because(&error)
+                Self::new(503, "unavailable", detail).with(header::RETRY_AFTER, UNAVAILABLE_SECONDS).because(&error)
             }
         }
     }
@@ -168,7 +175,7 @@ mod tests {
         assert_eq!((reply.status().as_u16(), &value["code"]), (503, &"unavailable".into()));
         assert_eq!(reply.headers()["retry-after"], "5");
         assert!(!value.to_string().contains("canary"));
-        assert!(Problem::from(Error::unavailable("read", "canary")).cause.unwrap().contains("canary"));
+        assert!(Problem::from(Error::unavailable("read", "canary")).0.cause.unwrap().contains("canary"));
     }
 
     #[test]
