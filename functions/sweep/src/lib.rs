@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use usecases::{
     error::Error,
-    ports::{Ledger, Queue},
+    ports::{Lane, Ledger, Queue},
     sweep::{SweepSettings, Swept, sweep},
 };
 
@@ -21,12 +21,12 @@ pub struct Deps {
     pub settings: SweepSettings,
 }
 
-/// One tick; the event carries nothing that matters.
+/// One tick over all lanes; the event carries nothing that matters.
 ///
 /// # Errors
 /// As [`sweep`]; the next tick does what this one did not.
 pub async fn handle(deps: &Deps, _event: serde_json::Value) -> Result<Swept, Error> {
-    let swept = sweep(&deps.ledger, deps.queue.as_ref(), &deps.settings).await?;
+    let swept = sweep(&deps.ledger, deps.queue.as_ref(), &deps.settings, &Lane::ALL).await?;
     let Swept { renewals, collections, questions, held_back } = swept;
     tracing::info!(renewals, collections, questions, held_back, "swept");
     Ok(swept)

@@ -13,6 +13,7 @@ async fn main() -> ExitCode {
     start::function(async {
         let (tables, pace, queues) = config::from_env::<(Tables, Pace, Queues)>()?;
         let Pace { collections_per_minute, gateway } = pace;
+        let collections_per_minute = Some(collections_per_minute);
         let shards = tables.due_shards;
         let settings = SweepSettings { shards, collections_per_minute, gateway, pass_seconds: PASS_SECONDS };
         let sdk = wiring::sdk_config().await;

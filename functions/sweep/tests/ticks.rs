@@ -16,6 +16,7 @@ const EVENT: &str = include_str!("../../../infra/events/sweep.json");
 
 fn deps(house: &House, queue: &Arc<MemoryQueue>, collections_per_minute: u32) -> Deps {
     let (gateway, pass_seconds) = ("sandbox".into(), PASS_SECONDS);
+    let collections_per_minute = Some(collections_per_minute);
     let settings = SweepSettings { shards: 2, collections_per_minute, gateway, pass_seconds };
     Deps { ledger: house.ledger.clone(), queue: queue.clone(), settings }
 }

@@ -8,7 +8,10 @@ mod script;
 mod telco;
 mod verdict;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use billing::customer::ContractPrice;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -42,8 +45,8 @@ pub(crate) struct Args {
 /// First attempts and later attempts that the sandbox declines, of 1,000.
 const DECLINES_PER_MILLE: (u32, u32) = (25, 400);
 
-/// Lines of the script between two readings of the stream.
-const LINES_PER_RELAY: usize = 100;
+/// Customers who do something at the same time.
+const AT_ONCE: usize = 2;
 
 /// Runs the demo.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
@@ -55,8 +58,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     fresh_folder(&args.out)?;
     let declines = (!args.faithful).then_some((args.seed, DECLINES_PER_MILLE));
     let settings = Settings { data: args.out.join("data"), shards: 1, declines, webhook_url: None };
-    let local = Local::open(settings).await?;
+    let local = Arc::new(Local::open(settings).await?);
     agree(&local, &rows).await?;
+    let (rows, lines) = (Arc::new(rows), Arc::new(lines));
     play(&local, &rows, &lines).await?;
     let lived = crate::local::wall();
     let exported = export::export(local.client(), crate::local::TABLE, &args.out.join("export"), lived).await?;
@@ -107,25 +111,62 @@ fn contract_price(row: &Row) -> Result<ContractPrice, Failure> {
     serde_json::from_value(text).map_err(|e| Failure::because("write a contract price", e))
 }
 
-/// Steps the test clock through the script, and does what each line says at its instant.
-async fn play(local: &Local, rows: &[Row], lines: &[Line]) -> Result<(), Failure> {
+/// Steps the test clock through the script, and does what its lines say at their instants. Beside it the stream is read,
+/// as on AWS.
+async fn play(local: &Arc<Local>, rows: &Arc<Vec<Row>>, lines: &Arc<Vec<Line>>) -> Result<(), Failure> {
     let bar = ProgressBar::new(lines.len() as u64);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %  {elapsed} (left: {eta})");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     local.begin_at(lines.first().map_or_else(script::snapshot, |line| line.at));
-    for (i, line) in lines.iter().enumerate() {
-        if i % LINES_PER_RELAY == 0 {
-            local.relay().await?;
+    let mut relay = tokio::spawn(relay(local.clone()));
+    let mut done = 0;
+    for together in lines.chunk_by(|a, b| a.at == b.at) {
+        local.advance_to(together[0].at).await?;
+        perform_all(local, rows, lines, done..done + together.len()).await?;
+        done += together.len();
+        bar.set_message(together[0].at.format("%Y-%m").to_string());
+        bar.inc(together.len() as u64);
+        if relay.is_finished() {
+            joined(relay.await)?;
+            relay = tokio::spawn(self::relay(local.clone()));
         }
-        if i == 0 || lines[i - 1].at != line.at {
-            local.advance_to(line.at).await?;
-        }
-        bar.set_message(line.at.format("%Y-%m").to_string());
-        perform::perform(local, &rows[line.row], line).await?;
-        bar.inc(1);
     }
     local.advance_to(script::snapshot()).await?;
+    joined(relay.await)?;
     local.relay().await?;
     bar.finish_and_clear();
     Ok(())
+}
+
+/// Does what the lines of `range` say, [`AT_ONCE`] side by side: they are of one instant.
+async fn perform_all(
+    local: &Arc<Local>,
+    rows: &Arc<Vec<Row>>,
+    lines: &Arc<Vec<Line>>,
+    range: std::ops::Range<usize>,
+) -> Result<(), Failure> {
+    let mut running = tokio::task::JoinSet::new();
+    for i in range {
+        if running.len() == AT_ONCE {
+            running.join_next().await.map_or(Ok(()), joined)?;
+        }
+        let (local, rows, lines) = (local.clone(), rows.clone(), lines.clone());
+        running.spawn(async move { perform::perform(&local, &rows[lines[i].row], &lines[i]).await });
+    }
+    while let Some(done) = running.join_next().await {
+        joined(done)?;
+    }
+    Ok(())
+}
+
+/// How long the stream rests between two readings.
+const RELAY_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+
+async fn relay(local: Arc<Local>) -> Result<(), Failure> {
+    tokio::time::sleep(RELAY_PAUSE).await;
+    local.relay().await
+}
+
+fn joined(done: Result<Result<(), Failure>, tokio::task::JoinError>) -> Result<(), Failure> {
+    done.map_err(|e| Failure::because("finish a task", e))?
 }

@@ -70,6 +70,7 @@ pub(crate) struct Local {
     key: String,
     shards: u16,
     working: tokio::sync::Mutex<()>,
+    relaying: tokio::sync::Mutex<()>,
 }
 
 /// Opens the tables of a folder, and makes them when they are not there.
@@ -104,14 +105,15 @@ impl Local {
         };
         let sweep = SweepSettings {
             shards: settings.shards,
-            collections_per_minute: u32::MAX,
+            collections_per_minute: None,
             gateway: usecases::sandbox::NAME.into(),
             pass_seconds: 0,
         };
         let functions = Arc::new(functions::Functions::new(&ledger, &sandbox, queue.clone(), bus.clone(), sweep)?);
         let key = local_key(&settings.data, store.as_ref()).await?;
-        let (shards, working) = (settings.shards, tokio::sync::Mutex::default());
-        Ok(Self { embedded, client, store, clocks, queue, bus, sandbox, functions, key, shards, working })
+        let (working, relaying) = <(tokio::sync::Mutex<()>, tokio::sync::Mutex<()>)>::default();
+        let shards = settings.shards;
+        Ok(Self { embedded, client, store, clocks, queue, bus, sandbox, functions, key, shards, working, relaying })
     }
 
     /// The SDK client of the embedded tables.
@@ -195,15 +197,16 @@ impl Local {
     pub(crate) async fn advance_to(&self, target: Instant) -> Result<(), Failure> {
         let _one_at_a_time = self.working.lock().await;
         let mut rounds = 0;
-        while let Some(at) = self.next_due(target).await? {
+        while let Some((at, lanes)) = self.next_due(target).await? {
             let now = self.business().await?;
             rounds = if at > now { 0 } else { rounds + 1 };
             if rounds > ROUNDS_MAX {
                 return Err(Failure::because("get on", format!("work that is due at {at} does not get done")));
             }
             self.clocks.set(at.max(now));
-            self.tick().await?;
+            self.tick(&lanes).await?;
         }
+        self.tick(&[Lane::Ask]).await?;
         self.clocks.set(target.max(self.business().await?));
         self.clocks.keep().await.map_err(|e| Failure::because("write the test clock down", e))
     }
@@ -217,29 +220,32 @@ impl Local {
     pub(crate) async fn settle(&self) -> Result<(), Failure> {
         let _one_at_a_time = self.working.lock().await;
         for _ in 0..ROUNDS_MAX {
-            if self.tick().await? == Swept::default() {
+            if self.tick(&Lane::ALL).await? == Swept::default() {
                 break;
             }
         }
         self.relay().await
     }
 
-    /// The earliest instant up to `until` at which something falls due.
-    async fn next_due(&self, until: Instant) -> Result<Option<Instant>, Failure> {
-        let mut earliest = None;
+    /// The earliest instant up to `until` at which something falls due, and in which lanes.
+    async fn next_due(&self, until: Instant) -> Result<Option<(Instant, Vec<Lane>)>, Failure> {
+        let mut heads = Vec::new();
         for lane in [Lane::Renew, Lane::Collect] {
             for shard in 0..self.shards {
                 let head = self.store.due(lane, shard, until, None, 1).await;
                 let head = head.map_err(|e| Failure::because("read what is due", e))?;
-                earliest = head.first().map(|e| e.at).into_iter().chain(earliest).min();
+                heads.extend(head.first().map(|e| (e.at, lane)));
             }
         }
-        Ok(earliest)
+        let Some(earliest) = heads.iter().map(|(at, _)| *at).min() else { return Ok(None) };
+        let mut lanes: Vec<_> = heads.into_iter().filter(|(at, _)| *at == earliest).map(|(_, lane)| lane).collect();
+        lanes.dedup();
+        Ok(Some((earliest, lanes)))
     }
 
-    /// One tick: admits what is due and works the queues off.
-    async fn tick(&self) -> Result<Swept, Failure> {
-        let swept = self.functions.sweep().await?;
+    /// One tick: admits what is due in `lanes` and works the queues off.
+    async fn tick(&self, lanes: &[Lane]) -> Result<Swept, Failure> {
+        let swept = self.functions.sweep(lanes).await?;
         self.functions.work_off(&self.queue).await?;
         let dead = self.queue.dead_letters();
         if dead.is_empty() {
@@ -249,8 +255,9 @@ impl Local {
         Err(Failure::because("do all jobs; set aside after five tries", letters.join(", ")))
     }
 
-    /// Hands the stream's new records to the relay, as the stream's event source does.
+    /// Hands the stream's new records to the relay, as the stream's event source does; one reader at a time.
     pub(crate) async fn relay(&self) -> Result<(), Failure> {
+        let _one_at_a_time = self.relaying.lock().await;
         loop {
             let page = self.embedded.stream(TABLE, self.bus.position().as_deref(), 500);
             let page = page.map_err(|e| Failure::because("read the stream", e))?;

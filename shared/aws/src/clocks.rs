@@ -36,3 +36,23 @@ impl Clocks for AwsClocks {
         WallTime(SystemTime::now().into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use usecases::memory::MemoryStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_stack_with_a_test_clock_follows_it() {
+        let operations = Arc::new(MemoryStore::new(1));
+        let (tested, live) = (AwsClocks::new(operations.clone(), true), AwsClocks::new(operations.clone(), false));
+        let near = |a: Instant, b: WallTime| (a - b.0).num_seconds().abs() < 60;
+        assert!(near(tested.business().await.unwrap(), tested.wall()), "a test clock that nobody set stands still");
+        let at = "2031-01-01T12:00:00Z".parse().unwrap();
+        operations.set_test_clock(at).await.unwrap();
+        assert_eq!(tested.business().await.unwrap(), at);
+        assert!(near(live.business().await.unwrap(), live.wall()), "a live stack follows a test clock");
+        assert!(tested.wall().0 < at, "wall time was moved");
+    }
+}

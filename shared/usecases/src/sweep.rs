@@ -33,8 +33,8 @@ pub const CIRCUIT_LIMIT: u32 = 10;
 pub struct SweepSettings {
     /// Shards of each lane.
     pub shards: u16,
-    /// Collections admitted each minute for the gateway account.
-    pub collections_per_minute: u32,
+    /// Collections admitted each minute for the gateway account; none: as many as are due.
+    pub collections_per_minute: Option<u32>,
     /// The gateway account that the pace belongs to.
     pub gateway: String,
     /// [`PASS_SECONDS`]; 0 where the workers are known to be done before the next tick (one process).
@@ -54,15 +54,20 @@ pub struct Swept {
     pub held_back: usize,
 }
 
-/// One tick over all lanes and shards.
+/// One tick over all shards of `lanes` ([`Lane::ALL`], unless the caller knows that nothing is due in the others).
 ///
 /// # Errors
 /// The store's or the queue's; positions move only after their work was sent, so the next tick repeats it.
-pub async fn sweep(ledger: &Ledger, queue: &dyn Queue, settings: &SweepSettings) -> Result<Swept, Error> {
+pub async fn sweep(
+    ledger: &Ledger,
+    queue: &dyn Queue,
+    settings: &SweepSettings,
+    lanes: &[Lane],
+) -> Result<Swept, Error> {
     let wall = ledger.clocks.wall();
     let business = ledger.clocks.business().await?;
     let mut total = Swept::default();
-    for lane in Lane::ALL {
+    for lane in lanes.iter().copied() {
         let until = if lane == Lane::Ask { wall.0 } else { business };
         let tick = Tick { ledger, queue, settings, lane, until, wall };
         let sums: Vec<Swept> = stream::iter((0..settings.shards).map(|shard| tick.shard(shard)))
@@ -164,9 +169,9 @@ impl Tick<'_> {
         if circuit_is_open(self.ledger, self.settings, self.wall).await? {
             return Ok(0);
         }
+        let Some(limit) = self.settings.collections_per_minute else { return Ok(page.len()) };
         let bucket = format!("pace#{}#{}", self.settings.gateway, minute(self.wall));
         let wanted = u32::try_from(page.len()).unwrap_or(u32::MAX);
-        let limit = self.settings.collections_per_minute;
         let granted = self.ledger.operations.take_permits(&bucket, wanted, limit, self.wall.plus_seconds(120)).await?;
         Ok(granted as usize)
     }

@@ -16,7 +16,7 @@ use usecases::{
     collect::collect,
     error::Error,
     memory::{CountingIds, ManualClocks, MemoryQueue},
-    ports::{Clocks, Gateway, Gateways, Job, Ledger},
+    ports::{Clocks, Gateway, Gateways, Job, Lane, Ledger},
     publish::publish,
     renew::renew,
     sandbox::{Sandbox, SeededDeclines},
@@ -106,11 +106,11 @@ impl Stack {
     async fn tick(&self) -> Result<(), Error> {
         let settings = SweepSettings {
             shards: SHARDS,
-            collections_per_minute: 1_000,
+            collections_per_minute: Some(1_000),
             gateway: "sandbox".into(),
             pass_seconds: usecases::sweep::PASS_SECONDS,
         };
-        sweep(&self.ledger, &MemoryQueue::default(), &settings).await.map(|_| ())
+        sweep(&self.ledger, &MemoryQueue::default(), &settings, &Lane::ALL).await.map(|_| ())
     }
 }
 

@@ -185,11 +185,11 @@ impl World {
     pub(crate) async fn take_jobs(&mut self) -> Result<Vec<(DueKind, Job)>, String> {
         let settings = SweepSettings {
             shards: SHARDS,
-            collections_per_minute: u32::MAX,
+            collections_per_minute: None,
             gateway: usecases::sandbox::NAME.into(),
             pass_seconds: 0,
         };
-        sweep(&self.ledger, &self.queue, &settings).await.map_err(|e| e.to_string())?;
+        sweep(&self.ledger, &self.queue, &settings, &Lane::ALL).await.map_err(|e| e.to_string())?;
         Ok(DueKind::ALL
             .into_iter()
             .flat_map(|kind| self.queue.take(kind).into_iter().map(move |j| (kind, j)))

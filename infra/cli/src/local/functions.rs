@@ -9,7 +9,7 @@ use aws_lambda_events::{
 use lambda_kit::http::Reply;
 use serde_json::Value;
 use usecases::{
-    ports::{Bus, DueKind, Gateways, Ledger, Queue},
+    ports::{Bus, DueKind, Gateways, Lane, Ledger, Queue},
     sweep::{SweepSettings, Swept},
 };
 
@@ -80,9 +80,11 @@ impl Functions {
         }
     }
 
-    /// One tick.
-    pub(crate) async fn sweep(&self) -> Result<Swept, Failure> {
-        sweep::handle(&self.sweep, Value::Null).await.map_err(|e| Failure::because("sweep", e))
+    /// One tick over `lanes`: the function's own is over all of them.
+    pub(crate) async fn sweep(&self, lanes: &[Lane]) -> Result<Swept, Failure> {
+        let sweep::Deps { ledger, queue, settings } = &self.sweep;
+        let swept = usecases::sweep::sweep(ledger, queue.as_ref(), settings, lanes).await;
+        swept.map_err(|e| Failure::because("sweep", e))
     }
 
     /// Delivers what waits in the queues until they are empty, batches side by side; failed records come again.

@@ -53,7 +53,10 @@ impl AwsStore {
 }
 
 /// What a refused put means: somebody was first, or the service did not do it.
-pub(super) fn put_refused(operation: &'static str, what: &str, error: SdkError<PutItemError>) -> Error {
+pub(super) fn put_refused<R>(operation: &'static str, what: &str, error: SdkError<PutItemError, R>) -> Error
+where
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
     match error.as_service_error() {
         Some(PutItemError::ConditionalCheckFailedException(_)) => Error::Conflict(what.to_owned()),
         _ => Error::unavailable(operation, error),
@@ -61,10 +64,13 @@ pub(super) fn put_refused(operation: &'static str, what: &str, error: SdkError<P
 }
 
 /// What a refused transaction means. `whats` name its items in their order.
-pub(super) fn transaction_refused<'a>(
+pub(super) fn transaction_refused<'a, R>(
     whats: impl IntoIterator<Item = &'a str>,
-    error: SdkError<TransactWriteItemsError>,
-) -> Error {
+    error: SdkError<TransactWriteItemsError, R>,
+) -> Error
+where
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
     let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error() else {
         return Error::unavailable("commit", error);
     };
@@ -83,4 +89,46 @@ pub(super) fn transaction_refused<'a>(
         return Error::unavailable("commit", error);
     }
     Error::unavailable("commit", format!("the transaction was cancelled ({})", why.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use aws_sdk_dynamodb::types::{CancellationReason, error::TransactionCanceledException};
+
+    use super::*;
+
+    /// What a transaction of three items means when it is cancelled for these reasons.
+    fn cancelled(codes: [&str; 3]) -> Error {
+        let reason = |code: &&str| CancellationReason::builder().code(*code).message("because").build();
+        let canceled = TransactionCanceledException::builder()
+            .set_cancellation_reasons(Some(codes.iter().map(reason).collect()))
+            .build();
+        let error = SdkError::service_error(TransactWriteItemsError::TransactionCanceledException(canceled), ());
+        transaction_refused(["cus_a", "sub_a", "inv_a-p1"], error)
+    }
+
+    #[test]
+    fn a_failed_condition_is_a_conflict_that_names_the_item() {
+        let error = cancelled(["None", "TransactionConflict", "ConditionalCheckFailed"]);
+        assert!(matches!(&error, Error::Conflict(what) if what == "inv_a-p1"), "{error:?}");
+    }
+
+    #[test]
+    fn a_busy_or_a_refusing_table_is_unavailable_with_the_reason() {
+        for code in
+            ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "ValidationError", "Other"]
+        {
+            let error = cancelled(["None", code, "None"]);
+            let Error::Unavailable { .. } = &error else { panic!("{error:?}") };
+            let why = error.source().unwrap().to_string();
+            assert_eq!(why, format!("the transaction was cancelled (sub_a: {code} because)"));
+        }
+    }
+
+    #[test]
+    fn a_cancellation_without_reasons_is_unavailable() {
+        assert!(matches!(cancelled(["None"; 3]), Error::Unavailable { .. }));
+    }
 }

@@ -307,8 +307,9 @@ impl World {
     }
 
     pub(crate) fn tick(&self, collections_per_minute: u32, pass_seconds: i64) -> usecases::sweep::Swept {
-        let settings = SweepSettings { shards: 2, collections_per_minute, gateway: "sandbox".into(), pass_seconds };
-        run(sweep(&self.ledger, &self.queue, &settings)).unwrap()
+        let (gateway, collections_per_minute) = ("sandbox".into(), Some(collections_per_minute));
+        let settings = SweepSettings { shards: 2, collections_per_minute, gateway, pass_seconds };
+        run(sweep(&self.ledger, &self.queue, &settings, &Lane::ALL)).unwrap()
     }
 
     pub(crate) fn file(&self, name: &str) -> CustomerFile {
