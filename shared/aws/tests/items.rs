@@ -3,6 +3,8 @@
 //! A file in `tests/golden` is a promise to every table in use and is never edited. `UPDATE_EXPECT=1 cargo test -p aws`
 //! writes files that are missing, and touches no other.
 
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
 use std::{fs, path::PathBuf, sync::Arc};
 
 use aws::{
