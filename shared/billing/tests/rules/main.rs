@@ -16,4 +16,8 @@ mod lifecycle;
 #[cfg(test)]
 mod money;
 #[cfg(test)]
+mod price_cases;
+#[cfg(test)]
+mod pricing;
+#[cfg(test)]
 mod sample;
