@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod anchors;
 #[cfg(test)]
+mod billing_dates;
+#[cfg(test)]
 mod collecting;
 #[cfg(test)]
 mod contracts;
@@ -17,3 +19,5 @@ mod lifecycle;
 mod money;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod schedules;
