@@ -319,6 +319,21 @@ fn no_anchor_drifts_in_400_years_under_any_alignment_of_months() {
 }
 
 #[test]
+fn weekdays_do_not_drift_in_400_years() {
+    for zone in [Tz::America__Juneau, Tz::Pacific__Apia, Tz::Africa__Cairo] {
+        let policy = AlignmentPolicy::to(Alignment::Weekday { weekday: Weekday::Fri });
+        let start = "2027-02-10T08:00:00Z".parse().expect("an instant");
+        let weekly = Schedule::try_new(start, "week".parse().expect("an interval"), &policy, zone).expect("a schedule");
+        let mut friday = NaiveDate::from_ymd_opt(2027, 2, 12).expect("a date");
+        for index in 1..20_872 {
+            let boundary = weekly.boundary(index).expect("within the calendar").with_timezone(&zone);
+            assert_eq!(boundary.date_naive(), friday, "{zone}");
+            friday = friday + Days::new(7);
+        }
+    }
+}
+
+#[test]
 fn the_29_of_february_comes_back_and_the_28_is_an_ordinary_day() {
     let year = |start: &str| {
         let start = start.parse().expect("an instant");
