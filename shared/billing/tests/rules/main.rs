@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod anchors;
 #[cfg(test)]
+mod billing_dates;
+#[cfg(test)]
 mod collecting;
 #[cfg(test)]
 mod contracts;
@@ -21,3 +23,5 @@ mod price_cases;
 mod pricing;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod schedules;
