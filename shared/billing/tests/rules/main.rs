@@ -16,4 +16,8 @@ mod lifecycle;
 #[cfg(test)]
 mod money;
 #[cfg(test)]
+mod proration;
+#[cfg(test)]
+mod proration_cases;
+#[cfg(test)]
 mod sample;
