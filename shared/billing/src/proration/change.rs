@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     credit,
-    factor::{Factor, Span, exact, in_calendar, unused_units, used, whole_months, whole_units},
+    factor::{Factor, Span, exact, in_calendar, unused_units, used, whole_months},
     policy::{
         ChangeLines, DayOwner, Destination, DiscountOrder, IntervalChange, ProratedSides, ProrationPolicy,
         TerminationCredit,
@@ -149,6 +149,11 @@ pub struct ChangeInput {
     pub reach: Reach,
     /// Every item that changes.
     pub items: Vec<ItemChange>,
+    /// The contract's interval, for denominators of one interval or of its usual length; a period of whole months says
+    /// it by itself.
+    pub interval: Option<Interval>,
+    /// When the contract began, for the denominator `anniversary`.
+    pub contract_start: Option<Instant>,
     /// The customer's credit (0 or more); its currency is the change's.
     pub balance: Money,
 }
@@ -280,7 +285,8 @@ fn check(input: &ChangeInput) -> Result<(), Refusal> {
 fn of_item(policy: &ProrationPolicy, input: &ChangeInput, item: &ItemChange) -> Result<Vec<Draft>, Refusal> {
     if input.timing == Timing::Arrears {
         // What is paid afterwards is billed for what was used; the new terms are billed when their part has ended.
-        return item.from.map(|from| used_part(policy, input, item, &from)).into_iter().collect();
+        let from = item.from.filter(|from| from.cadence != Cadence::Once);
+        return from.map(|from| used_part(policy, input, item, &from)).into_iter().collect();
     }
     let mut drafts = Vec::new();
     if let Some(from) = item.from.filter(|from| is_credited(policy, input) && from.cadence != Cadence::Once) {
@@ -315,25 +321,19 @@ pub(super) fn owner(policy: &ProrationPolicy, input: &ChangeInput) -> DayOwner {
 pub(super) fn rest(policy: &ProrationPolicy, input: &ChangeInput, side: &Side) -> Result<Factor, Refusal> {
     let interval = match side.cadence {
         Cadence::Every(interval) => Some(interval),
-        Cadence::Period | Cadence::Once => None,
+        Cadence::Period | Cadence::Once => interval_of(input),
     };
-    let at = input.at.max(input.period.start);
-    let stub = Stub { span: Span::new(at, input.period.end), period: input.period, interval, contract_start: None };
-    // An item that recurs with the period has the period itself as the interval of its price.
-    let whole = match stub::denominator(policy, policy.denominator, &stub, input.zone) {
-        Err(Refusal::InvalidField { field: "interval", .. }) if side.cadence == Cadence::Period => usual(policy, input),
-        whole => whole?.units(policy, input.zone),
-    };
+    let span = Span::new(input.at.max(input.period.start), input.period.end);
+    let stub = Stub { span, period: input.period, interval, contract_start: input.contract_start };
+    let whole = stub::denominator(policy, policy.denominator, &stub, input.zone)?.units(policy, input.zone);
     let left = unused_units(policy, owner(policy, input), input.at, input.period, input.zone);
     Ok(Factor::clamped(left, whole, policy.precision))
 }
 
-/// The usual length of a period whose interval nobody named: of the whole months that it spans, else its own.
-pub(super) fn usual(policy: &ProrationPolicy, input: &ChangeInput) -> i64 {
-    let months = whole_months(input.period, input.zone).and_then(|months| u32::try_from(months).ok());
-    let interval = months.and_then(|months| Interval::try_new(Unit::Month, months).ok());
-    interval
-        .map_or_else(|| whole_units(policy, input.period, input.zone), |interval| stub::nominal_units(policy, interval))
+/// The contract's interval: as it was given, else the whole months that the period spans.
+pub(super) fn interval_of(input: &ChangeInput) -> Option<Interval> {
+    let months = || u32::try_from(whole_months(input.period, input.zone)?).ok();
+    input.interval.or_else(|| Interval::try_new(Unit::Month, months()?).ok())
 }
 
 fn charge(policy: &ProrationPolicy, input: &ChangeInput, item: &ItemChange, to: &Side) -> Result<Draft, Refusal> {
@@ -341,10 +341,12 @@ fn charge(policy: &ProrationPolicy, input: &ChangeInput, item: &ItemChange, to: 
     let (rule, span, factor) = match (to.cadence, input.reach) {
         (Cadence::Once, _) => (LineRule::Once, Span::new(input.at, period_end), Factor::WHOLE),
         (_, Reach::Period) => (LineRule::RestOfPeriod, Span::new(input.at, period_end), rest(policy, input, to)?),
-        (_, Reach::Anchor(stub)) => (LineRule::Stub, stub.span, stub::leading(policy, &stub, input.zone)?),
+        (_, Reach::Anchor(stub)) => {
+            (LineRule::Stub, stub.span, stub::divided(policy, policy.leading, &stub, input.zone)?)
+        }
         (_, Reach::Interval(interval)) if policy.interval_change == IntervalChange::KeepAnchor => {
             let stub = Stub::leading(input.at, period_end, interval, input.zone)?;
-            (LineRule::Stub, stub.span, stub::leading(policy, &stub, input.zone)?)
+            (LineRule::Stub, stub.span, stub::divided(policy, policy.leading, &stub, input.zone)?)
         }
         (_, Reach::Interval(interval)) => {
             let end = shifted(input.at, interval, Direction::Forward, input.zone)?;

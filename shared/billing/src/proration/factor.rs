@@ -243,6 +243,11 @@ pub(super) fn unused_units(policy: &ProrationPolicy, owner: DayOwner, at: Instan
         // Before it began nothing was used, and the whole is the whole however it is counted.
         return whole_units(policy, period, zone).max(1);
     }
+    // Where months have a fixed length days do not run in step with the calendar: what is over is over all the same.
+    let is_over = if inclusive(policy) { local_days(period.end, at, zone) > 0 } else { at >= period.end };
+    if is_over {
+        return 0;
+    }
     let taken = i64::from(owner == DayOwner::Old);
     (units(policy, at, period.end, zone) + i64::from(inclusive(policy)) - taken).max(0)
 }

@@ -77,6 +77,14 @@ pub struct ProrationPolicy {
     pub termination: TerminationCredit,
 }
 
+impl ProrationPolicy {
+    /// Whether nothing but unit and rounding differs from the default: all that invoices of rules version 1 read.
+    #[must_use]
+    pub fn is_unit_and_rounding(&self) -> bool {
+        *self == Self { unit: self.unit, rounding: self.rounding, ..Self::default() }
+    }
+}
+
 /// Days of a month that always has as many: the thirty-day convention, unless another number is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
@@ -410,6 +418,7 @@ mod tests {
         assert_eq!(policy, plain);
         assert_eq!(serde_json::to_string(&policy).unwrap(), stored);
         assert_eq!(read("{}").unwrap(), ProrationPolicy::default());
+        assert!(policy.is_unit_and_rounding() && !Profile::Lago.policy().is_unit_and_rounding());
     }
 
     #[test]

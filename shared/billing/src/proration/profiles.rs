@@ -1,4 +1,4 @@
-//! Named profiles: how ten billing systems divide a period, as plain data.
+//! Named profiles: how other billing systems divide a period, as plain data.
 //!
 //! Exists so that a merchant can move here without one invoice changing: name the system you come from. PROFILES.md
 //! has the same as a table, with what is known of each and from where.

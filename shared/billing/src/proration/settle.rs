@@ -6,7 +6,7 @@ use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    change::{ChangeInput, ChangeKind, Reach, Side, usual},
+    change::{ChangeInput, ChangeKind, Reach, Side, interval_of},
     policy::{CreditTax, Denominator, Destination, IntervalChange, ProrationPolicy},
     stub::{self, Direction, shifted},
 };
@@ -159,20 +159,22 @@ fn extra_days(policy: &ProrationPolicy, input: &ChangeInput, value: Money) -> Re
 /// Days that the new price is for: its usual length where the policy divides by that, else those of the period that
 /// starts with the change, or of the running one.
 fn days_of_new_period(policy: &ProrationPolicy, input: &ChangeInput) -> Result<i64, Refusal> {
-    let by_day = ProrationPolicy { unit: ProrationUnit::Day, ..ProrationPolicy::default() };
-    let interval = match input.reach {
+    let new = match input.reach {
         Reach::Interval(interval) => Some(interval),
         Reach::Anchor(stub) => stub.interval,
         Reach::Period => None,
     };
-    let days = match interval {
-        Some(interval) if policy.denominator == Denominator::Nominal => stub::nominal_units(&by_day, interval),
-        Some(interval) => {
+    let usual = new.or_else(|| interval_of(input)).filter(|_| policy.denominator == Denominator::Nominal);
+    let days = match (usual, new) {
+        (Some(interval), _) => {
+            let by_day = ProrationPolicy { unit: ProrationUnit::Day, ..ProrationPolicy::default() };
+            stub::nominal_units(&by_day, interval)
+        }
+        (None, Some(interval)) => {
             let end = shifted(input.at, interval, Direction::Forward, input.zone)?;
             local_days(input.at, end, input.zone)
         }
-        None if policy.denominator == Denominator::Nominal => usual(&by_day, input),
-        None => local_days(input.period.start, input.period.end, input.zone),
+        (None, None) => local_days(input.period.start, input.period.end, input.zone),
     };
     Ok(days.max(1))
 }

@@ -5,9 +5,9 @@ use billing::{
     money::{Money, Rounding, Unrounded},
     proration::{
         Cadence, ChangeInput, ChangeKind, ChangeLines, CreditBase, CreditCap, DayOwner, Debit, Denominator,
-        Destination, Factor, FactorPrecision, History, IntervalChange, ItemChange, MonthDays, PeriodEnd, Profile,
-        ProratedSides, ProrationPolicy, ProrationUnit, Reach, RoundAt, Schedule, Segment, Side, Span, Stub,
-        TerminationCredit, Timing, change, factor, parts, set_off, unused, used,
+        Destination, Factor, FactorPrecision, FirstPeriod, History, IntervalChange, ItemChange, MonthDays, PeriodEnd,
+        Profile, ProratedSides, ProrationPolicy, ProrationUnit, Reach, RoundAt, Schedule, Segment, Side, Span, Stub,
+        TerminationCredit, Timing, change, factor, leading, parts, set_off, unused, used,
     },
 };
 use chrono::{DateTime, TimeDelta};
@@ -149,6 +149,8 @@ fn terms(period: Span, at: Instant, from: Option<Side>, to: Option<Side>) -> Cha
         zone: Tz::UTC,
         reach: Reach::Period,
         items: vec![item],
+        interval: None,
+        contract_start: Some(period.start),
         balance: usd(0),
     }
 }
@@ -290,6 +292,11 @@ proptest! {
         prop_assert!(-outcome.credit.minor <= price);
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     /// Every input gets an answer or a refusal: dates out of every order, amounts at the limits, all policies.
     #[test]
     fn nothing_panics(
@@ -396,6 +403,38 @@ fn another_interval_restarts_keeps_the_cut_or_restarts_without_credit() {
     assert_eq!(with(IntervalChange::Restart), (-1500, 36_500, 35_000, next_year));
     assert_eq!(with(IntervalChange::RestartWithoutCredit), (0, 36_500, 36_500, next_year));
     assert_eq!(with(IntervalChange::KeepAnchor), (-1500, 1500, 0, march().end));
+}
+
+#[test]
+fn a_stub_up_to_a_new_anchor_is_no_first_period() {
+    let until = at("2026-03-20T00:00:00Z");
+    let mut input = terms(march(), at("2026-03-10T00:00:00Z"), side(3100), side(2800));
+    let stub = Stub::leading(input.at, until, "month".parse().unwrap(), Tz::UTC).unwrap();
+    input.reach = Reach::Anchor(stub);
+    let full = ProrationPolicy { first_period: FirstPeriod::Full, ..ProrationPolicy::default() };
+    assert_eq!(change(&full, &input).unwrap().charge.minor, 1000, "10 of the 28 days that end there");
+    assert_eq!(leading(&full, &stub, Tz::UTC), Ok(Factor::WHOLE));
+}
+
+#[test]
+fn time_left_over_the_usual_length_knows_the_interval_from_the_period_or_asks() {
+    let policy = Profile::Recurly.policy();
+    let input = terms(march(), at("2026-03-17T00:00:00Z"), side(3000), side(0));
+    assert_eq!(change(&policy, &input).unwrap().credit.minor, -1500, "15 of 30 days");
+    let weeks = Span::new(march().start, at("2026-03-15T00:00:00Z"));
+    let mut input = terms(weeks, at("2026-03-08T00:00:00Z"), side(3000), side(0));
+    assert_eq!(change(&policy, &input).unwrap_err().field(), Some("interval"));
+    input.interval = Some("2-weeks".parse().unwrap());
+    assert_eq!(change(&policy, &input).unwrap().credit.minor, -1500);
+}
+
+#[test]
+fn the_first_and_the_last_part_of_a_quarter_are_divided_by_their_own_quarters() {
+    let day = |text: &str| at(&format!("{text}T00:00:00Z"));
+    let segment = Segment { start: day("2011-01-01"), end: Some(day("2011-04-27")), anchor_day: 15 };
+    let schedule = Schedule { interval: "quarter".parse().unwrap(), zone: Tz::UTC, timing: Timing::Advance };
+    let found = parts(&Profile::Killbill.policy(), &segment, &schedule, day("2011-05-07")).unwrap();
+    assert_eq!(found.iter().map(|p| p.factor.to_string()).collect::<Vec<_>>(), ["14/92", "1/1", "12/91"]);
 }
 
 #[test]

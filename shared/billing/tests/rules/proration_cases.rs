@@ -4,18 +4,22 @@
 //! input, never by its name.
 
 use billing::{
-    calendar::{Instant, Interval},
-    money::{Currency, Money, Rounding, Unrounded},
+    calendar::Instant,
+    money::{Money, Rounding, Unrounded},
     proration::{
         ChangeInput, ChangeKind, ChangeOutcome, CreditBase, DayOwner, Destination, Factor, FirstPeriod, History,
         ItemChange, LineRule, Part, Profile, ProratedLine, ProrationPolicy, ProrationUnit, Reach, Schedule, Segment,
         Side, Span, Stub, Timing, change, factor, first_anchor, leading, parts, prorate, set_off, taxed_credit, unused,
     },
 };
-use chrono::{Days, NaiveDate, TimeDelta};
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+
+use read::{amount, at, cents, inclusive, interval, major, midnight, month_of, ratio, shown, span, text, usd};
+
+mod read;
 
 /// What became of a case.
 enum Verdict {
@@ -80,7 +84,7 @@ fn run(case: &Value) -> Verdict {
     let (policy, input, expected) = (policy(case), &case["input"], &case["expected"]);
     let has = |key: &str| !input[key].is_null();
     let got = match () {
-        () if has("segments") => cycles(&policy, input),
+        () if has("segments") => cycles(&policy, case),
         () if has("question") => credit_base(expected),
         () if has("timezone") && has("from") => days(input),
         () if has("from") => factor_between(&policy, input),
@@ -111,83 +115,6 @@ fn compare(expected: &Value, got: &Value) -> Verdict {
     if wrong.is_empty() { Same } else { Differs(wrong.join("; ")) }
 }
 
-// Reading.
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-/// A date, a date without its year (the common year 2023), or an instant.
-fn at(value: &Value) -> Instant {
-    let text = text(value).split(' ').next().unwrap();
-    let full = if text.len() == 5 { format!("2023-{text}") } else { text.to_owned() };
-    match full.len() {
-        10 => midnight(full.parse().unwrap()),
-        // To the minute: 2024-05-01T08:00Z.
-        17 => full.replace('Z', ":00Z").parse().unwrap(),
-        _ => full.parse().unwrap(),
-    }
-}
-
-fn midnight(date: NaiveDate) -> Instant {
-    date.and_time(chrono::NaiveTime::MIN).and_utc()
-}
-
-fn span(value: &Value) -> Span {
-    Span::new(at(&value[0]), at(&value[1]))
-}
-
-/// A page's dates with both ends inside, as the half-open period that they mean.
-fn inclusive(value: &Value) -> Span {
-    Span::new(at(&value[0]), at(&value[1]) + Days::new(1))
-}
-
-fn usd() -> Currency {
-    Currency::try_new("USD").unwrap()
-}
-
-fn cents(value: &Value) -> Unrounded {
-    Unrounded::from_money(Money::new(value.as_i64().unwrap(), usd()))
-}
-
-fn major(value: &Value) -> Unrounded {
-    Unrounded::from_major(text(value).parse().unwrap(), usd()).unwrap()
-}
-
-/// An amount under the first of `keys` that the case has: whole cents, or text in major units.
-fn amount(input: &Value, keys: &[&str]) -> Unrounded {
-    let value = keys.iter().map(|key| &input[*key]).find(|value| !value.is_null()).unwrap();
-    if value.is_i64() { cents(value) } else { major(value) }
-}
-
-/// Cents as the page writes them: `-27.42`, or null for no amount.
-fn shown(money: Money) -> Value {
-    if money.minor == 0 { Value::Null } else { json!(Decimal::new(money.minor, 2).to_string()) }
-}
-
-fn interval(input: &Value) -> Interval {
-    match text(&input["interval"]) {
-        "quarterly" => "quarter",
-        "yearly" => "year",
-        _ => "month",
-    }
-    .parse()
-    .unwrap()
-}
-
-fn ratio(value: &Value) -> (i64, i64) {
-    let (n, d) = text(value).split_once('/').unwrap();
-    (n.parse().unwrap(), d.parse().unwrap())
-}
-
-/// The calendar month of `date`.
-fn month_of(date: Instant) -> Span {
-    let first = chrono::Datelike::with_day(&date.date_naive(), 1).unwrap();
-    Span::new(midnight(first), midnight(first + chrono::Months::new(1)))
-}
-
-// Computing.
-
 fn input_of(period: Span, at: Instant, items: Vec<ItemChange>) -> ChangeInput {
     ChangeInput {
         kind: ChangeKind::Terms,
@@ -197,6 +124,8 @@ fn input_of(period: Span, at: Instant, items: Vec<ItemChange>) -> ChangeInput {
         zone: Tz::UTC,
         reach: Reach::Period,
         items,
+        interval: None,
+        contract_start: None,
         balance: Money::new(0, usd()),
     }
 }
@@ -487,12 +416,16 @@ fn plan_and_anchor(policy: &ProrationPolicy, input: &Value) -> Value {
     json!({"lines": rows, "account_credit": shown(credit), "next_invoice": next})
 }
 
-fn cycles(policy: &ProrationPolicy, input: &Value) -> Value {
+fn cycles(policy: &ProrationPolicy, case: &Value) -> Value {
+    let (input, folder) = (&case["input"], text(&case["source"]["path"]));
     let target = at(&input["target"]);
+    // The interval is the folder that the peer's test lies in.
+    let named = ["annual", "quarterly"].iter().find(|name| folder.contains(&format!("/{name}/")));
+    let schedule = schedule(&json!({"interval": named.unwrap_or(&"monthly")}));
     let rows = input["segments"].as_array().unwrap().iter().map(|s| {
         let end = (!s[1].is_null()).then(|| at(&s[1]));
         let segment = Segment { start: at(&s[0]), end, anchor_day: day_of(&s[2]) };
-        let found = parts(policy, &segment, &schedule(input), target).unwrap();
+        let found = parts(policy, &segment, &schedule, target).unwrap();
         // Neighbouring full periods are printed as their number, where they stand.
         let groups = found.chunk_by(|a, b| a.is_whole() && b.is_whole());
         let show =
