@@ -22,6 +22,10 @@ mod price_cases;
 #[cfg(test)]
 mod pricing;
 #[cfg(test)]
+mod proration;
+#[cfg(test)]
+mod proration_cases;
+#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod schedules;
