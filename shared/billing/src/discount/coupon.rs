@@ -208,9 +208,11 @@ impl Benefit {
         let mut found = Vec::new();
         match self {
             Self::Percent { percent } if percent.value().is_zero() => {
-                found.push("benefit: 0% takes nothing off".into())
+                found.push("benefit: 0% takes nothing off".into());
             }
-            Self::Fixed { amounts } if amounts.is_empty() => found.push("benefit: fixed needs an amount".into()),
+            Self::Fixed { amounts } if amounts.is_empty() => {
+                found.push("benefit: fixed needs an amount".into());
+            }
             _ => {}
         }
         let mut seen: Vec<Currency> = Vec::new();
