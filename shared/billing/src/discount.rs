@@ -1,11 +1,13 @@
 //! Discounts: coupons and offers, loyalty steps, reductions for long terms, and what they take off the lines of an invoice.
 //!
 //! Exists so that a discount is data with one meaning: `coupon` says what is promised, `validity` who may have it and
-//! when, `loyalty` what is given for staying, and `apply` what all of them take off, to the cent, in a stated order.
+//! when, `loyalty` what is given for staying, `apply` what all of them take
+//! off, to the cent, in a stated order, and `run_rate` what a price is worth after those that last.
 
 mod apply;
 mod coupon;
 mod loyalty;
+mod run_rate;
 mod validity;
 
 pub use apply::{
@@ -14,6 +16,7 @@ pub use apply::{
 };
 pub use coupon::{Audience, Benefit, Coupon, CouponDuration, FixedAmount, Stacking};
 pub use loyalty::{LongTerm, Loyalty, LoyaltyStep, TermDiscount};
+pub use run_rate::net_of_lasting;
 pub use validity::{BadCode, CODE_CHARS_MAX, CODE_CHARS_MIN, CouponCode, NotRedeemable, Redeemed, Redemption, Window};
 
 use crate::money::{Currency, MoneyError};

@@ -128,7 +128,9 @@ pub struct Applied {
     pub source: String,
     /// What was to be taken off.
     pub cut: Cut,
-    /// What was.
+    /// What the lines that it is for came to before it, in minor units (after percentages that are multiplied: exact).
+    pub of_minor: Decimal,
+    /// What was taken off.
     pub amount: Money,
 }
 
@@ -193,12 +195,18 @@ struct Left {
     share_left: Decimal,
 }
 
+/// Lines that the same percentages (by their places) apply to.
+struct Group {
+    mask: Vec<bool>,
+    percents: Vec<(usize, Percent)>,
+}
+
 struct Taking<'a> {
     lines: &'a [DiscountableLine],
     discounts: &'a [Discount],
     policy: DiscountPolicy,
     left: Vec<Left>,
-    amounts: Vec<Money>,
+    amounts: Vec<(Money, Decimal)>,
     /// What may be taken in all: the sum of the lines with what is below zero in it, so that the invoice stays above zero.
     room: Money,
 }
@@ -228,7 +236,7 @@ impl<'a> Taking<'a> {
         };
         let left = lines.iter().map(left).collect();
         let room = Money::new(room.minor.max(0), currency);
-        Ok(Self { lines, discounts, policy, left, amounts: vec![zero; discounts.len()], room })
+        Ok(Self { lines, discounts, policy, left, amounts: vec![(zero, Decimal::ZERO); discounts.len()], room })
     }
 
     /// The places of the percentages, then of the fixed amounts, each in an order that does not depend on how they were
@@ -253,17 +261,18 @@ impl<'a> Taking<'a> {
     /// is rounded once after all its percentages.
     fn take_percents(&mut self, places: &[usize]) -> Result<(), MoneyError> {
         let percents: Vec<(usize, Percent)> = places.iter().filter_map(|p| Some((*p, self.percent_at(*p)?))).collect();
-        for (mask, percents) in self.groups(&percents) {
+        for Group { mask, percents } in self.groups(&percents) {
             let whole = Money::sum(self.room.currency, self.left_of(&mask))?;
             let mut kept = Decimal::ONE;
             let mut before = Money::zero(self.room.currency);
             for (place, percent) in percents {
+                let of = kept.checked_mul(Decimal::from(whole.minor)).ok_or(MoneyError::Overflow)?;
                 kept = kept.checked_mul(percent.kept()?).ok_or(MoneyError::Overflow)?;
                 let gone = Decimal::ONE.checked_sub(kept).ok_or(MoneyError::Overflow)?;
                 let minor = gone.checked_mul(Decimal::from(whole.minor)).ok_or(MoneyError::Overflow)?;
                 let upto = exact(minor, whole.currency)?.round(self.policy.rounding)?;
                 let upto = Money::new(upto.minor.min(self.room.minor), whole.currency);
-                self.count(place, upto.plus(before.negated()?)?)?;
+                self.count(place, upto.plus(before.negated()?)?, of)?;
                 before = upto;
             }
             self.take(before, &mask)?;
@@ -277,7 +286,7 @@ impl<'a> Taking<'a> {
         let mask: Vec<bool> = self.lines.iter().map(|l| discount.is_for(l)).collect();
         let there = Money::sum(self.room.currency, self.left_of(&mask))?;
         let taken = Money::new(amount.minor.min(there.minor).min(self.room.minor), amount.currency);
-        self.count(place, taken)?;
+        self.count(place, taken, Decimal::from(there.minor))?;
         self.take(taken, &mask)
     }
 
@@ -289,18 +298,21 @@ impl<'a> Taking<'a> {
     }
 
     /// Which lines are rounded together, and which of `percents` apply to them.
-    fn groups(&self, percents: &[(usize, Percent)]) -> Vec<(Vec<bool>, Vec<(usize, Percent)>)> {
-        let mut groups: Vec<(Vec<bool>, Vec<(usize, Percent)>)> = Vec::new();
+    fn groups(&self, percents: &[(usize, Percent)]) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
         for (number, line) in self.lines.iter().enumerate() {
             let is_for = |place: usize| self.discounts.get(place).is_some_and(|d| d.is_for(line));
             let those: Vec<_> = percents.iter().filter(|p| is_for(p.0)).copied().collect();
             if those.is_empty() {
                 continue;
             }
-            let alike = |group: &&mut (Vec<bool>, Vec<(usize, Percent)>)| group.1 == those;
-            match groups.iter_mut().find(alike).filter(|_| self.policy.percent_of == PercentBase::Sum) {
-                Some(group) => group.0.iter_mut().skip(number).take(1).for_each(|m| *m = true),
-                None => groups.push(((0..self.lines.len()).map(|n| n == number).collect(), those)),
+            let alike = groups.iter_mut().find(|group| group.percents == those);
+            match alike.filter(|_| self.policy.percent_of == PercentBase::Sum) {
+                Some(group) => group.mask.iter_mut().skip(number).take(1).for_each(|is_in| *is_in = true),
+                None => {
+                    let mask = (0..self.lines.len()).map(|n| n == number).collect();
+                    groups.push(Group { mask, percents: those });
+                }
             }
         }
         groups
@@ -312,9 +324,10 @@ impl<'a> Taking<'a> {
         self.left.iter().zip(mask).map(|(left, is_in)| if *is_in { left.money } else { zero }).collect()
     }
 
-    fn count(&mut self, place: usize, amount: Money) -> Result<(), MoneyError> {
-        for sum in self.amounts.iter_mut().skip(place).take(1) {
+    fn count(&mut self, place: usize, amount: Money, of: Decimal) -> Result<(), MoneyError> {
+        for (sum, base) in self.amounts.iter_mut().skip(place).take(1) {
             *sum = sum.plus(amount)?;
+            *base = base.checked_add(of).ok_or(MoneyError::Overflow)?;
         }
         Ok(())
     }
@@ -344,11 +357,12 @@ impl<'a> Taking<'a> {
     }
 
     fn finish(self) -> Result<Discounted, MoneyError> {
-        let total = Money::sum(self.room.currency, self.amounts.iter().copied())?;
+        let total = Money::sum(self.room.currency, self.amounts.iter().map(|a| a.0))?;
         let lines = self.left.iter().map(|l| LineDiscount { amount: l.taken, share_minor: l.share }).collect();
-        let applied = |(discount, amount): (&Discount, Money)| Applied {
+        let applied = |(discount, (amount, of)): (&Discount, (Money, Decimal))| Applied {
             source: discount.source.clone(),
             cut: discount.cut,
+            of_minor: of.normalize(),
             amount,
         };
         Ok(Discounted { lines, applied: self.discounts.iter().zip(self.amounts).map(applied).collect(), total })
@@ -394,6 +408,14 @@ mod tests {
         assert_eq!(run(&[("x", 10_000)], &given, DiscountPolicy::default()), (vec![6000], vec![500, 500, 5000]));
         let as_given = DiscountPolicy { order: DiscountOrder::AsGiven, ..DiscountPolicy::default() };
         assert_eq!(run(&[("x", 10_000)], &given, as_given), (vec![5725], vec![500, 950, 4275]));
+    }
+
+    #[test]
+    fn every_discount_says_what_it_was_taken_of() {
+        let given = [fixed("f", 500), percent("a", "10"), percent("b", "50")];
+        let done = apply(&lines(&[("x", 10_001)]), &given, eur(0).currency, DiscountPolicy::default()).unwrap();
+        let of: Vec<String> = done.applied.iter().map(|a| a.of_minor.to_string()).collect();
+        assert_eq!(of, ["4500", "5000.5", "10001"]);
     }
 
     #[test]

@@ -363,3 +363,95 @@ fn round_taxes(
     };
     Ok((0..lines.len()).map(of_line).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::{Charge, DocumentPolicy, DocumentRequest, compute},
+        tax::TaxTreatment,
+    };
+
+    fn invoice(minors: &[i64]) -> Totals {
+        let rate = |name: &str, percent: &str| {
+            serde_json::from_str(&format!(r#"{{"name":"{name}","percent":"{percent}"}}"#)).unwrap()
+        };
+        let treatment = TaxTreatment::Taxed { rates: vec![rate("GST", "5"), rate("QST", "9.975")] };
+        let currency = Currency::try_new("CAD").unwrap();
+        let charge = |(n, minor): (usize, &i64)| Charge {
+            id: n.to_string(),
+            item: "team".into(),
+            amount: Money::new(*minor, currency),
+            discountable: true,
+            treatment: treatment.clone(),
+        };
+        let charges: Vec<Charge> = minors.iter().enumerate().map(charge).collect();
+        let credit = Money::zero(currency);
+        let request = DocumentRequest { currency, charges: &charges, discounts: &[], credit };
+        compute(&request, DocumentPolicy::default()).unwrap()
+    }
+
+    fn lines(json: &str) -> CreditRequest {
+        serde_json::from_str(&format!(r#"{{"is":"lines","lines":{json}}}"#)).unwrap()
+    }
+
+    fn note(invoice: &Totals, earlier: &[CreditNote], json: &str) -> Result<CreditNote, DocumentError> {
+        credit_note(invoice, earlier, &lines(json), CreditNotePolicy::default())
+    }
+
+    const THIRD: &str = r#"[{"line":"0","amount":{"is":"share","part":1,"whole":3}}]"#;
+    const REST: &str = r#"[{"line":"0","amount":{"is":"rest"}}]"#;
+
+    #[test]
+    fn thirds_and_the_rest_are_exactly_the_invoice() {
+        let invoice = invoice(&[1000]);
+        assert_eq!((invoice.tax.minor, invoice.total.minor), (150, 1150));
+        let first = note(&invoice, &[], THIRD).unwrap();
+        let taxes: Vec<i64> = first.lines[0].taxes.iter().map(|t| t.amount.minor).collect();
+        assert_eq!((first.net.minor, taxes), (333, vec![17, 33]));
+        let second = note(&invoice, std::slice::from_ref(&first), THIRD).unwrap();
+        let rest = note(&invoice, &[first.clone(), second.clone()], REST).unwrap();
+        assert_eq!(first.total.minor + second.total.minor + rest.total.minor, 1150);
+        assert!(note(&invoice, &[first, second, rest], REST).is_err());
+    }
+
+    #[test]
+    fn an_amount_with_tax_is_given_back_to_the_cent() {
+        let invoice = invoice(&[1000]);
+        let gross = r#"[{"line":"0","amount":{"is":"gross","amount":{"minor":500,"currency":"CAD"}}}]"#;
+        let half = note(&invoice, &[], gross).unwrap();
+        assert_eq!((half.net.minor, half.tax.minor, half.total.minor), (435, 65, 500));
+        let more = note(&invoice, &[half.clone(), half], gross).unwrap_err().to_string();
+        assert_eq!(more, "line \"0\": 5.00 CAD cannot be credited; 1.50 CAD of it is not credited yet");
+    }
+
+    #[test]
+    fn lines_below_zero_lower_what_can_be_credited() {
+        let invoice = invoice(&[1000, -400]);
+        let all = note(&invoice, &[], REST).unwrap_err();
+        assert!(
+            matches!(all, DocumentError::MoreThanLeft { asked, left, .. } if (asked.minor, left.minor) == (1150, 690))
+        );
+        let credit = note(&invoice, &[], r#"[{"line":"1","amount":{"is":"rest"}}]"#).unwrap_err().to_string();
+        assert!(credit.contains("credit the line that it lowers, or the whole invoice"), "{credit}");
+        let whole = credit_note(&invoice, &[], &CreditRequest::Whole, CreditNotePolicy::default()).unwrap();
+        assert_eq!(whole.total, invoice.total);
+    }
+
+    #[test]
+    fn what_cannot_be_credited_says_why() {
+        let invoice = invoice(&[1000]);
+        let say = |json: &str| note(&invoice, &[], json).unwrap_err().to_string();
+        assert_eq!(
+            say(r#"[{"line":"7","amount":{"is":"rest"}}]"#),
+            "the invoice has no line \"7\"; name one of its lines"
+        );
+        let twice = r#"[{"line":"0","amount":{"is":"rest"}},{"line":"0","amount":{"is":"rest"}}]"#;
+        assert_eq!(say(twice), "line \"0\" is there twice; give every line an id of its own");
+        assert!(say(r#"[{"line":"0","amount":{"is":"share","part":4,"whole":3}}]"#).contains("a share is above zero"));
+        assert!(
+            say(r#"[{"line":"0","amount":{"is":"net","minor":"1001"}}]"#)
+                .contains("10.00 CAD of it is not credited yet")
+        );
+    }
+}

@@ -176,32 +176,45 @@ pub fn compute(request: &DocumentRequest<'_>, policy: DocumentPolicy) -> Result<
         lines.push(line_before_tax(charge, (off.amount, paid.amount), taxable)?);
     }
     let taxed = tax_lines(request, &mut lines, policy.tax)?;
-    let subtotal = Money::sum(request.currency, request.charges.iter().map(|c| c.amount))?;
-    let mut column = Column::try_new(subtotal)?;
-    column.step(StageName::Discounts, discounted.total.negated()?)?;
-    column.step(StageName::CreditBeforeTax, credit.total.negated()?)?;
-    column.step(StageName::TaxAdded, taxed.gross.plus(column.after.negated()?)?)?;
+    let column = column(request, policy, [discounted.total, credit.total], taxed.gross)?;
+    let step = |name| column.stages.iter().find(|s| s.name == name).map_or(zero, |s| s.change);
+    Ok(Totals {
+        lines,
+        discounts: discounted.applied,
+        breakdown: taxed.totals,
+        subtotal: step(StageName::Charges),
+        discount: discounted.total,
+        net: taxed.net,
+        tax: taxed.tax,
+        total: taxed.gross,
+        credit_used: credit.total.plus(step(StageName::CreditAfterTax).negated()?)?,
+        credit_kept: step(StageName::CreditKept),
+        amount_due: column.after,
+        stages: column.stages,
+    })
+}
+
+/// From the charges to what is due; `off` is what discounts and credit took off before tax.
+fn column(
+    request: &DocumentRequest<'_>,
+    policy: DocumentPolicy,
+    off: [Money; 2],
+    total: Money,
+) -> Result<Column, MoneyError> {
+    let [discount, credit] = off;
+    let zero = Money::zero(request.currency);
+    let mut column = Column::try_new(Money::sum(request.currency, request.charges.iter().map(|c| c.amount))?)?;
+    column.step(StageName::Discounts, discount.negated()?)?;
+    column.step(StageName::CreditBeforeTax, credit.negated()?)?;
+    column.step(StageName::TaxAdded, total.plus(column.after.negated()?)?)?;
     let pays = match policy.credit {
-        CreditStage::AfterTax => Money::new(request.credit.minor.min(taxed.gross.minor).max(0), zero.currency),
+        CreditStage::AfterTax => Money::new(request.credit.minor.min(total.minor).max(0), request.currency),
         CreditStage::BeforeTax => zero,
     };
     column.step(StageName::CreditAfterTax, pays.negated()?)?;
     let kept = if column.after.minor < 0 { column.after.negated()? } else { zero };
     column.step(StageName::CreditKept, kept)?;
-    Ok(Totals {
-        lines,
-        discounts: discounted.applied,
-        breakdown: taxed.totals,
-        subtotal,
-        discount: discounted.total,
-        net: taxed.net,
-        tax: taxed.tax,
-        total: taxed.gross,
-        credit_used: credit.total.plus(pays)?,
-        credit_kept: kept,
-        amount_due: column.after,
-        stages: column.stages,
-    })
+    Ok(column)
 }
 
 fn check(request: &DocumentRequest<'_>) -> Result<(), DocumentError> {

@@ -19,38 +19,68 @@ pub struct VatId {
 
 /// Where VAT numbers are given: the prefixes of the EU's VIES, and GB, CH (written CHE), NO (written NO…MVA).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumString, strum::IntoStaticStr, strum::EnumIter)]
-#[expect(missing_docs, reason = "country codes")]
 pub enum VatArea {
+    /// Austria.
     AT,
+    /// Belgium.
     BE,
+    /// Bulgaria.
     BG,
+    /// Switzerland.
     CH,
+    /// Cyprus.
     CY,
+    /// Czechia.
     CZ,
+    /// Germany.
     DE,
+    /// Denmark.
     DK,
+    /// Estonia.
     EE,
+    /// Greece.
     EL,
+    /// Spain.
     ES,
+    /// Finland.
     FI,
+    /// France (and Monaco).
     FR,
+    /// Great Britain.
     GB,
+    /// Croatia.
     HR,
+    /// Hungary.
     HU,
+    /// Ireland.
     IE,
+    /// Italy.
     IT,
+    /// Lithuania.
     LT,
+    /// Luxembourg.
     LU,
+    /// Latvia.
     LV,
+    /// Malta.
     MT,
+    /// The Netherlands.
     NL,
+    /// Norway.
     NO,
+    /// Poland.
     PL,
+    /// Portugal.
     PT,
+    /// Romania.
     RO,
+    /// Sweden.
     SE,
+    /// Slovenia.
     SI,
+    /// Slovakia.
     SK,
+    /// Northern Ireland.
     XI,
 }
 
