@@ -416,6 +416,18 @@ mod tests {
     }
 
     #[test]
+    fn a_small_tax_is_not_given_back_more_often_than_it_was_taken() {
+        let invoice = invoice(&[40]);
+        let quarter = r#"[{"line":"0","amount":{"is":"share","part":1,"whole":4}}]"#;
+        let mut notes = Vec::new();
+        for _ in 0..4 {
+            notes.push(note(&invoice, &notes, quarter).unwrap());
+        }
+        let of_gst: Vec<i64> = notes.iter().map(|n| n.lines[0].taxes[0].amount.minor).collect();
+        assert_eq!((of_gst, notes.iter().map(|n| n.total.minor).sum::<i64>()), (vec![1, 1, 0, 0], invoice.total.minor));
+    }
+
+    #[test]
     fn an_amount_with_tax_is_given_back_to_the_cent() {
         let invoice = invoice(&[1000]);
         let gross = r#"[{"line":"0","amount":{"is":"gross","amount":{"minor":500,"currency":"CAD"}}}]"#;

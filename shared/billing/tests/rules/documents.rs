@@ -152,10 +152,11 @@ fn assert_adds_up(done: &Totals) -> Result<(), TestCaseError> {
 fn wish(invoice: &Totals, numbers: (usize, u8, i64)) -> CreditRequest {
     let (line, kind, n) = numbers;
     let line = &invoice.lines[line % invoice.lines.len()];
-    let amount = match kind % 4 {
+    let amount = match kind % 6 {
         0 => CreditAmount::Rest,
-        1 => CreditAmount::Share { part: n % 30 + 1, whole: 31 },
-        2 => CreditAmount::Net { minor: Decimal::new(n % (line.net.minor.abs() * 100 + 1) + 1, 2) },
+        // The same small share again and again is what rounds beyond the tax.
+        1 | 2 => CreditAmount::Share { part: 1, whole: n % 9 + 2 },
+        3 => CreditAmount::Net { minor: Decimal::new(n % (line.net.minor.abs() * 100 + 1) + 1, 2) },
         _ => CreditAmount::Gross { amount: Money::new(n % (line.gross.minor.abs() + 1) + 1, line.gross.currency) },
     };
     CreditRequest::Lines { lines: vec![LineCredit { line: line.id.clone(), amount }] }
@@ -245,32 +246,6 @@ proptest! {
     }
 
     #[test]
-    fn credit_notes_never_exceed_and_the_last_one_gives_exactly_the_rest(
-        given in any_charges(0), discounts in any_discounts("USD"), policy in any_policy(), by in any_note_policy(),
-        wishes in vec((0_usize..9, any::<u8>(), 0_i64..i64::MAX / 2), 0..8),
-    ) {
-        let charges = charges(&given, "USD");
-        let credit = money(0, "USD");
-        let request = DocumentRequest { currency: credit.currency, charges: &charges, discounts: &discounts, credit };
-        let invoice = compute(&request, policy).unwrap();
-        let mut notes = Vec::new();
-        for numbers in wishes {
-            match credit_note(&invoice, &notes, &wish(&invoice, numbers), by) {
-                Ok(note) => notes.push(note),
-                Err(problem) => prop_assert!(
-                    matches!(problem, DocumentError::MoreThanLeft { .. } | DocumentError::NotCreditable { .. }), "{}", problem
-                ),
-            }
-            assert_within(&invoice, &notes)?;
-        }
-        let left = invoice.total.minor - sum(notes.iter().map(|n| n.total));
-        match credit_note(&invoice, &notes, &CreditRequest::Whole, by) {
-            Ok(rest) => prop_assert_eq!(rest.total.minor, left),
-            Err(_) => prop_assert_eq!(left, 0),
-        }
-    }
-
-    #[test]
     fn prices_with_tax_are_net_and_tax_again(
         minor in 0_i64..10_000_000_000, percent in any_percent(), level in any_level(), rounding in any_rounding(),
     ) {
@@ -312,6 +287,37 @@ proptest! {
             if let Ok(id) = VatId::try_new(&text) {
                 prop_assert_eq!(VatId::try_new(&id.to_string()), Ok(id.clone()));
             }
+        }
+    }
+}
+
+proptest! {
+    // What rounds beyond is rare: a small tax, given back in many small shares.
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn credit_notes_never_exceed_and_the_last_one_gives_exactly_the_rest(
+        given in any_charges(0), discounts in any_discounts("USD"), policy in any_policy(), by in any_note_policy(),
+        wishes in vec((0_usize..2, 0_u8..6, 0_i64..i64::MAX / 2), 0..24),
+    ) {
+        let charges = charges(&given, "USD");
+        let credit = money(0, "USD");
+        let request = DocumentRequest { currency: credit.currency, charges: &charges, discounts: &discounts, credit };
+        let invoice = compute(&request, policy).unwrap();
+        let mut notes = Vec::new();
+        for numbers in wishes {
+            match credit_note(&invoice, &notes, &wish(&invoice, numbers), by) {
+                Ok(note) => notes.push(note),
+                Err(problem) => prop_assert!(
+                    matches!(problem, DocumentError::MoreThanLeft { .. } | DocumentError::NotCreditable { .. }), "{}", problem
+                ),
+            }
+            assert_within(&invoice, &notes)?;
+        }
+        let left = invoice.total.minor - sum(notes.iter().map(|n| n.total));
+        match credit_note(&invoice, &notes, &CreditRequest::Whole, by) {
+            Ok(rest) => prop_assert_eq!(rest.total.minor, left),
+            Err(_) => prop_assert_eq!(left, 0),
         }
     }
 }
