@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::panic, clippy::float_arithmetic))]
 
+pub mod allocation;
 pub mod calendar;
 pub mod catalog;
 pub mod customer;
+pub mod discount;
+pub mod document;
 pub mod dunning;
 pub mod entitlement;
 pub mod fact;
@@ -12,11 +15,13 @@ pub mod ids;
 pub mod invoice;
 pub mod journal;
 pub mod money;
+pub mod percent;
 pub mod pricing;
 pub mod proration;
 pub mod refusal;
 pub mod run_rate;
 pub mod subscription;
+pub mod tax;
 pub mod terms;
 
 /// The version of the rules in this build. Every decision records it; when a rule changes, the number

@@ -12,6 +12,10 @@ mod collecting;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+mod discount_tax_cases;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod lifecycle;
