@@ -224,13 +224,8 @@ impl Catalog {
             if !is_name(&policy.id) || policy.version == 0 {
                 report(&mut found, &place, "id and version must make a reference such as standard@1");
             }
-            // Until invoices are computed by `proration::change`, a field that nobody reads would be a silent wrong amount.
-            if !policy.proration.is_unit_and_rounding() {
-                report(
-                    &mut found,
-                    &place,
-                    "proration: changes are billed by unit and rounding only; leave the rest out",
-                );
+            for what in policy.proration.not_billed_yet() {
+                report(&mut found, &place, &format!("proration: contracts are not billed yet with {what}"));
             }
             for problem in policy.ladder.problems() {
                 report(&mut found, &place, &problem);
@@ -303,18 +298,6 @@ mod tests {
                 "Big@1 prices[0] (JPY per month): amount has more decimals than JPY",
                 "Big@1: \"A b\" is not a name (lower case letters, digits, - and _)",
             ]
-        );
-    }
-
-    #[test]
-    fn a_profile_is_read_and_not_published_before_invoices_follow_it() {
-        let with = |proration: &str| {
-            let policy = format!(r#"{{"id":"standard","version":2,"proration":{proration}}}"#);
-            catalog(&format!(r#"{{"plans":[{TEAM}],"policies":[{policy}]}}"#)).problems().len()
-        };
-        assert_eq!(
-            [with(r#"{"unit":"minute"}"#), with(r#"{"profile":"autumn"}"#), with(r#"{"profile":"lago"}"#)],
-            [0, 0, 1]
         );
     }
 

@@ -95,6 +95,12 @@ impl Factor {
         self.denominator
     }
 
+    /// Whether the fraction itself meets the amount; else a decimal does ([`Factor::value`]).
+    #[must_use]
+    pub fn is_exact(self) -> bool {
+        self.precision == FactorPrecision::Exact
+    }
+
     /// What is left: the whole less this part, in the same units.
     #[must_use]
     pub fn rest(self) -> Self {

@@ -78,10 +78,21 @@ pub struct ProrationPolicy {
 }
 
 impl ProrationPolicy {
-    /// Whether nothing but unit and rounding differs from the default: all that invoices of rules version 1 read.
+    /// What contracts cannot do yet, each with what can be written instead; empty for a policy that may be published.
+    /// A field that nobody reads would be a silent wrong amount.
     #[must_use]
-    pub fn is_unit_and_rounding(&self) -> bool {
-        *self == Self { unit: self.unit, rounding: self.rounding, ..Self::default() }
+    pub fn not_billed_yet(&self) -> Vec<&'static str> {
+        let checks = [
+            (self.denominator == Denominator::Anniversary, "denominator: anniversary (period, nominal ... are)"),
+            (self.credit_base != CreditBase::CurrentPrice, "credit_base other than current-price"),
+            (self.cap != CreditCap::None, "cap other than none"),
+            (
+                !matches!(self.destination, Destination::InvoiceNow | Destination::Balance),
+                "destination other than invoice-now and balance",
+            ),
+            (self.interval_change == IntervalChange::KeepAnchor, "interval_change: keep-anchor (restart is)"),
+        ];
+        checks.into_iter().filter(|(found, _)| *found).map(|(_, what)| what).collect()
     }
 }
 
@@ -418,7 +429,9 @@ mod tests {
         assert_eq!(policy, plain);
         assert_eq!(serde_json::to_string(&policy).unwrap(), stored);
         assert_eq!(read("{}").unwrap(), ProrationPolicy::default());
-        assert!(policy.is_unit_and_rounding() && !Profile::Lago.policy().is_unit_and_rounding());
+        assert_eq!(policy.not_billed_yet(), [""; 0]);
+        assert_eq!(Profile::Killbill30.policy().not_billed_yet(), [""; 0]);
+        assert_eq!(Profile::Lago.policy().not_billed_yet().len(), 2, "cap and destination");
     }
 
     #[test]

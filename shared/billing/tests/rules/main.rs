@@ -14,6 +14,8 @@ mod contracts;
 #[cfg(test)]
 mod discount_tax_cases;
 #[cfg(test)]
+mod dividing;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod golden;
