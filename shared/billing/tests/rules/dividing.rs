@@ -5,7 +5,7 @@
 use billing::{
     calendar::Period,
     catalog::Catalog,
-    invoice::{Basis, LineKind, compute},
+    invoice::{Basis, LineKind, compute, explain},
     proration::{DayOwner, LineRule, Profile, ProrationPolicy, ProrationUnit, TerminationCredit},
     subscription::{Input, Subscription, When},
     terms::Terms,
@@ -45,6 +45,15 @@ fn an_end_gives_back_what_the_profile_says_and_can_say_why() {
     assert_eq!(why.factor.unwrap().to_string(), "0.733333333");
     let share = why.share.unwrap();
     assert_eq!((share.left, share.whole), (22, 30));
+    let words = explain(invoice).unwrap();
+    for said in [
+        "the end of gold@1 × 1 at 2023-05-23 00:00:00 UTC",
+        "per-seat: the unused part of 19.95, 22 of 30 days of months that are all as long = 0.733333333",
+        "-14.62999999335 before rounding, a half away from zero",
+        "under rules version 2: the same lines",
+    ] {
+        assert!(words.contains(said), "{said:?} is not in\n{words}");
+    }
 }
 
 #[test]
