@@ -254,6 +254,10 @@ fn plan_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
         if plan.prices[..i].iter().any(|p| p.currency == price.currency && p.interval == price.interval) {
             report(found, &what, "there is an earlier price for this currency and interval");
         }
+        if !price.model.is_by_quantity() {
+            let model = price.model.name();
+            report(found, &what, &format!("contracts cannot be billed by {model} yet; use a price by quantity"));
+        }
         if let Err(problem) = price.model.check(price.currency) {
             report(found, &what, &problem);
         }
