@@ -6,6 +6,7 @@
 mod catalog;
 mod clock;
 mod demo;
+mod explain;
 mod export;
 mod failure;
 mod keys;
@@ -38,6 +39,8 @@ enum Command {
     Report(report::Args),
     /// Write a table as DynamoDB's export does.
     Export(export::Args),
+    /// Say why an invoice has its amount.
+    Explain(explain::Args),
     /// Check and publish a catalog.
     #[command(subcommand)]
     Catalog(catalog::Command),
@@ -55,6 +58,7 @@ async fn main() -> std::process::ExitCode {
         Command::Serve(args) => serve::run(args).await,
         Command::Report(args) => report::run(args),
         Command::Export(args) => export::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
         Command::Catalog(command) => catalog::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Clock(args) => clock::run(args).await,

@@ -3,6 +3,15 @@
 //! Exists because dates drift when they are derived from each other: 31 January, 28 February, 28 March.
 //! Here boundary *n* is always computed from the anchor: 31 January, 28 February, 31 March.
 
+pub mod alignment;
+pub mod daycount;
+mod first_anchor;
+pub mod group;
+pub mod periods;
+pub mod recurrence;
+pub mod schedule;
+pub mod trial;
+
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Days, Months, NaiveDateTime, TimeDelta, TimeZone, Utc};
@@ -105,6 +114,10 @@ impl fmt::Display for Interval {
 impl FromStr for Interval {
     type Err = BadInterval;
     fn from_str(text: &str) -> Result<Self, BadInterval> {
+        // What other systems call a month of fixed length; here it is 30 local days like any others.
+        if text == "thirty-days" {
+            return Self::try_new(Unit::Day, 30);
+        }
         let (count, unit) = match text.split_once('-') {
             Some((count, unit)) if text != "half-year" => {
                 (count.parse().map_err(|_| BadInterval)?, unit.strip_suffix('s').unwrap_or(unit))
@@ -280,6 +293,7 @@ mod tests {
             assert_eq!(text.parse::<Interval>().unwrap().to_string(), text);
         }
         assert_eq!("12-months".parse::<Interval>().unwrap().to_string(), "year");
+        assert_eq!("thirty-days".parse::<Interval>().unwrap().to_string(), "30-days");
         for bad in ["", "fortnight", "0-months", "121-days", "-1-day", "1.5-months"] {
             assert!(bad.parse::<Interval>().is_err(), "{bad:?}");
         }

@@ -224,6 +224,9 @@ impl Catalog {
             if !is_name(&policy.id) || policy.version == 0 {
                 report(&mut found, &place, "id and version must make a reference such as standard@1");
             }
+            for what in policy.proration.not_billed_yet() {
+                report(&mut found, &place, &format!("proration: contracts are not billed yet with {what}"));
+            }
             for problem in policy.ladder.problems() {
                 report(&mut found, &place, &problem);
             }
@@ -250,6 +253,10 @@ fn plan_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
         let what = format!("{place} prices[{i}] ({} per {})", price.currency, price.interval);
         if plan.prices[..i].iter().any(|p| p.currency == price.currency && p.interval == price.interval) {
             report(found, &what, "there is an earlier price for this currency and interval");
+        }
+        if !price.model.is_by_quantity() {
+            let model = price.model.name();
+            report(found, &what, &format!("contracts cannot be billed by {model} yet; use a price by quantity"));
         }
         if let Err(problem) = price.model.check(price.currency) {
             report(found, &what, &problem);

@@ -3,10 +3,12 @@
 //! Two machines meet here: `lines` computes what is owed from stored decision inputs (same inputs, same bytes, for
 //! ever); `transition` decides what an answer, a claim or a passed day makes of the invoice.
 
+mod explain;
 mod lines;
 mod state;
 mod transition;
 
+pub use explain::explain;
 pub use lines::{Basis, Explanation, Line, LineKind, compute};
 pub use state::{
     Attempt, Claim, Climb, Invoice, InvoiceState, InvoiceWake, Method, NewInvoice, Purpose, ceil_to_second, wake_at,

@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::panic, clippy::float_arithmetic))]
 
+pub mod allocation;
 pub mod calendar;
 pub mod catalog;
 pub mod customer;
+pub mod discount;
+pub mod document;
 pub mod dunning;
 pub mod entitlement;
 pub mod fact;
@@ -12,13 +15,15 @@ pub mod ids;
 pub mod invoice;
 pub mod journal;
 pub mod money;
+pub mod percent;
 pub mod pricing;
 pub mod proration;
 pub mod refusal;
 pub mod run_rate;
 pub mod subscription;
+pub mod tax;
 pub mod terms;
 
 /// The version of the rules in this build. Every decision records it; when a rule changes, the number
 /// grows and the old rule stays callable, so that an old invoice can be recomputed byte for byte.
-pub const RULES_VERSION: u16 = 1;
+pub const RULES_VERSION: u16 = 2;

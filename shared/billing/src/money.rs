@@ -77,6 +77,9 @@ pub enum MoneyError {
     /// There is nothing to split an amount over.
     #[error("an amount cannot be split over weights that add up to zero")]
     NoWeights,
+    /// The price model cannot say what the units cost; the text says why and what to do.
+    #[error("{0}")]
+    Unpriced(String),
 }
 
 /// An amount of money in minor units of one currency (cents of USD, yen of JPY).

@@ -1,15 +1,43 @@
-//! What part of a period a change leaves: proration as policy data.
+//! What part of a period a change leaves, and what that is worth: proration as policy data with named profiles.
 //!
-//! Exists so that "why 23.57?" has one answer: the factor is a fraction of two whole numbers that a person can count.
+//! Exists so that "why 23.57?" has one answer: the factor is a fraction of two whole numbers that a person can count, and
+//! every question on which billing systems differ is a field of [`ProrationPolicy`].
+#![doc = include_str!("proration/PROFILES.md")]
+
+mod binary;
+mod change;
+mod credit;
+mod factor;
+mod policy;
+mod profiles;
+mod rounding;
+mod segment;
+mod settle;
+mod stub;
 
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    calendar::{Instant, Period, local_days},
-    money::Rounding,
+    calendar::{Instant, Period},
+    money::{Money, MoneyError, Unrounded},
 };
+
+pub use change::{
+    Cadence, ChangeInput, ChangeKind, ChangeOutcome, Debit, History, ItemChange, LineRule, ProratedLine, Reach, Side,
+    change,
+};
+pub use factor::{Factor, Span, factor, unused, used};
+pub use policy::{
+    BadProration, ChangeLines, CreditBase, CreditCap, CreditTax, DayOwner, Denominator, Destination, DiscountOrder,
+    FACTOR_DECIMALS_MAX, FactorPrecision, FirstPeriod, IntervalChange, MonthDays, PeriodEnd, ProratedSides,
+    ProrationPolicy, RoundAt, TerminationCredit,
+};
+pub use profiles::Profile;
+pub use segment::{PARTS_MAX, Part, Schedule, Segment, Timing, first_anchor, parts};
+pub use settle::{EXTRA_DAYS_MAX, SetOff, Settlement, TaxedCredit, set_off, taxed_credit};
+pub use stub::{Stub, leading, trailing};
 
 /// What a period is measured in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,21 +48,27 @@ pub enum ProrationUnit {
     Day,
     /// Seconds; the second of the change belongs to the new terms.
     Second,
+    /// Minutes.
+    Minute,
+    /// Milliseconds.
+    Millisecond,
+    /// Local calendar days, every month with the same number of them: the thirty-day convention.
+    FixedMonth,
 }
 
-/// How a change in the middle of a period is divided.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProrationPolicy {
-    /// What the period is measured in.
-    #[serde(default)]
-    pub unit: ProrationUnit,
-    /// How each line is rounded.
-    #[serde(default)]
-    pub rounding: Rounding,
+impl ProrationUnit {
+    /// How many of it a usual day has.
+    const fn per_day(self) -> i64 {
+        match self {
+            Self::Day | Self::FixedMonth => 1,
+            Self::Minute => 1440,
+            Self::Second => 86_400,
+            Self::Millisecond => 86_400_000,
+        }
+    }
 }
 
-/// `left ÷ whole`, both counted in the policy's unit.
+/// `left ÷ whole`, both counted in the policy's unit: the share of rules version 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
     /// Units from the change to the end of the period.
@@ -48,9 +82,11 @@ impl Share {
     #[must_use]
     pub fn left_of(period: &Period, at: Instant, zone: Tz, unit: ProrationUnit) -> Self {
         let at = at.clamp(period.start, period.end);
+        let policy = ProrationPolicy { unit, ..ProrationPolicy::default() };
         let between = |from: Instant, to: Instant| match unit {
-            ProrationUnit::Day => local_days(from, to, zone),
+            // What was billed by the second before stays: whole seconds between, however they lie.
             ProrationUnit::Second => (to - from).num_seconds(),
+            _ => factor::units(&policy, from, to, zone),
         };
         Self { left: between(at, period.end), whole: between(period.start, period.end) }
     }
@@ -60,4 +96,22 @@ impl Share {
     pub fn parts(self) -> (Decimal, Decimal) {
         (Decimal::from(self.left), Decimal::from(self.whole.max(1)))
     }
+}
+
+/// A part of an amount: exact, and as money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prorated {
+    /// Before rounding.
+    pub unrounded: Unrounded,
+    /// Rounded as the policy says.
+    pub amount: Money,
+}
+
+/// The part of `amount` that `factor` is, rounded as the policy says.
+///
+/// # Errors
+/// [`MoneyError::Overflow`].
+pub fn prorate(policy: &ProrationPolicy, amount: Unrounded, factor: Factor) -> Result<Prorated, MoneyError> {
+    let unrounded = factor.of(amount)?;
+    Ok(Prorated { unrounded, amount: unrounded.round(policy.rounding)? })
 }

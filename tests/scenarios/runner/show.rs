@@ -87,8 +87,10 @@ pub(crate) fn line(line: &Line) -> String {
     text += &format!(" = {} {}", why.rule, why.full_minor);
     if let (Some(share), Some(unit)) = (why.share, why.unit) {
         let unit = match unit {
-            ProrationUnit::Day => "days",
+            ProrationUnit::Day | ProrationUnit::FixedMonth => "days",
+            ProrationUnit::Minute => "minutes",
             ProrationUnit::Second => "seconds",
+            ProrationUnit::Millisecond => "milliseconds",
         };
         text += &format!(" x {}/{} {unit}", share.left, share.whole);
     }

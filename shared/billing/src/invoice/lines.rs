@@ -1,4 +1,10 @@
 //! Lines of an invoice, computed from its basis; each can explain itself.
+//!
+//! A rules version has a file of its own under `lines/`, so that an old invoice is computed again by the rules that made
+//! it; what they share here is the shape of a line, and never an amount.
+
+mod v1;
+mod v2;
 
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
@@ -6,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     calendar::{Instant, Period},
-    money::{Money, MoneyError, Rounding, Unrounded},
-    proration::{ProrationPolicy, Share},
+    money::{Money, MoneyError, Rounding},
+    pricing::Step,
+    proration::{LineRule, ProrationPolicy, Share},
     refusal::Refusal,
     terms::Terms,
 };
@@ -22,6 +29,21 @@ pub enum Basis {
         terms: Terms,
         /// For when.
         period: Period,
+        /// Credit of the customer at that instant, in minor units (0 or more).
+        credit_minor: i64,
+    },
+    /// A contract that ends in the middle of a period, where the policy gives the unused part back.
+    End {
+        /// What was bought.
+        terms: Box<Terms>,
+        /// The period that the end cuts.
+        period: Period,
+        /// When.
+        at: Instant,
+        /// The zone that days are counted in.
+        zone: Tz,
+        /// How the period is divided.
+        proration: ProrationPolicy,
         /// Credit of the customer at that instant, in minor units (0 or more).
         credit_minor: i64,
     },
@@ -52,7 +74,7 @@ impl Basis {
     pub fn terms(&self) -> &Terms {
         match self {
             Self::Period { terms, .. } => terms,
-            Self::Change { to, .. } => to,
+            Self::Change { to: terms, .. } | Self::End { terms, .. } => terms,
         }
     }
 
@@ -60,7 +82,7 @@ impl Basis {
     #[must_use]
     pub fn period(&self) -> &Period {
         match self {
-            Self::Period { period, .. } => period,
+            Self::Period { period, .. } | Self::End { period, .. } => period,
             Self::Change { period, next, .. } => next.as_ref().unwrap_or(period),
         }
     }
@@ -88,6 +110,9 @@ pub enum LineKind {
 pub struct Explanation {
     /// The rule: a price model's name, or `credit`.
     pub rule: String,
+    /// Which part of that price, where it is not all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<LineRule>,
     /// The full amount before any share, in minor units, exact.
     pub full_minor: Decimal,
     /// The share of the period, where there is one.
@@ -96,6 +121,12 @@ pub struct Explanation {
     /// What the share is counted in (`day`, `second`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<crate::proration::ProrationUnit>,
+    /// The share as the decimal that met the amount, where the policy does not keep it exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor: Option<Decimal>,
+    /// How the full amount came about, where one multiplication does not say it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
     /// The amount before rounding, in minor units, exact (a division is cut at 28 digits).
     pub unrounded_minor: Decimal,
     /// How it was rounded.
@@ -124,28 +155,14 @@ pub struct Line {
 /// rules version that this build does not know.
 pub fn compute(rules: u16, basis: &Basis) -> Result<Vec<Line>, Refusal> {
     match rules {
-        1 => compute_v1(basis),
+        1 => v1::compute(basis),
+        2 => v2::compute(basis),
         _ => Err(Refusal::InvalidField { field: "rules", detail: format!("rules version {rules} is not known here") }),
     }
 }
 
-fn compute_v1(basis: &Basis) -> Result<Vec<Line>, Refusal> {
-    let (mut lines, credit_minor) = match basis {
-        Basis::Period { terms, credit_minor, .. } => {
-            (vec![share_line(LineKind::Recurring, terms, None, ProrationPolicy::default())?], *credit_minor)
-        }
-        Basis::Change { from, to, period, at, zone, proration, next, credit_minor } => {
-            let left = Share::left_of(period, *at, *zone, proration.unit);
-            let credit = share_line(LineKind::ProrationCredit, from, Some(left), *proration)?;
-            let charge = match next {
-                // A full period is rounded as every full period is: later credit is counted from that amount.
-                Some(_) => share_line(LineKind::Recurring, to, None, ProrationPolicy::default())?,
-                None => share_line(LineKind::ProrationCharge, to, Some(left), *proration)?,
-            };
-            (vec![credit, charge], *credit_minor)
-        }
-    };
-    let terms = basis.terms();
+/// What is below zero is kept as credit; what is owed is paid from the customer's credit first.
+fn settle(lines: &mut Vec<Line>, terms: &Terms, credit_minor: i64) -> Result<(), MoneyError> {
     let owed = Money::sum(terms.price.currency, lines.iter().map(|l| l.amount))?;
     if owed.minor < 0 {
         lines.push(credit_line(LineKind::CreditKept, terms, owed.negated()?));
@@ -153,36 +170,7 @@ fn compute_v1(basis: &Basis) -> Result<Vec<Line>, Refusal> {
         let used = Money::new(-credit_minor.min(owed.minor), owed.currency);
         lines.push(credit_line(LineKind::CreditUsed, terms, used));
     }
-    Ok(lines)
-}
-
-fn share_line(
-    kind: LineKind,
-    terms: &Terms,
-    share: Option<Share>,
-    policy: ProrationPolicy,
-) -> Result<Line, MoneyError> {
-    let sign = if kind == LineKind::ProrationCredit { Decimal::NEGATIVE_ONE } else { Decimal::ONE };
-    // The credit base is what was really charged for a full period, so its rounding is undone exactly once.
-    let full = Unrounded::from_money(terms.full_period_money()?);
-    let exact = terms.full_period()?;
-    let base = if share.is_some() { full } else { exact };
-    let (numerator, denominator) = share.map_or((Decimal::ONE, Decimal::ONE), Share::parts);
-    let unrounded = base.times(numerator * sign, denominator)?;
-    Ok(Line {
-        kind,
-        plan: terms.plan.to_string(),
-        quantity: terms.quantity,
-        amount: unrounded.round(policy.rounding)?,
-        why: Explanation {
-            rule: terms.price.model.name().into(),
-            full_minor: base.minor().normalize(),
-            share,
-            unit: share.map(|_| policy.unit),
-            unrounded_minor: unrounded.minor().normalize(),
-            rounding: policy.rounding,
-        },
-    })
+    Ok(())
 }
 
 fn credit_line(kind: LineKind, terms: &Terms, amount: Money) -> Line {
@@ -192,6 +180,9 @@ fn credit_line(kind: LineKind, terms: &Terms, amount: Money) -> Line {
         full_minor: exact,
         share: None,
         unit: None,
+        part: None,
+        factor: None,
+        steps: Vec::new(),
         unrounded_minor: exact,
         rounding: Rounding::HalfEven,
     };

@@ -6,7 +6,7 @@ use crate::{
     fact::EventType,
     ids::Cause,
     invoice::{Basis, LineKind, NewInvoice, Purpose, compute},
-    proration::ProrationPolicy,
+    proration::{ProrationPolicy, TerminationCredit},
     refusal::Refusal,
     terms::Terms,
 };
@@ -108,6 +108,32 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
         days_until_due: step.next.collection.days_until_due(),
     });
     changed(step, before, now)
+}
+
+/// A contract ends at once: what its policy gives back of the running period becomes the customer's credit.
+pub(super) fn give_back(step: &mut Step, now: Instant) -> Result<(), Refusal> {
+    let running = step.next.period.filter(|p| p.start <= now && now < p.end);
+    let Some(period) = running.filter(|_| step.next.state == State::Active) else { return Ok(()) };
+    if step.next.proration.termination == TerminationCredit::None {
+        return Ok(());
+    }
+    let basis = Basis::End {
+        terms: Box::new(step.next.terms.clone()),
+        period,
+        at: now,
+        zone: step.next.anchor.zone(),
+        proration: step.next.proration,
+        credit_minor: step.next.credit_minor,
+    };
+    settle_credit(step, &basis, now)?;
+    step.issue(NewInvoice {
+        cause: Cause::Change(step.version),
+        purpose: Purpose::Change,
+        basis,
+        at: now,
+        days_until_due: step.next.collection.days_until_due(),
+    });
+    Ok(())
 }
 
 /// The new interval's first period starts at once. What was agreed for the end of the old period moves to the end of

@@ -218,6 +218,7 @@ impl Step {
     fn cancel_requested(&mut self, when: When, reason: Option<&str>, now: Instant) -> Result<bool, Refusal> {
         if when == When::Now {
             self.write(EventType::CancelRequested, now, reason)?;
+            change::give_back(self, now)?;
             return self.end(now, CancelReason::Voluntary);
         }
         let at = self.end_of_paid_time();

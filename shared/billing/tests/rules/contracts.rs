@@ -102,7 +102,7 @@ impl Life {
         let period = match &invoice.basis {
             Basis::Period { period, .. } => *period,
             Basis::Change { next: Some(period), .. } => *period,
-            Basis::Change { next: None, .. } => return,
+            Basis::Change { next: None, .. } | Basis::End { .. } => return,
         };
         assert!(period.start < period.end);
         if let Some(last) = self.billed.last() {

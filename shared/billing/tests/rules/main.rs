@@ -6,9 +6,17 @@
 #[cfg(test)]
 mod anchors;
 #[cfg(test)]
+mod billing_dates;
+#[cfg(test)]
 mod collecting;
 #[cfg(test)]
 mod contracts;
+#[cfg(test)]
+mod discount_tax_cases;
+#[cfg(test)]
+mod dividing;
+#[cfg(test)]
+mod documents;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
@@ -16,4 +24,14 @@ mod lifecycle;
 #[cfg(test)]
 mod money;
 #[cfg(test)]
+mod price_cases;
+#[cfg(test)]
+mod pricing;
+#[cfg(test)]
+mod proration;
+#[cfg(test)]
+mod proration_cases;
+#[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod schedules;

@@ -34,7 +34,7 @@ pub(crate) fn terms(plan: &str, interval: &str, unit_amount: &str, quantity: i64
 }
 
 pub(crate) fn proration(unit: ProrationUnit, rounding: Rounding) -> ProrationPolicy {
-    ProrationPolicy { unit, rounding }
+    ProrationPolicy { unit, rounding, ..ProrationPolicy::default() }
 }
 
 pub(crate) fn method() -> Method {

@@ -1,0 +1,184 @@
+//! An invoice in words: why each line has its amount, for the person who asks "why 23.57?".
+//!
+//! Exists as a pure function of the stored invoice: it computes the lines again from the stored decision inputs and says
+//! whether they are the same.
+
+use std::fmt::Write as _;
+
+use rust_decimal::Decimal;
+
+use super::{Basis, Invoice, InvoiceState, Line, LineKind, compute};
+use crate::{
+    calendar::Instant,
+    money::{Money, Rounding},
+    pricing::{Step, StepKind},
+    proration::{LineRule, ProrationUnit},
+    refusal::Refusal,
+};
+
+/// The invoice in words, several lines of text.
+///
+/// # Errors
+/// As [`compute`]: a rules version that this build does not know.
+pub fn explain(invoice: &Invoice) -> Result<String, Refusal> {
+    let mut text = String::new();
+    heading(&mut text, invoice);
+    for line in &invoice.lines {
+        let _ = writeln!(text, "\n  {:<34}{:>18}", title(line), line.amount.to_string());
+        for sentence in why(line) {
+            let _ = writeln!(text, "      {sentence}");
+        }
+    }
+    let _ = writeln!(text, "\n  {:<34}{:>18}", "total", invoice.total.to_string());
+    attempts(&mut text, invoice);
+    let again = compute(invoice.rules, &invoice.basis)?;
+    let same = if again == invoice.lines { "the same lines" } else { "OTHER LINES: tell the developers" };
+    let _ = writeln!(text, "\n  Computed again from its stored inputs under rules version {}: {same}.", invoice.rules);
+    Ok(text)
+}
+
+fn heading(text: &mut String, invoice: &Invoice) {
+    let Invoice { id, total, subscription, customer, .. } = invoice;
+    let period = invoice.basis.period();
+    let _ = writeln!(text, "{id}  {total}  {}", standing(&invoice.state));
+    let _ = writeln!(text, "  contract  {subscription} of {customer}, policy {}", invoice.policy());
+    let _ = writeln!(text, "  period    {} to {} (number {})", day(period.start), day(period.end), period.ordinal);
+    let what = match &invoice.basis {
+        Basis::Period { .. } => "a full period, in advance".to_owned(),
+        Basis::Change { from, to, at, .. } => {
+            format!("a change at {at} from {} × {} to {} × {}", from.plan, from.quantity, to.plan, to.quantity)
+        }
+        Basis::End { terms, at, .. } => format!("the end of {} × {} at {at}", terms.plan, terms.quantity),
+    };
+    let _ = writeln!(text, "  for       {what}");
+}
+
+fn standing(state: &InvoiceState) -> String {
+    match state {
+        InvoiceState::Paid { at } => format!("paid {}", day(*at)),
+        InvoiceState::Due { at } => format!("due {}", day(*at)),
+        InvoiceState::Waiting { at, .. } => format!("past due, next step {}", day(*at)),
+        other => other.name().to_owned(),
+    }
+}
+
+fn day(at: Instant) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+fn title(line: &Line) -> String {
+    match line.kind {
+        LineKind::CreditUsed | LineKind::CreditKept => line.kind.to_string(),
+        _ => format!("{} {} × {}", line.kind, line.plan, line.quantity),
+    }
+}
+
+fn why(line: &Line) -> Vec<String> {
+    match line.kind {
+        LineKind::CreditUsed => return vec!["the customer's credit pays first".into()],
+        LineKind::CreditKept => return vec!["what is below zero becomes the customer's credit".into()],
+        LineKind::Recurring | LineKind::ProrationCharge | LineKind::ProrationCredit => {}
+    }
+    let why = &line.why;
+    let major = |minor: Decimal| major(minor, line.amount);
+    let full = major(why.full_minor);
+    let mut said = vec![match (why.share, why.unit) {
+        (Some(share), Some(unit)) => {
+            let part = why.part.map_or("part", part);
+            let factor = why.factor.map_or(String::new(), |f| format!(" = {f}"));
+            format!("{}: {part} of {full}, {} of {} {}{factor}", why.rule, share.left, share.whole, units(unit))
+        }
+        _ => format!("{}: {full} for the full period", why.rule),
+    }];
+    said.extend(why.steps.iter().map(step));
+    if major(why.unrounded_minor) != Decimal::new(line.amount.minor, line.amount.currency.exponent()).normalize() {
+        said.push(format!("{} before rounding, {}", major(why.unrounded_minor), rounding(why.rounding)));
+    }
+    said
+}
+
+fn major(minor: Decimal, of: Money) -> Decimal {
+    minor.checked_mul(Decimal::new(1, of.currency.exponent())).unwrap_or(minor).normalize()
+}
+
+const fn part(rule: LineRule) -> &'static str {
+    match rule {
+        LineRule::UnusedPrice => "the unused part",
+        LineRule::UnusedDebit => "the unused part of what was debited",
+        LineRule::RestOfPeriod => "the rest of the period",
+        LineRule::Stub => "the stub up to the new anchor",
+        LineRule::FullPeriod => "all",
+        LineRule::Once => "all, once",
+        LineRule::Difference => "the difference for the rest of the period",
+        LineRule::Used => "the used part",
+    }
+}
+
+const fn units(unit: ProrationUnit) -> &'static str {
+    match unit {
+        ProrationUnit::Day => "days",
+        ProrationUnit::Second => "seconds",
+        ProrationUnit::Minute => "minutes",
+        ProrationUnit::Millisecond => "milliseconds",
+        ProrationUnit::FixedMonth => "days of months that are all as long",
+    }
+}
+
+const fn rounding(rounding: Rounding) -> &'static str {
+    match rounding {
+        Rounding::HalfEven => "a half to the even neighbour",
+        Rounding::HalfUp => "a half away from zero",
+        Rounding::Down => "toward zero",
+    }
+}
+
+fn step(step: &Step) -> String {
+    let mut said = match (step.kind, step.tier) {
+        (StepKind::Tier, Some(tier)) => format!("tier {tier}:"),
+        (kind, _) => format!("{}:", kind_word(kind)),
+    };
+    match (step.packages, step.percent, step.unit_amount) {
+        (Some(packages), _, Some(amount)) => {
+            let _ = write!(said, " {} units in {packages} packages × {amount}", step.units);
+        }
+        (_, Some(percent), _) => {
+            let _ = write!(said, " {percent} % of {}", step.units);
+        }
+        (_, _, Some(amount)) => {
+            let _ = write!(said, " {} × {amount}", step.units);
+        }
+        _ if !step.units.is_zero() => {
+            let _ = write!(said, " {} units", step.units);
+        }
+        _ => {}
+    }
+    if !step.flat_amount.is_zero() {
+        let _ = write!(said, " + {}", step.flat_amount);
+    }
+    let _ = write!(said, " = {}", step.amount);
+    said
+}
+
+const fn kind_word(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Flat => "fixed",
+        StepKind::Free => "free",
+        StepKind::PerUnit => "units",
+        StepKind::Tier => "tier",
+        StepKind::Package => "packages",
+        StepKind::Percent => "percentage",
+        StepKind::PerEvent => "for each event",
+        StepKind::EventLimits => "least and most for an event",
+        StepKind::Cap => "beyond the most",
+        StepKind::Floor => "below nothing",
+        StepKind::Overage => "beyond the commitment",
+        StepKind::TrueUp => "up to the commitment",
+    }
+}
+
+fn attempts(text: &mut String, invoice: &Invoice) {
+    for attempt in &invoice.attempts {
+        let outcome = attempt.code.as_ref().map_or("captured".to_owned(), |code| format!("declined: {code}"));
+        let _ = writeln!(text, "  attempt {}  {}  {outcome}", attempt.attempt, day(attempt.at));
+    }
+}

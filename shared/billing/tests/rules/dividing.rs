@@ -1,0 +1,151 @@
+//! Contracts under policies other than the default: what a change and an end put on their invoices.
+//!
+//! Exists beside the cases of `proration` because a policy is worth nothing before a contract is billed by it.
+
+use billing::{
+    calendar::Period,
+    catalog::Catalog,
+    invoice::{Basis, LineKind, compute, explain},
+    proration::{DayOwner, LineRule, Profile, ProrationPolicy, ProrationUnit, TerminationCredit},
+    subscription::{Input, Subscription, When},
+    terms::Terms,
+};
+use chrono_tz::Tz;
+use proptest::prelude::*;
+
+use crate::sample::{active, at, give, proration, terms};
+
+const START: &str = "2023-05-15T00:00:00Z";
+
+fn under(policy: ProrationPolicy, terms: Terms) -> Subscription {
+    Subscription { proration: policy, ..active(terms, at(START)) }
+}
+
+fn change_to(terms: Terms, policy: ProrationPolicy) -> Input {
+    Input::Change { terms: Box::new(terms), proration: policy, when: When::Now }
+}
+
+fn cancel() -> Input {
+    Input::Cancel { when: When::Now, reason: None, comment: None }
+}
+
+#[test]
+fn an_end_gives_back_what_the_profile_says_and_can_say_why() {
+    // Kill Bill's published figures: 19.95 from 15 May to 15 June, cancelled on 23 May, every month having 30 days.
+    let contract = under(Profile::Killbill30.policy(), terms("gold", "month", "19.95", 1));
+    let (ended, invoices) = give(&contract, cancel(), at("2023-05-23T00:00:00Z"));
+    let [invoice] = invoices.as_slice() else { panic!("{invoices:?}") };
+    let amounts: Vec<_> = invoice.lines.iter().map(|l| (l.kind, l.amount.minor)).collect();
+    assert_eq!(amounts, [(LineKind::ProrationCredit, -1463), (LineKind::CreditKept, 1463)]);
+    assert_eq!(ended.credit_minor, 1463);
+    assert!(!invoice.is_open() && invoice.total.minor == 0, "nothing is owed");
+    let why = &invoice.lines[0].why;
+    assert_eq!(why.part, Some(LineRule::UnusedPrice));
+    assert_eq!(why.unit, Some(ProrationUnit::FixedMonth));
+    assert_eq!(why.factor.unwrap().to_string(), "0.733333333");
+    let share = why.share.unwrap();
+    assert_eq!((share.left, share.whole), (22, 30));
+    let words = explain(invoice).unwrap();
+    for said in [
+        "the end of gold@1 × 1 at 2023-05-23 00:00:00 UTC",
+        "per-seat: the unused part of 19.95, 22 of 30 days of months that are all as long = 0.733333333",
+        "-14.62999999335 before rounding, a half away from zero",
+        "under rules version 2: the same lines",
+    ] {
+        assert!(words.contains(said), "{said:?} is not in\n{words}");
+    }
+}
+
+#[test]
+fn an_end_gives_nothing_back_where_the_policy_says_so() {
+    let contract = under(ProrationPolicy::default(), terms("gold", "month", "19.95", 1));
+    let (ended, invoices) = give(&contract, cancel(), at("2023-05-23T00:00:00Z"));
+    assert_eq!((invoices.len(), ended.credit_minor), (0, 0));
+}
+
+#[test]
+fn the_day_of_the_change_belongs_to_whom_the_policy_says() {
+    let credit = |owner| {
+        let policy = ProrationPolicy { change_day: owner, ..ProrationPolicy::default() };
+        let contract = under(policy, terms("gold", "month", "31", 1));
+        let (_, invoices) =
+            give(&contract, change_to(terms("silver", "month", "62", 1), policy), at("2023-05-20T12:00:00Z"));
+        invoices[0].lines.iter().map(|l| l.amount.minor).collect::<Vec<_>>()
+    };
+    assert_eq!(credit(DayOwner::New), [-2600, 5200]);
+    assert_eq!(credit(DayOwner::Old), [-2500, 5000]);
+}
+
+#[test]
+fn a_price_in_tiers_says_its_steps_on_the_line() {
+    let mut tiered = terms("gold", "month", "1", 15);
+    tiered.price = serde_json::from_str(
+        r#"{"currency":"USD","interval":"month","model":"graduated","tiers":[
+            {"up_to":"10","unit_amount":"2"},{"unit_amount":"1"}]}"#,
+    )
+    .unwrap();
+    let period = Period { ordinal: 1, index: 0, start: at(START), end: at("2023-06-15T00:00:00Z") };
+    let basis = Basis::Period { terms: tiered, period, credit_minor: 0 };
+    let lines = compute(2, &basis).unwrap();
+    assert_eq!(lines[0].amount.minor, 2500);
+    assert_eq!(lines[0].why.steps.len(), 2);
+}
+
+#[test]
+fn a_catalog_may_name_a_profile_that_contracts_can_be_billed_by_and_no_other() {
+    let with = |proration: &str| {
+        let catalog: Catalog = serde_json::from_str(&format!(
+            r#"{{"plans":[{{"id":"team","version":1,"title":"Team","policy":"ours","prices":[
+                {{"currency":"USD","interval":"month","model":"flat","amount":"9"}}]}}],
+                "policies":[{{"id":"ours","version":1,"proration":{proration}}}]}}"#
+        ))
+        .unwrap();
+        catalog.problems().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(with(r#"{"profile":"killbill-30"}"#), [""; 0]);
+    assert_eq!(with(r#"{"profile":"chargebee-day","rounding":"half-even"}"#), [""; 0]);
+    assert_eq!(
+        with(r#"{"profile":"polar"}"#),
+        ["ours@1: proration: contracts are not billed yet with destination other than invoice-now and balance"]
+    );
+}
+
+proptest! {
+    /// Version 2 is version 1 where version 1 had an answer, but for lines of nothing.
+    #[test]
+    fn by_unit_and_rounding_the_amounts_are_those_of_version_one(
+        prices in (0_i64..100_000, 0_i64..100_000),
+        seconds in 0_i64..2_678_400,
+        second: bool,
+        restarts: bool,
+        credit_minor in 0_i64..5_000,
+    ) {
+        let price = |cents: i64| rust_decimal::Decimal::new(cents, 2).to_string();
+        let unit = if second { ProrationUnit::Second } else { ProrationUnit::Day };
+        let period = Period { ordinal: 1, index: 0, start: at(START), end: at("2023-06-15T00:00:00Z") };
+        let next = Period { ordinal: 2, index: 0, start: at(START), end: at("2024-05-15T00:00:00Z") };
+        let basis = Basis::Change {
+            from: Box::new(terms("gold", "month", &price(prices.0), 3)),
+            to: Box::new(terms("silver", if restarts { "year" } else { "month" }, &price(prices.1), 2)),
+            period,
+            at: at(START) + chrono::TimeDelta::seconds(seconds),
+            zone: Tz::Europe__Berlin,
+            proration: proration(unit, billing::money::Rounding::HalfUp),
+            next: restarts.then_some(next),
+            credit_minor,
+        };
+        let of = |rules| -> Vec<_> {
+            compute(rules, &basis).unwrap().iter().map(|l| (l.kind, l.amount.minor)).filter(|l| l.1 != 0).collect()
+        };
+        prop_assert_eq!(of(1), of(2));
+    }
+
+    /// A contract that ends gives back no more than it cost, and in all as much as it did not use.
+    #[test]
+    fn what_an_end_gives_back_is_within_the_price(seconds in 0_i64..2_678_399, cents in 0_i64..100_000) {
+        let policy = ProrationPolicy { termination: TerminationCredit::Unused, ..ProrationPolicy::default() };
+        let contract = under(policy, terms("gold", "month", &rust_decimal::Decimal::new(cents, 2).to_string(), 1));
+        let (ended, _) = give(&contract, cancel(), at(START) + chrono::TimeDelta::seconds(seconds));
+        prop_assert!((0..=cents).contains(&ended.credit_minor));
+    }
+}
