@@ -88,6 +88,13 @@ def steps() -> list[Step]:
             45,
         ),
         Step("units", "a renewal with its collection stays within its budget of write units", units, 15),
+        Step(
+            "readme",
+            "the README's examples work when pasted, and bad input is refused",
+            [PYTHON, "tests/readme/run.py"],
+            10,
+            (("curl", "curl"),),
+        ),
         Step("demo", "customers live through the whole product, and an independent recount agrees", demo, 10),
         Step(
             "deploy",
