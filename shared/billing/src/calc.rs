@@ -142,10 +142,10 @@ pub fn answer(kind: Kind, question: &str, profile: Profile) -> Result<String, Ca
 fn answered<Q: DeserializeOwned, A: Serialize>(
     question: &str,
     profile: Profile,
-    rule: impl Fn(Q, Profile) -> Result<A, CalcError>,
+    rule: impl Fn(&Q, Profile) -> Result<A, CalcError>,
 ) -> Result<String, CalcError> {
     let question = serde_json::from_str(question).map_err(|e| CalcError::Document(e.to_string()))?;
-    let answer = rule(question, profile)?;
+    let answer = rule(&question, profile)?;
     serde_json::to_string(&answer).map_err(|e| CalcError::Rules(format!("the answer cannot be written: {e}")))
 }
 

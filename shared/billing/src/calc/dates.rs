@@ -93,7 +93,7 @@ struct DaysBetween {
     days: i64,
 }
 
-pub(super) fn answer(question: Question, profile: Profile) -> Result<Answer, CalcError> {
+pub(super) fn answer(question: &Question, profile: Profile) -> Result<Answer, CalcError> {
     let profile = question.profile.unwrap_or(profile);
     let (zone, interval) = (question.zone.0, question.interval()?);
     let policy = question.alignment(profile)?;
@@ -111,8 +111,8 @@ pub(super) fn answer(question: Question, profile: Profile) -> Result<Answer, Cal
         days: question.days.map(|days| between(days, zone)),
     };
     match (question.start, question.anchor) {
-        (Some(start), _) => answer.contract(&question, start.at(zone))?,
-        (None, Some(anchor)) => answer.recurrence(&question, anchor.at(zone))?,
+        (Some(start), _) => answer.contract(question, start.at(zone))?,
+        (None, Some(anchor)) => answer.recurrence(question, anchor.at(zone))?,
         (None, None) if question.days.is_none() => {
             return Err(CalcError::field("start", "is missing: give the start of the contract, or days to be counted"));
         }

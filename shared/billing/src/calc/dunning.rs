@@ -184,11 +184,11 @@ struct RequestTold {
     requested: Amount,
 }
 
-pub(super) fn answer(question: Question, profile: Profile) -> Result<Answer, CalcError> {
+pub(super) fn answer(question: &Question, profile: Profile) -> Result<Answer, CalcError> {
     let profile = question.profile.unwrap_or(profile);
     let zone = question.zone.0;
     let first = question.first_failure.map(|when| when.at(zone));
-    let collection = first.map(|first| collection(&question, profile, first)).transpose()?;
+    let collection = first.map(|first| collection(question, profile, first)).transpose()?;
     let gateway_errors = question.gateway_errors.map(|waits| gateway_errors(waits, first, zone)).transpose()?;
     let is_empty = collection.is_none() && gateway_errors.is_none() && question.attempts.is_empty();
     if is_empty && question.budget.is_none() && question.campaign.is_none() {
@@ -204,7 +204,7 @@ pub(super) fn answer(question: Question, profile: Profile) -> Result<Answer, Cal
         budget: question.budget.map(budget),
         gateway_errors,
         campaign: question.campaign.as_ref().map(|asked| campaign(asked, zone)).transpose()?,
-        id: question.id,
+        id: question.id.clone(),
     })
 }
 

@@ -55,7 +55,7 @@ pub(super) struct Answer {
     balance: Option<BalanceTold>,
 }
 
-pub(super) fn answer(question: Question, profile: Profile) -> Result<Answer, CalcError> {
+pub(super) fn answer(question: &Question, profile: Profile) -> Result<Answer, CalcError> {
     let profile = question.profile.unwrap_or(profile);
     let policy = question.policy(profile)?;
     let currency = question.currency;
@@ -64,10 +64,10 @@ pub(super) fn answer(question: Question, profile: Profile) -> Result<Answer, Cal
     let credit = money("credit", question.credit, question.credit_minor, currency)?.unwrap_or(Money::zero(currency));
     let request = DocumentRequest { currency, charges: &charges, discounts: &discounts, credit };
     let totals = compute(&request, policy.document)?;
-    let grants = grants(&question, &totals)?;
+    let grants = grants(question, &totals)?;
     let due = grants.as_ref().map_or(totals.amount_due, |(_, due)| *due);
     let notes = credit_notes(&question.credit_notes, &totals, policy)?;
-    let (credit_notes, balance) = after(&question, &totals, due, &notes)?;
+    let (credit_notes, balance) = after(question, &totals, due, &notes)?;
     Ok(Answer {
         id: question.id.clone(),
         profile: Answered::by(profile, Rules::Documents),

@@ -122,10 +122,10 @@ struct Each {
     total: Amount,
 }
 
-pub(super) fn answer(question: Question, profile: Profile) -> Result<Answer, CalcError> {
+pub(super) fn answer(question: &Question, profile: Profile) -> Result<Answer, CalcError> {
     let profile = question.profile.unwrap_or(profile);
     let mut written = question.price.clone();
-    let currency = currency(&question, written.as_mut())?;
+    let currency = currency(question, written.as_mut())?;
     let model = written.map(|price| model(price, profile, currency)).transpose()?;
     let rounding = question.rounding.unwrap_or(profile.proration().rounding);
     let mut answer = Answer {
@@ -142,7 +142,7 @@ pub(super) fn answer(question: Question, profile: Profile) -> Result<Answer, Cal
         true_up: question.true_up.as_ref().map(|asked| asked.answer(currency)).transpose()?.map(Amount::from),
     };
     match model {
-        Some(model) => answer.price(&question, model, currency)?,
+        Some(model) => answer.price(question, model, currency)?,
         None if question.true_up.is_none() => {
             return Err(CalcError::field("price", "is missing: write a price as catalogs do, with its model"));
         }
@@ -163,6 +163,10 @@ impl Answer {
             self.unrounded_minor = Some(priced.amount.minor().normalize());
             self.steps = Some(priced.steps);
             self.units = Some(units);
+        }
+        if question.each.is_empty() {
+            self.price = Some(model);
+            return Ok(());
         }
         let transactions: Vec<Decimal> = question.each.iter().map(|n| n.0).collect();
         let costs = model.each(&transactions, currency)?;

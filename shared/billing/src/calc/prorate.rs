@@ -35,7 +35,7 @@ pub(super) struct Answer {
     profile: Answered,
     kind: Kind,
     currency: &'static str,
-    /// Every field of the policy that was followed.
+    /// The policy that was followed, as it is stored: fields that hold their default are left out.
     policy: ProrationPolicy,
     /// What was not given and taken as the usual case.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -125,15 +125,15 @@ struct Settled {
     extra_days: Option<u32>,
 }
 
-pub(super) fn answer(question: Question, profile: Profile) -> Result<Answer, CalcError> {
+pub(super) fn answer(question: &Question, profile: Profile) -> Result<Answer, CalcError> {
     let profile = question.profile.unwrap_or(profile);
     let policy = question.policy(profile)?;
     question.check()?;
     match question.kind {
         Kind::LeadingStub | Kind::TrailingStub | Kind::Segments | Kind::Factor => {
-            parts::answer(&question, profile, &policy)
+            parts::answer(question, profile, &policy)
         }
-        _ => changed(&question, profile, &policy),
+        _ => changed(question, profile, &policy),
     }
 }
 

@@ -8,6 +8,8 @@ mod anchors;
 #[cfg(test)]
 mod billing_dates;
 #[cfg(test)]
+mod calc;
+#[cfg(test)]
 mod collecting;
 #[cfg(test)]
 mod contracts;
@@ -15,6 +17,8 @@ mod contracts;
 mod discount_tax_cases;
 #[cfg(test)]
 mod documents;
+#[cfg(test)]
+mod dunning_cases;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]

@@ -160,7 +160,10 @@ impl Question {
     pub(super) fn policy(&self, profile: Profile) -> Result<ProrationPolicy, CalcError> {
         let Some(fields) = &self.policy else { return Ok(profile.proration()) };
         let mut fields = fields.clone();
-        fields.entry("profile").or_insert_with(|| profile.proration_name().to_string().into());
+        let name = profile.proration_name().to_string();
+        if fields.insert("profile".into(), name.into()).is_some() {
+            return Err(CalcError::field("policy", "has fields only: name the profile beside it"));
+        }
         serde_json::from_value(Value::Object(fields)).map_err(|e| CalcError::field("policy", e.to_string()))
     }
 
