@@ -66,7 +66,7 @@ pub(super) fn answer(question: &Question, profile: Profile) -> Result<Answer, Ca
     let totals = compute(&request, policy.document)?;
     let grants = grants(question, &totals)?;
     let due = grants.as_ref().map_or(totals.amount_due, |(_, due)| *due);
-    let notes = credit_notes(&question.credit_notes, &totals, policy)?;
+    let notes = credit_notes(&question.credit_notes()?, &totals, policy)?;
     let (credit_notes, balance) = after(question, &totals, due, &notes)?;
     Ok(Answer {
         id: question.id.clone(),

@@ -13,7 +13,9 @@ use crate::{
     },
     calendar::Instant,
     discount::{Coupon, CouponDuration, Cut, Discount},
-    document::{BillingProfile, Charge, CreditRequest, DocumentStatus, Grant, SettlementWish},
+    document::{
+        BillingProfile, Charge, CreditAmount, CreditRequest, DocumentStatus, Grant, LineCredit, SettlementWish,
+    },
     money::{Currency, Money, Rounding, Unrounded},
     percent::Percent,
     pricing::Units,
@@ -48,7 +50,7 @@ pub(in crate::calc) struct Question {
     #[serde(default)]
     pub(super) grants: Vec<GrantAsked>,
     #[serde(default)]
-    pub(super) credit_notes: Vec<CreditRequest>,
+    credit_notes: Vec<CreditNoteAsked>,
     pub(super) account: Option<AccountAsked>,
 }
 
@@ -131,6 +133,51 @@ pub(super) struct GrantAsked {
     used_minor: Option<i64>,
     granted_at: Option<When>,
     expires_at: Option<When>,
+}
+
+/// A credit note: of these lines, or of all that is left.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CreditNoteAsked {
+    #[serde(default)]
+    lines: Vec<LineCreditAsked>,
+}
+
+/// What is credited of one line: a part of a whole, a net amount, a gross amount, or all that is left.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LineCreditAsked {
+    line: String,
+    part: Option<i64>,
+    whole: Option<i64>,
+    net: Option<Major>,
+    /// May have decimals: a net amount is rounded by the policy.
+    net_minor: Option<Number>,
+    gross: Option<Major>,
+    gross_minor: Option<i64>,
+}
+
+impl LineCreditAsked {
+    fn credit(&self, currency: Currency) -> Result<LineCredit, CalcError> {
+        let field = format!("credit_notes[{}]", self.line);
+        let net = match (self.net, self.net_minor) {
+            (Some(_), Some(_)) => return Err(CalcError::field(field, "net is given twice: keep net or net_minor")),
+            (Some(net), None) => Some(Unrounded::from_major(net.0, currency)?.minor()),
+            (None, minor) => minor.map(|n| n.0),
+        };
+        let gross = money(&field, self.gross, self.gross_minor, currency)?;
+        let amount = match (self.part, self.whole, net, gross) {
+            (None, None, None, None) => CreditAmount::Rest,
+            (Some(part), Some(whole), None, None) => CreditAmount::Share { part, whole },
+            (None, None, Some(minor), None) => CreditAmount::Net { minor },
+            (None, None, None, Some(amount)) => CreditAmount::Gross { amount },
+            _ => {
+                let detail = "give part and whole, or net, or gross, or none of them for all that is left";
+                return Err(CalcError::field(field, detail));
+            }
+        };
+        Ok(LineCredit { line: self.line.clone(), amount })
+    }
 }
 
 /// What happened to the invoice since.
@@ -268,6 +315,18 @@ impl Question {
             }
         }
         Ok((discounts, not_applied))
+    }
+
+    /// What is to be credited, one note after the other.
+    pub(super) fn credit_notes(&self) -> Result<Vec<CreditRequest>, CalcError> {
+        let request = |asked: &CreditNoteAsked| {
+            if asked.lines.is_empty() {
+                return Ok(CreditRequest::Whole);
+            }
+            let lines = asked.lines.iter().map(|line| line.credit(self.currency)).collect::<Result<_, _>>()?;
+            Ok(CreditRequest::Lines { lines })
+        };
+        self.credit_notes.iter().map(request).collect()
     }
 
     /// When grants are used, and which there are.
