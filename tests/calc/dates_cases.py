@@ -30,7 +30,7 @@ def question(case: dict) -> dict:
     elif anchor == "calendar" or (anchor is None and "calendar anchor" in case["rule"]):
         found["align"] = "calendar"
     elif anchor and len(anchor) == 5:
-        found |= {"anchor_month": int(anchor[:2]), "anchor_day": int(anchor[3:])} if "weekly" not in given.values() else {"anchor": whole(anchor)}
+        found |= {"anchor_month": int(anchor[:2]), "anchor_day": int(anchor[3:])}
     elif anchor:
         found["anchor"] = anchor
     return found

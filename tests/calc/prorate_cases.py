@@ -87,7 +87,7 @@ def changed(ask: Asker, given: dict, expected: dict) -> dict:
         left = minor(answer["settlement"]["balance"])
         # This page prints how the credit is used up, and no signs.
         page |= {"credit": shown(-credit), "used": shown(old + credit), "remaining_charge": shown(charge), "credit_left": shown(left),
-                 f"next_invoice_{answer['policy'] and period['end']}": shown(max(new - left, 0))}
+                 f"next_invoice_{period['end']}": shown(max(new - left, 0))}
     return page
 
 
