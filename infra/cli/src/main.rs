@@ -3,6 +3,7 @@
 //! A thin table of subcommands; what each does stands in the file of its name.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::panic))]
 
+mod calc;
 mod catalog;
 mod clock;
 mod demo;
@@ -41,6 +42,15 @@ enum Command {
     Export(export::Args),
     /// Say why an invoice has its amount.
     Explain(explain::Args),
+    /// Ask the rules: what a price, a change, an invoice comes to, and when.
+    ///
+    /// One JSON question a line in, one JSON answer a line out. Questions come from files or from standard input; blank
+    /// lines are skipped. A question that cannot be answered ends the run with exit code 2, after the answers to those
+    /// before it.
+    ///
+    ///     perennial calc prorate --example | head -n 1 | perennial calc prorate
+    #[command(verbatim_doc_comment)]
+    Calc(calc::Args),
     /// Check and publish a catalog.
     #[command(subcommand)]
     Catalog(catalog::Command),
@@ -59,6 +69,12 @@ async fn main() -> std::process::ExitCode {
         Command::Report(args) => report::run(args),
         Command::Export(args) => export::run(args).await,
         Command::Explain(args) => explain::run(args).await,
+        // What is wrong with a question is said on the spot; it is bad usage, as an unknown option is.
+        Command::Calc(args) => match calc::run(args) {
+            Ok(true) => Ok(()),
+            Ok(false) => return std::process::ExitCode::from(2),
+            Err(failure) => Err(failure),
+        },
         Command::Catalog(command) => catalog::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Clock(args) => clock::run(args).await,

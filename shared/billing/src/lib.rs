@@ -2,6 +2,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::panic, clippy::float_arithmetic))]
 
 pub mod allocation;
+pub mod calc;
 pub mod calendar;
 pub mod catalog;
 pub mod customer;
@@ -17,6 +18,7 @@ pub mod journal;
 pub mod money;
 pub mod percent;
 pub mod pricing;
+pub mod profile;
 pub mod proration;
 pub mod refusal;
 pub mod run_rate;

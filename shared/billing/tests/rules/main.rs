@@ -8,6 +8,8 @@ mod anchors;
 #[cfg(test)]
 mod billing_dates;
 #[cfg(test)]
+mod calc;
+#[cfg(test)]
 mod collecting;
 #[cfg(test)]
 mod contracts;
@@ -17,6 +19,8 @@ mod discount_tax_cases;
 mod dividing;
 #[cfg(test)]
 mod documents;
+#[cfg(test)]
+mod dunning_cases;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
