@@ -239,14 +239,14 @@ const BAD: &[(Kind, &str, &str)] = &[
     (Kind::Dates, r#"{"start":"2026-01-31","align":"calendar","anchor_day":3}"#, "align: is said twice"),
     (Kind::Dates, r#"{"start":"2026-01-31","end":"2026-01-01"}"#, "choose a later end"),
     (Kind::Price, r#"{"price":{"model":"flat","amount":"1"},"quantity":1}"#, "currency: is missing"),
-    (Kind::Price, r#"{"currency":"EURO","price":{}"#, "is not an ISO 4217 code"),
+    (Kind::Price, r#"{"currency":"EURO","price":{}}"#, "is not an ISO 4217 code"),
     (Kind::Price, r#"{"currency":"EUR","quantity":1}"#, "price: is missing"),
     (
         Kind::Price,
         r#"{"currency":"EUR","price":{"model":"flat","amount":"1.999"},"quantity":1}"#,
         "price: amount has more",
     ),
-    (Kind::Price, r#"{"currency":"EUR","price":{"model":"flat","amount":"1"}"#, "quantity: is missing"),
+    (Kind::Price, r#"{"currency":"EUR","price":{"model":"flat","amount":"1"}}"#, "quantity: is missing"),
     (Kind::Price, r#"{"currency":"EUR","price":{"model":"per-seat","unit_amount":"1"},"quantity":-1}"#, "0 or more"),
     (Kind::Price, r#"{"currency":"EUR","price":{"model":"flat","amount":"1"},"quantity":1.5}"#, "as text, such as"),
     (
@@ -299,7 +299,7 @@ const BAD: &[(Kind, &str, &str)] = &[
     ),
     (Kind::Dunning, "{}", "first_failure: is missing"),
     (Kind::Dunning, r#"{"first_failure":"2026-01-01","class":"hard","code":"x"}"#, "keep one of both"),
-    (Kind::Dunning, r#"{"first_failure":"2026-01-01","ladder":{"soft":[]}"#, "the last rung must be end"),
+    (Kind::Dunning, r#"{"first_failure":"2026-01-01","ladder":{"soft":[]}}"#, "the last rung must be end"),
 ];
 
 #[test]
