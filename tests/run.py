@@ -50,6 +50,7 @@ def steps() -> list[Step]:
     lint = ["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]
     peers = [PYTHON, "tests/peers/run.py", "--report-bin", str(debug / "perennial-report"), "--subs", "50000"]
     units = ["cargo", "run", "-q", "--locked", "-p", "local-aws", "--example", "capacity"]
+    calc = [PYTHON, "tests/calc/run.py", "--bin", str(debug / "perennial")]
     demo = [str(debug / "perennial"), "demo", "--customers", "60", "--out", str(CACHE / "run" / "demo")]
     return [
         Step("fmt", "the code is formatted", ["cargo", "fmt", "--all", "--check"], 5, (("cargo", ""), ("rustfmt", ""))),
@@ -95,6 +96,7 @@ def steps() -> list[Step]:
             10,
             (("curl", "curl"),),
         ),
+        Step("calc", "the rules at a prompt give the figures that nine other systems publish", calc, 10, ()),
         Step("demo", "customers live through the whole product, and an independent recount agrees", demo, 10),
         Step(
             "deploy",

@@ -140,11 +140,11 @@ def refusals(server: Server, checks: Checks) -> None:
     cases = [
         ("an unknown plan", changed(plan="platinum"), 422, "plan"),
         ("a currency the plan has no price in", changed(customer__currency="CHF"), 422, None),
-        ("a currency that does not exist", changed(customer__currency="XXY"), 422, "customer.currency"),
+        ("a currency that does not exist", changed(customer__currency="XXY"), 422, "currency"),
         ("a negative quantity", changed(quantity=-1), 422, "quantity"),
         ("a huge quantity", changed(quantity=10**12), 422, "quantity"),
         ("a zone that does not exist", changed(customer__time_zone="Mars/Olympus"), 422, "customer.time_zone"),
-        ("an unknown field", changed(colour="red"), 422, None),
+        ("an unknown field", changed(colour="red"), 400, "colour"),
         ("a card number where a token belongs", changed(payment_method__token="4242424242424242"), 422, None),
         ("broken JSON", b'{"customer": ', 400, None),
         ("a body of 1 MB", changed(subscription="x" * 1_000_000), 413, None),
@@ -180,7 +180,7 @@ def repeated(server: Server, checks: Checks) -> None:
     other = changed(customer__id="cus_ben", subscription="sub_ben", quantity=2)
     code, problem = server.ask("/signup", other, "ben-1")
     checks.that("the same key with another body is refused", code in (409, 422) and bool(problem.get("code")), (code, problem))
-    charged = [e for e in server.ask("/sandbox/log")[1] if "ben" in json.dumps(e)]
+    charged = [e for e in server.ask("/sandbox/log")[1]["charges"] if "ben" in json.dumps(e)]
     checks.that("Ben was charged once", len(charged) == 1, charged)
 
 
