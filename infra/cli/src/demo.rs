@@ -45,6 +45,9 @@ pub(crate) struct Args {
 /// First attempts and later attempts that the sandbox declines, of 1,000.
 const DECLINES_PER_MILLE: (u32, u32) = (25, 400);
 
+/// Lines of the script between two readings of the stream.
+const LINES_PER_RELAY: usize = 100;
+
 /// Customers who do something at the same time.
 const AT_ONCE: usize = 2;
 
@@ -111,14 +114,13 @@ fn contract_price(row: &Row) -> Result<ContractPrice, Failure> {
     serde_json::from_value(text).map_err(|e| Failure::because("write a contract price", e))
 }
 
-/// Steps the test clock through the script, and does what its lines say at their instants. Beside it the stream is read,
-/// as on AWS.
+/// Steps the test clock through the script, and does what its lines say at their instants. Now and then the stream is
+/// read, while nothing is written: beside writes an event was seen to be missed.
 async fn play(local: &Arc<Local>, rows: &Arc<Vec<Row>>, lines: &Arc<Vec<Line>>) -> Result<(), Failure> {
     let bar = ProgressBar::new(lines.len() as u64);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %  {elapsed} (left: {eta})");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     local.begin_at(lines.first().map_or_else(script::snapshot, |line| line.at));
-    let mut relay = tokio::spawn(relay(local.clone()));
     let mut done = 0;
     for together in lines.chunk_by(|a, b| a.at == b.at) {
         local.advance_to(together[0].at).await?;
@@ -126,13 +128,11 @@ async fn play(local: &Arc<Local>, rows: &Arc<Vec<Row>>, lines: &Arc<Vec<Line>>) 
         done += together.len();
         bar.set_message(together[0].at.format("%Y-%m").to_string());
         bar.inc(together.len() as u64);
-        if relay.is_finished() {
-            joined(relay.await)?;
-            relay = tokio::spawn(self::relay(local.clone()));
+        if done / LINES_PER_RELAY > (done - together.len()) / LINES_PER_RELAY {
+            local.relay().await?;
         }
     }
     local.advance_to(script::snapshot()).await?;
-    joined(relay.await)?;
     local.relay().await?;
     bar.finish_and_clear();
     Ok(())
@@ -157,14 +157,6 @@ async fn perform_all(
         joined(done)?;
     }
     Ok(())
-}
-
-/// How long the stream rests between two readings.
-const RELAY_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
-
-async fn relay(local: Arc<Local>) -> Result<(), Failure> {
-    tokio::time::sleep(RELAY_PAUSE).await;
-    local.relay().await
 }
 
 fn joined(done: Result<Result<(), Failure>, tokio::task::JoinError>) -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! The two tables behind the ports [`Store`] and [`Operations`].
+//! The two tables behind the ports [`Store`] and [`usecases::ports::Operations`].
 //!
 //! Exists as one handle that a function makes once: the client, the table names and what this process may remember for
 //! ever (catalog versions are immutable). Writing is in `commit`, the port's reads here, the operations table in
