@@ -14,12 +14,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 
-CACHE = Path(os.environ.get("PERENNIAL_CACHE") or Path.home() / ".cache" / "perennial")
-VENV = CACHE / "venvs" / "browser"
-SELENIUM = "selenium==4.34.2"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tests/tooling.py
+
+from tooling import CACHE, reenter
+
 WIDTHS = {"phone": 390, "desk": 1280}
 FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update",
@@ -32,20 +32,13 @@ FIGURES = [
 
 
 def install() -> None:
-    """Brings browser, driver and client; then runs this file again inside the environment."""
+    """Brings browser and driver."""
     missing = [p for p, program in (("chromium", "chromium"), ("chromium-driver", "chromedriver")) if not shutil.which(program)]
     if missing:
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "update", "-q"], check=True, timeout=300, stdout=subprocess.DEVNULL, env=env)
         subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing], check=True, timeout=900,
                        stdout=subprocess.DEVNULL, env=env)
-    python = VENV / "bin" / "python"
-    mark = VENV / SELENIUM
-    if not mark.exists():
-        venv.create(VENV, with_pip=True, clear=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", SELENIUM], check=True, timeout=600)
-        mark.touch()
-    os.execv(str(python), [str(python), *sys.argv])
 
 
 class Checks:
@@ -102,12 +95,11 @@ def main() -> int:
     if not report.is_file():
         print(f"there is no {report}: run the step `demo` first, or name a report", file=sys.stderr)
         return 1
-    try:
-        from selenium import webdriver
-        from selenium.webdriver.chrome.service import Service
-    except ImportError:
-        install()
-        return 1
+    install()
+    reenter("browser")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or "chromium"
     with tempfile.TemporaryDirectory() as profile:

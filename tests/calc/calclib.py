@@ -1,4 +1,4 @@
-"""How the program is asked, and its tools: jsonschema in a virtual environment of its own, at a pinned version.
+"""How the program is asked, and what its answers must look like.
 
 Exists apart so that the published cases beside it are only documents and figures.
 """
@@ -6,41 +6,23 @@ Exists apart so that the published cases beside it are only documents and figure
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-CACHE = Path(os.environ.get("PERENNIAL_CACHE") or Path.home() / ".cache" / "perennial")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tests/tooling.py
+
+import tooling
+
+ROOT = tooling.ROOT
 CASES = ROOT / "shared" / "billing" / "tests" / "cases"
 SCHEMAS = ROOT / "shared" / "billing" / "schemas"
 KINDS = ["dates", "price", "prorate", "invoice", "dunning"]
-PINNED = ["jsonschema==4.26.0"]
 SECONDS = 30
 
 
 class Refused(Exception):
     """The program had no answer; the text is what it said."""
-
-
-def enter_venv() -> None:
-    """Runs this very command again inside a venv that has the pinned tools."""
-    home = CACHE / "venvs" / "calc"
-    if Path(sys.prefix).resolve() == home.resolve():
-        return
-    python, stamp = home / "bin" / "python", home / "pinned.txt"
-    if not python.exists():
-        venv.EnvBuilder(with_pip=True, clear=True).create(home)
-    wanted = "\n".join(PINNED) + "\n"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PINNED]
-        if subprocess.run(command).returncode:
-            sys.exit("pip could not install " + ", ".join(PINNED) + ": the answers cannot be checked without it")
-        stamp.write_text(wanted)
-    sys.stdout.flush()
-    os.execv(python, [str(python), *sys.argv])
 
 
 class Program:

@@ -200,7 +200,7 @@ def main() -> int:
     binary = arguments.bin.resolve()
     if not binary.is_file():
         parser.error(f"{binary} is not there: cargo build -p perennial")
-    calclib.enter_venv()
+    calclib.tooling.reenter("calc")
     program = calclib.Program(binary)
     for kind in calclib.KINDS:
         examples(program, kind)

@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tests/tooling.py
+
 import tooling
 
 GZIP_BYTES_MAX = 5_000_000
@@ -57,7 +59,7 @@ def mark_still_tells() -> list[str]:
 
 
 def build(verb: str) -> Path:
-    target = Path(os.environ.get("CARGO_TARGET_DIR") or tooling.CACHE / "target")
+    target = tooling.target_dir()
     bootstrap = target / "lambda" / verb / "bootstrap"
     bootstrap.unlink(missing_ok=True)
     env = tooling.tool_env(name="sam", CARGO_TARGET_DIR=str(target))

@@ -20,6 +20,8 @@ from typing import Callable
 
 import rules_functions  # noqa: F401  (importing registers the rules)
 import rules_resources  # noqa: F401
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tests/tooling.py
+
 import tooling
 from stack import RULES, Rule, Stack, listed
 

@@ -20,6 +20,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tests/tooling.py
+
 import tooling
 from actors import SHARDS
 from emulator import Emulator, Failed, FunctionUrl, emulator, free_port, process, request, wait_for
@@ -31,16 +33,12 @@ VERBS = sorted(p.parent.name for p in (tooling.ROOT / "functions").glob("*/Cargo
 BUILD_SECONDS = 3000
 
 
-def target_dir() -> Path:
-    return Path(os.environ.get("CARGO_TARGET_DIR") or tooling.CACHE / "target")
-
-
 def build(*, again: bool) -> Path:
     """The folder of the binaries, all built with the quick profile."""
-    env = {**os.environ, "CARGO_TARGET_DIR": str(target_dir())}
+    env = {**os.environ, "CARGO_TARGET_DIR": str(tooling.target_dir())}
     if again:
-        tooling.run(["cargo", "build", "--workspace", "--bins", "--locked"], seconds=BUILD_SECONDS, env=env)
-    folder = target_dir() / "debug"
+        tooling.run(tooling.BUILD, seconds=BUILD_SECONDS, env=env)
+    folder = tooling.target_dir() / "debug"
     missing = [n for n in [*VERBS, "perennial", "sandbox-gateway"] if not (folder / n).is_file()]
     if missing:
         raise Failed(

@@ -1,18 +1,18 @@
-"""What both commands share: where things are, pinned tools in a venv, and the comparison of two folders of reports."""
+"""What both commands share: where things are, and the comparison of two folders of reports."""
 
 from __future__ import annotations
 
 import csv
 import os
-import subprocess
 import sys
-import venv
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-CACHE = Path(os.environ.get("PERENNIAL_CACHE") or Path.home() / ".cache" / "perennial")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tests/tooling.py
+
+import tooling
+
+ROOT = tooling.ROOT
 WAREHOUSE = ROOT / "infra" / "warehouse"
-PINNED = ["numpy==2.4.6", "pyarrow==26.0.1", "duckdb==2.0.0", "polars==2.1.0", "sqlglot==30.30.0"]
 REPORTS = ["mrr_movements", "churn_monthly", "cohort_retention", "cltv_segments", "dunning", "payments", "plan_changes"]
 
 
@@ -26,24 +26,6 @@ def shared_bench() -> Path | None:
     if os.environ.get("PERENNIAL_SHARED"):
         sys.exit(f"PERENNIAL_SHARED is {base}, but {bench} has not all of {', '.join(wanted)}")
     return None
-
-
-def enter_venv() -> None:
-    """Runs this very command again inside a venv that has the pinned tools."""
-    home = CACHE / "venvs" / "peers"
-    if Path(sys.prefix).resolve() == home.resolve():
-        return
-    python, stamp = home / "bin" / "python", home / "pinned.txt"
-    if not python.exists():
-        venv.EnvBuilder(with_pip=True, clear=True).create(home)
-    wanted = "\n".join(PINNED) + "\n"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PINNED]
-        if subprocess.run(command).returncode:
-            sys.exit("pip could not install " + ", ".join(PINNED) + ": the peers cannot be run without them")
-        stamp.write_text(wanted)
-    sys.stdout.flush()
-    os.execv(python, [str(python), *sys.argv])
 
 
 def table(path: Path) -> list[list[str]]:

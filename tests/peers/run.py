@@ -100,7 +100,7 @@ def main() -> int:
     binary = arguments.report_bin.resolve()
     if not binary.is_file():
         parser.error(f"{binary} is not there: cargo build -p analytics")
-    peerlib.enter_venv()
+    peerlib.tooling.reenter("peers")
     import generate
 
     work = arguments.keep or Path(tempfile.mkdtemp(prefix="perennial-peers-"))

@@ -23,14 +23,6 @@ pub enum Split {
     FineShares,
 }
 
-/// An exact amount of `minor` minor units.
-///
-/// # Errors
-/// [`MoneyError::Overflow`].
-pub fn exact(minor: Decimal, currency: Currency) -> Result<Unrounded, MoneyError> {
-    Unrounded::from_money(Money::new(1, currency)).times(minor, Decimal::ONE)
-}
-
 /// Rounds exact parts (minor units) so that they add up to their exact sum rounded by `mode`: every part is cut down, and
 /// the minor units left over go to the largest remainders, earlier first. A part that is whole never changes, and none
 /// moves by a whole minor unit. Parts whose sum is negative are rounded as their opposites are.
@@ -43,7 +35,7 @@ pub fn round_together(parts: &[Decimal], currency: Currency, mode: Rounding) -> 
         let opposites: Vec<Decimal> = parts.iter().map(|p| -*p).collect();
         return round_together(&opposites, currency, mode)?.into_iter().map(Money::negated).collect();
     }
-    let total = exact(sum, currency)?.round(mode)?;
+    let total = Unrounded::from_minor(sum, currency).round(mode)?;
     let mut cells = Vec::with_capacity(parts.len());
     for (place, part) in parts.iter().enumerate() {
         let floor = part.round_dp_with_strategy(0, RoundingStrategy::ToNegativeInfinity);

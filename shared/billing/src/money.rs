@@ -213,6 +213,12 @@ impl Unrounded {
         Self { minor: Decimal::from(money.minor), currency: money.currency }
     }
 
+    /// `minor` minor units with all their decimals.
+    #[must_use]
+    pub const fn from_minor(minor: Decimal, currency: Currency) -> Self {
+        Self { minor, currency }
+    }
+
     /// `self × numerator ÷ denominator`, multiplied first so that a whole result stays whole.
     ///
     /// # Errors
@@ -227,6 +233,12 @@ impl Unrounded {
     #[must_use]
     pub fn minor(self) -> Decimal {
         self.minor
+    }
+
+    /// The currency of the minor units.
+    #[must_use]
+    pub const fn currency(self) -> Currency {
+        self.currency
     }
 
     /// The one place where an amount is rounded to whole minor units.

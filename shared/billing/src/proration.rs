@@ -28,7 +28,7 @@ pub use change::{
     Cadence, ChangeInput, ChangeKind, ChangeOutcome, Debit, History, ItemChange, LineRule, ProratedLine, Reach, Side,
     change,
 };
-pub use factor::{Factor, Span, factor, unused, used};
+pub use factor::{Factor, factor, unused, used};
 pub use policy::{
     BadProration, ChangeLines, CreditBase, CreditCap, CreditTax, DayOwner, Denominator, Destination, DiscountOrder,
     FACTOR_DECIMALS_MAX, FactorPrecision, FirstPeriod, IntervalChange, MonthDays, PeriodEnd, ProratedSides,

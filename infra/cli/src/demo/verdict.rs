@@ -41,7 +41,7 @@ pub(crate) async fn check(local: &Local, rows: &[Row], lines: &[Line], figures: 
     let log = local.gateway_log();
     let expected = recount(rows, lines, &log, subscription_body);
     let ledger = ledger(local, rows).await?;
-    let checks = comparisons(figures, &expected, &ledger, local.dead_letters());
+    let checks = comparisons(figures, &expected, &ledger, local);
     Ok(Verdict { checks, involuntary: expected.involuntary, renewals: ledger.renewals, events: local.announced() })
 }
 
@@ -73,7 +73,7 @@ async fn ledger(local: &Local, rows: &[Row]) -> Result<Ledger, Failure> {
     Ok(sum)
 }
 
-fn comparisons(figures: &Figures, expected: &Recount, ledger: &Ledger, dead: usize) -> Vec<Check> {
+fn comparisons(figures: &Figures, expected: &Recount, ledger: &Ledger, local: &Local) -> Vec<Check> {
     let of = |r: Ratio| format!("{} of {}", r.numerator, r.denominator);
     let cents = |minor: i64| rust_decimal::Decimal::new(minor, 2).to_string();
     let mrr = figures.mrr().rounded().and_then(|minor| i64::try_from(minor).ok()).map_or_else(String::new, cents);
@@ -88,7 +88,8 @@ fn comparisons(figures: &Figures, expected: &Recount, ledger: &Ledger, dead: usi
         check("recovered invoices", of(figures.recovered), format!("{recovered} of {failed}")),
         check("money collected", cents(ledger.collected_minor), cents(expected.collected_minor)),
         check("captured twice", "0".into(), expected.captured_twice.to_string()),
-        check("messages set aside", dead.to_string(), "0".into()),
+        check("messages set aside", local.dead_letters().to_string(), "0".into()),
+        check("events announced", local.announced().to_string(), ledger.facts.to_string()),
     ]
 }
 

@@ -16,14 +16,12 @@ use super::{
     words::{Amount, Stretch},
 };
 use crate::{
-    allocation::exact,
-    calendar::{Instant, schedule::Schedule as Contract},
-    money::{Currency, Money, Rounding},
+    calendar::{Instant, recurrence::Span, schedule::Schedule as Contract},
+    money::{Currency, Money, Rounding, Unrounded},
     profile::{Profile, Rules},
     proration::{
         ChangeInput, ChangeKind, ChangeOutcome, CreditBase, CreditCap, Debit, Destination, Factor, ItemChange,
-        PeriodEnd, ProrationPolicy, ProrationUnit, Reach, Side, Span, Stub, TaxedCredit, change, first_anchor,
-        taxed_credit,
+        PeriodEnd, ProrationPolicy, ProrationUnit, Reach, Side, Stub, TaxedCredit, change, first_anchor, taxed_credit,
     },
 };
 
@@ -220,7 +218,7 @@ fn tax(
             [one] => one.unrounded_minor,
             _ => Decimal::from(total.minor),
         };
-        Ok::<Taxed, CalcError>(taxed_credit(policy, exact(minor.abs(), currency)?, percent)?.into())
+        Ok::<Taxed, CalcError>(taxed_credit(policy, Unrounded::from_minor(minor.abs(), currency), percent)?.into())
     };
     Ok(Tax { percent, credit: side(outcome.credit, |m| m < 0)?, charge: side(outcome.charge, |m| m > 0)? })
 }

@@ -24,15 +24,18 @@ impl DayCount {
     pub fn days(self, from: NaiveDate, to: NaiveDate) -> i64 {
         match self {
             Self::Actual => (to - from).num_days(),
-            Self::Thirty => position(to) - position(from),
+            Self::Thirty => days_of_equal_months(from, to, 30),
         }
     }
 }
 
-/// Where a date stands in a calendar whose months all have 30 days. With this difference each crossed month end
-/// contributes 30 minus the length of its month, without walking over the months.
-fn position(date: NaiveDate) -> i64 {
-    (i64::from(date.year()) * 12 + i64::from(date.month())) * 30 + i64::from(date.day())
+/// Days from `from` up to `to` in a calendar whose months all have `month_days` days: each crossed month end contributes
+/// `month_days` minus the length of its month, without walking over the months.
+#[must_use]
+pub fn days_of_equal_months(from: NaiveDate, to: NaiveDate, month_days: i64) -> i64 {
+    let position =
+        |date: NaiveDate| (i64::from(date.year()) * 12 + i64::from(date.month())) * month_days + i64::from(date.day());
+    position(to) - position(from)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{Anchor, Instant, Interval, OutOfCalendar, Unit, to_instant};
+use super::{Anchor, Instant, Interval, OutOfCalendar, Period, Unit, to_instant};
 
 /// A half-open span of time: `start` lies inside, `end` does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,12 @@ pub struct Span {
 }
 
 impl Span {
+    /// From `start` to `end`.
+    #[must_use]
+    pub const fn new(start: Instant, end: Instant) -> Self {
+        Self { start, end }
+    }
+
     /// Whether `at` lies inside.
     #[must_use]
     pub fn holds(&self, at: Instant) -> bool {
@@ -30,6 +36,12 @@ impl Span {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.end <= self.start
+    }
+}
+
+impl From<&Period> for Span {
+    fn from(period: &Period) -> Self {
+        Self::new(period.start, period.end)
     }
 }
 

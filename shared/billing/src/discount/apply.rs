@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{DiscountError, coupon::CouponDuration};
 use crate::{
-    allocation::{Split, by_amounts, exact, fine_shares},
-    money::{Currency, Money, MoneyError, Rounding},
+    allocation::{Split, by_amounts, fine_shares},
+    money::{Currency, Money, MoneyError, Rounding, Unrounded},
     percent::Percent,
 };
 
@@ -270,7 +270,7 @@ impl<'a> Taking<'a> {
                 kept = kept.checked_mul(percent.kept()?).ok_or(MoneyError::Overflow)?;
                 let gone = Decimal::ONE.checked_sub(kept).ok_or(MoneyError::Overflow)?;
                 let minor = gone.checked_mul(Decimal::from(whole.minor)).ok_or(MoneyError::Overflow)?;
-                let upto = exact(minor, whole.currency)?.round(self.policy.rounding)?;
+                let upto = Unrounded::from_minor(minor, whole.currency).round(self.policy.rounding)?;
                 let upto = Money::new(upto.minor.min(self.room.minor), whole.currency);
                 self.count(place, upto.plus(before.negated()?)?, of)?;
                 before = upto;

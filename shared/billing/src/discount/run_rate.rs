@@ -8,10 +8,7 @@ use super::{
     DiscountError,
     apply::{Cut, Discount},
 };
-use crate::{
-    allocation::exact,
-    money::{MoneyError, Unrounded},
-};
+use crate::money::{MoneyError, Unrounded};
 
 /// The exact net price of one full period of `item` after the discounts that count for the run-rate (repeating and forever;
 /// `once` is ignored): percentages multiplied, then fixed amounts, never below zero.
@@ -22,8 +19,7 @@ use crate::{
 /// # Errors
 /// [`DiscountError::Negative`]; [`DiscountError::Money`] when currencies meet or an amount is too large.
 pub fn net_of_lasting(full: Unrounded, item: &str, discounts: &[Discount]) -> Result<Unrounded, DiscountError> {
-    // A whole minor unit gives the currency, which an exact amount keeps to itself.
-    let currency = full.times(Decimal::ZERO, Decimal::ONE)?.round(crate::money::Rounding::Down)?.currency;
+    let currency = full.currency();
     let is_for = |d: &&Discount| d.counts_for_run_rate() && (d.only.is_empty() || d.only.iter().any(|o| o == item));
     let mut net = full.minor();
     let mut percents = Vec::new();
@@ -41,7 +37,7 @@ pub fn net_of_lasting(full: Unrounded, item: &str, discounts: &[Discount]) -> Re
         net = net.checked_mul(percent.kept()?).ok_or(MoneyError::Overflow)?;
     }
     let net = net.checked_sub(Decimal::from(fixed.minor)).ok_or(MoneyError::Overflow)?;
-    Ok(exact(net.max(Decimal::ZERO), currency)?)
+    Ok(Unrounded::from_minor(net.max(Decimal::ZERO), currency))
 }
 
 #[cfg(test)]

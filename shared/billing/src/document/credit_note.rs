@@ -13,7 +13,7 @@ use super::{
     totals::{DocumentLine, Totals},
 };
 use crate::{
-    allocation::{by_amounts, exact, round_together},
+    allocation::{by_amounts, round_together},
     money::{Currency, Money, MoneyError, Rounding, Unrounded},
     tax::{LineTax, TaxLevel, TaxRate},
 };
@@ -274,7 +274,7 @@ impl<'a> Plan<'a> {
         let left = Decimal::from(rest.net.minor);
         let over = net.checked_sub(left).ok_or(MoneyError::Overflow)?;
         if over >= Decimal::ONE || rest.is_nothing() {
-            let asked = exact(net, line.net.currency)?.round(Rounding::HalfUp)?;
+            let asked = Unrounded::from_minor(net, line.net.currency).round(Rounding::HalfUp)?;
             return Err(DocumentError::MoreThanLeft { line: line.id.clone(), asked, left: rest.net });
         }
         Ok(Self { line, rest, net: net.min(left), ratio: Some(ratio), taxes: Vec::new() })
@@ -327,7 +327,7 @@ impl<'a> Plan<'a> {
 fn round_all(parts: &[Decimal], currency: Currency, policy: CreditNotePolicy) -> Result<Vec<Money>, MoneyError> {
     match policy.level {
         TaxLevel::Document => round_together(parts, currency, policy.rounding),
-        TaxLevel::Line => parts.iter().map(|p| exact(*p, currency)?.round(policy.rounding)).collect(),
+        TaxLevel::Line => parts.iter().map(|p| Unrounded::from_minor(*p, currency).round(policy.rounding)).collect(),
     }
 }
 

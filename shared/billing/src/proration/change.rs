@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     credit,
-    factor::{Factor, Span, exact, in_calendar, unused_units, used, whole_months},
+    factor::{Factor, countable, in_calendar, unused_units, used, whole_months},
     policy::{
         ChangeLines, DayOwner, Destination, DiscountOrder, IntervalChange, ProratedSides, ProrationPolicy,
         TerminationCredit,
@@ -20,7 +20,7 @@ use super::{
     stub::{self, Direction, Stub, shifted},
 };
 use crate::{
-    calendar::{Instant, Interval, Unit},
+    calendar::{Instant, Interval, Unit, recurrence::Span},
     money::{Currency, Money, MoneyError, Rounding, Unrounded},
     proration::ProrationUnit,
     refusal::Refusal,
@@ -258,7 +258,7 @@ pub fn change(policy: &ProrationPolicy, input: &ChangeInput) -> Result<ChangeOut
 }
 
 fn check(input: &ChangeInput) -> Result<(), Refusal> {
-    input.period.check("period")?;
+    countable(input.period, "period")?;
     in_calendar(input.at)?;
     let bad = |field, detail: &str| Err(Refusal::InvalidField { field, detail: detail.into() });
     if input.balance.minor < 0 {
@@ -387,7 +387,7 @@ fn net(drafts: Vec<Draft>, currency: Currency) -> Result<Vec<Draft>, Refusal> {
     let full = credit.full.checked_add(charge.full).ok_or(MoneyError::Overflow)?;
     let unrounded = if credit.factor == charge.factor && !credit.capped {
         // Computed from the difference: two divisions could leave a digit that no rounding should see.
-        charge.factor.of(exact(full, currency)?)?.minor()
+        charge.factor.of(Unrounded::from_minor(full, currency))?.minor()
     } else {
         credit.unrounded.checked_add(charge.unrounded).ok_or(MoneyError::Overflow)?
     };

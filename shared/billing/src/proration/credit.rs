@@ -6,11 +6,12 @@ use rust_decimal::Decimal;
 
 use super::{
     change::{ChangeInput, ChangeKind, Draft, ItemChange, LineRule, Side, owner, rest},
-    factor::{Factor, Span, exact, unused_units, whole_units},
+    factor::{Factor, countable, unused_units, whole_units},
     policy::{CreditBase, CreditCap, ProrationPolicy},
 };
 use crate::{
-    money::{Money, MoneyError},
+    calendar::recurrence::Span,
+    money::{Money, MoneyError, Unrounded},
     refusal::Refusal,
 };
 
@@ -51,13 +52,13 @@ fn from_debits(policy: &ProrationPolicy, input: &ChangeInput, item: &ItemChange)
     }
     let mut drafts = Vec::new();
     for debit in &item.history.debits {
-        debit.span.check("debits")?;
+        countable(debit.span, "debits")?;
         same_currency(debit.amount, input)?;
         let whole = whole_units(policy, debit.span, input.zone);
         let left = unused_units(policy, owner(policy, input), input.at, debit.span, input.zone);
         let factor = Factor::clamped(left, whole, policy.precision);
         let full = Decimal::from(debit.amount.minor);
-        let unrounded = factor.of(exact(full, input.balance.currency)?)?.minor();
+        let unrounded = factor.of(Unrounded::from_minor(full, input.balance.currency))?.minor();
         let span = Span::new(input.at.max(debit.span.start), debit.span.end);
         if factor.numerator() > 0 {
             let rule = LineRule::UnusedDebit;

@@ -14,46 +14,24 @@ use super::{
     policy::{DayOwner, FactorPrecision, PeriodEnd, ProrationPolicy},
 };
 use crate::{
-    calendar::{Instant, OutOfCalendar, Period, local_days},
-    money::{Money, MoneyError, Unrounded},
+    calendar::{Instant, OutOfCalendar, daycount::days_of_equal_months, local_days, recurrence::Span},
+    money::{MoneyError, Unrounded},
     refusal::Refusal,
 };
 
-/// A half-open stretch of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
-    /// First instant inside.
-    pub start: Instant,
-    /// First instant after (the last day inside, where the policy's period end is inclusive).
-    pub end: Instant,
-}
-
-impl Span {
-    /// From `start` to `end`.
-    #[must_use]
-    pub const fn new(start: Instant, end: Instant) -> Self {
-        Self { start, end }
+/// That a span can be counted: it ends after it starts, in the years 1 to 9999. (Its end is the last day inside, where
+/// the policy's period end is inclusive.)
+///
+/// # Errors
+/// [`Refusal::InvalidField`] or [`Refusal::Calendar`].
+pub(super) fn countable(span: Span, field: &'static str) -> Result<(), Refusal> {
+    in_calendar(span.start)?;
+    in_calendar(span.end)?;
+    if span.is_empty() {
+        let detail = format!("ends at {}, which is not after its start {}", span.end, span.start);
+        return Err(Refusal::InvalidField { field, detail });
     }
-
-    /// That it can be counted: it ends after it starts, in the years 1 to 9999.
-    ///
-    /// # Errors
-    /// [`Refusal::InvalidField`] or [`Refusal::Calendar`].
-    pub(super) fn check(self, field: &'static str) -> Result<(), Refusal> {
-        in_calendar(self.start)?;
-        in_calendar(self.end)?;
-        if self.end <= self.start {
-            let detail = format!("ends at {}, which is not after its start {}", self.end, self.start);
-            return Err(Refusal::InvalidField { field, detail });
-        }
-        Ok(())
-    }
-}
-
-impl From<&Period> for Span {
-    fn from(period: &Period) -> Self {
-        Self::new(period.start, period.end)
-    }
+    Ok(())
 }
 
 /// Beyond these years local dates cannot be counted without care, and nobody bills there.
@@ -135,7 +113,7 @@ impl Factor {
             FactorPrecision::Binary => {
                 let whole = amount.round(crate::money::Rounding::HalfUp)?;
                 let product = binary::product(whole.minor, self.numerator, self.denominator)?;
-                exact(product, whole.currency)
+                Ok(Unrounded::from_minor(product, whole.currency))
             }
         }
     }
@@ -145,11 +123,6 @@ impl fmt::Display for Factor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.numerator, self.denominator)
     }
-}
-
-/// `minor` minor units with all their decimals.
-pub(super) fn exact(minor: Decimal, currency: crate::money::Currency) -> Result<Unrounded, MoneyError> {
-    Unrounded::from_money(Money::new(1, currency)).times(minor, Decimal::ONE)
 }
 
 /// Units from `from` to `to` (negative when `to` is before): the unit an instant lies in begins it, so parts that meet
@@ -174,8 +147,7 @@ pub(super) fn inclusive(policy: &ProrationPolicy) -> bool {
 /// Local days where every month that ends on the way counted `month_days`.
 pub(super) fn fixed_month_days(from: Instant, to: Instant, zone: Tz, month_days: i64) -> i64 {
     let date = |at: Instant| at.with_timezone(&zone).date_naive();
-    let (from, to) = (date(from), date(to));
-    months_between(from, to) * month_days + i64::from(to.day()) - i64::from(from.day())
+    days_of_equal_months(date(from), date(to), month_days)
 }
 
 fn months_between(from: chrono::NaiveDate, to: chrono::NaiveDate) -> i64 {
@@ -207,8 +179,8 @@ pub(super) fn whole_months(period: Span, zone: Tz) -> Option<i64> {
 /// # Errors
 /// [`Refusal::InvalidField`] when one of them does not end after it starts; [`Refusal::Calendar`].
 pub fn factor(policy: &ProrationPolicy, span: Span, whole: Span, zone: Tz) -> Result<Factor, Refusal> {
-    span.check("span")?;
-    whole.check("period")?;
+    countable(span, "span")?;
+    countable(whole, "period")?;
     if span.start <= whole.start && span.end >= whole.end {
         let all = whole_units(policy, whole, zone).max(1);
         return Ok(Factor::clamped(all, all, policy.precision));
@@ -229,7 +201,7 @@ pub fn unused(
     period: Span,
     zone: Tz,
 ) -> Result<Factor, Refusal> {
-    period.check("period")?;
+    countable(period, "period")?;
     in_calendar(at)?;
     let whole = whole_units(policy, period, zone);
     Ok(Factor::clamped(unused_units(policy, owner, at, period, zone), whole, policy.precision))
@@ -261,6 +233,7 @@ pub(super) fn unused_units(policy: &ProrationPolicy, owner: DayOwner, at: Instan
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::money::Money;
 
     fn at(text: &str) -> Instant {
         text.parse().unwrap()

@@ -8,11 +8,10 @@ use rust_decimal::Decimal;
 
 use super::{
     change::{Draft, ProratedLine},
-    factor::exact,
     policy::{FactorPrecision, ProrationPolicy, RoundAt},
 };
 use crate::{
-    money::{Currency, Money, MoneyError, Rounding},
+    money::{Currency, Money, MoneyError, Rounding, Unrounded},
     refusal::Refusal,
 };
 
@@ -45,17 +44,17 @@ fn line(policy: &ProrationPolicy, draft: Draft, amount: Money) -> ProratedLine {
 }
 
 fn one_by_one(mode: Rounding, drafts: &[Draft], currency: Currency) -> Result<Vec<Money>, MoneyError> {
-    drafts.iter().map(|draft| exact(draft.unrounded, currency)?.round(mode)).collect()
+    drafts.iter().map(|draft| Unrounded::from_minor(draft.unrounded, currency).round(mode)).collect()
 }
 
 /// The sum is rounded once. Every line is cut downward, and the minor units that are missing go to the largest
 /// remainders, earlier lines first.
 fn on_the_sum(policy: &ProrationPolicy, drafts: &[Draft], currency: Currency) -> Result<Vec<Money>, MoneyError> {
-    let target = exact(sum(policy, drafts)?, currency)?.round(policy.rounding)?;
+    let target = Unrounded::from_minor(sum(policy, drafts)?, currency).round(policy.rounding)?;
     let floors: Vec<Decimal> = drafts.iter().map(|draft| draft.unrounded.floor()).collect();
     let mut amounts = floors
         .iter()
-        .map(|floor| exact(*floor, currency)?.round(Rounding::Down))
+        .map(|floor| Unrounded::from_minor(*floor, currency).round(Rounding::Down))
         .collect::<Result<Vec<Money>, MoneyError>>()?;
     let missing = target.plus(Money::sum(currency, amounts.iter().copied())?.negated()?)?.minor;
     let mut order: Vec<usize> = (0..drafts.len()).collect();

@@ -7,12 +7,12 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    factor::{Factor, Span, in_calendar},
+    factor::{Factor, countable, in_calendar},
     policy::ProrationPolicy,
     stub::{Direction, Stub, leading, moved, trailing},
 };
 use crate::{
-    calendar::{Instant, Interval, OutOfCalendar, Unit, to_instant},
+    calendar::{Instant, Interval, OutOfCalendar, Unit, recurrence::Span, to_instant},
     refusal::Refusal,
 };
 
@@ -101,7 +101,7 @@ pub fn parts(
     target: Instant,
 ) -> Result<Vec<Part>, Refusal> {
     if let Some(end) = segment.end {
-        Span::new(segment.start, end).check("segment")?;
+        countable(Span::new(segment.start, end), "segment")?;
     }
     in_calendar(target)?;
     let first = first_anchor(segment.start, segment.anchor_day, schedule)?;

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ProrationUnit,
-    factor::{Factor, Span, in_calendar, inclusive, units, whole_units},
+    factor::{Factor, countable, in_calendar, inclusive, units, whole_units},
     policy::{Denominator, FirstPeriod, ProrationPolicy},
 };
 use crate::{
-    calendar::{Anchor, Instant, Interval, OutOfCalendar, Unit, to_instant},
+    calendar::{Anchor, Instant, Interval, OutOfCalendar, Unit, recurrence::Span, to_instant},
     refusal::Refusal,
 };
 
@@ -71,7 +71,7 @@ pub fn trailing(policy: &ProrationPolicy, stub: &Stub, zone: Tz) -> Result<Facto
 
 /// The stub's units over those of the whole that `rule` names.
 pub(super) fn divided(policy: &ProrationPolicy, rule: Denominator, stub: &Stub, zone: Tz) -> Result<Factor, Refusal> {
-    stub.span.check("span")?;
+    countable(stub.span, "span")?;
     let whole = denominator(policy, rule, stub, zone)?;
     let covers = |period: Span| stub.span.start <= period.start && stub.span.end >= period.end;
     if matches!(whole, Whole::Span(period) if covers(period)) {
@@ -103,7 +103,7 @@ pub(super) fn denominator(
     stub: &Stub,
     zone: Tz,
 ) -> Result<Whole, Refusal> {
-    stub.period.check("period")?;
+    countable(stub.period, "period")?;
     let forward = |from: Instant| -> Result<Whole, Refusal> {
         Ok(Whole::Span(Span::new(from, shifted(from, needed(stub)?, Direction::Forward, zone)?)))
     };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{TaxError, TaxRate, TaxTreatment, rate::factors};
 use crate::{
     allocation::{round_together, sum},
-    money::{Currency, Money, MoneyError, Rounding},
+    money::{Currency, Money, MoneyError, Rounding, Unrounded},
 };
 
 /// How taxes are rounded.
@@ -131,7 +131,7 @@ pub fn compute(lines: &[TaxLine<'_>], currency: Currency, policy: TaxPolicy) -> 
         TaxLevel::Document => round_rates(&mut cells, currency, policy.rounding)?,
         TaxLevel::Line => {
             for cell in &mut cells {
-                cell.amount = crate::allocation::exact(cell.exact, currency)?.round(policy.rounding)?;
+                cell.amount = Unrounded::from_minor(cell.exact, currency).round(policy.rounding)?;
             }
         }
     }

@@ -1,12 +1,12 @@
 //! What proration promises for every input, whatever the policy.
 
 use billing::{
-    calendar::Instant,
+    calendar::{Instant, recurrence::Span},
     money::{Money, Rounding, Unrounded},
     proration::{
         Cadence, ChangeInput, ChangeKind, ChangeLines, CreditBase, CreditCap, DayOwner, Debit, Denominator,
         Destination, Factor, FactorPrecision, FirstPeriod, History, IntervalChange, ItemChange, MonthDays, PeriodEnd,
-        Profile, ProratedSides, ProrationPolicy, ProrationUnit, Reach, RoundAt, Schedule, Segment, Side, Span, Stub,
+        Profile, ProratedSides, ProrationPolicy, ProrationUnit, Reach, RoundAt, Schedule, Segment, Side, Stub,
         TerminationCredit, Timing, change, factor, leading, parts, set_off, unused, used,
     },
 };

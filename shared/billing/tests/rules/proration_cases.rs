@@ -4,12 +4,12 @@
 //! input, never by its name.
 
 use billing::{
-    calendar::Instant,
+    calendar::{Instant, recurrence::Span},
     money::{Money, Rounding, Unrounded},
     proration::{
         ChangeInput, ChangeKind, ChangeOutcome, CreditBase, DayOwner, Destination, Factor, FirstPeriod, History,
         ItemChange, LineRule, Part, Profile, ProratedLine, ProrationPolicy, ProrationUnit, Reach, Schedule, Segment,
-        Side, Span, Stub, Timing, change, factor, first_anchor, leading, parts, prorate, set_off, taxed_credit, unused,
+        Side, Stub, Timing, change, factor, first_anchor, leading, parts, prorate, set_off, taxed_credit, unused,
     },
 };
 use chrono::TimeDelta;

@@ -12,10 +12,10 @@ use crate::{
         CalcError,
         words::{Dates, Major, Number, When, Zone, money, unrounded},
     },
-    calendar::Interval,
+    calendar::{Interval, recurrence::Span},
     money::{Currency, Money, Unrounded},
     profile::Profile,
-    proration::{Cadence, Debit, History, ItemChange, ProrationPolicy, Schedule, Side, Span, Timing},
+    proration::{Cadence, Debit, History, ItemChange, ProrationPolicy, Schedule, Side, Timing},
 };
 
 /// What happens.

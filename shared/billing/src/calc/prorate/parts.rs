@@ -13,11 +13,11 @@ use crate::{
         CalcError,
         words::{Stretch, total},
     },
+    calendar::recurrence::Span,
     money::Unrounded,
     profile::Profile,
     proration::{
-        Factor, ProrationPolicy, Segment, Span, Stub, factor, first_anchor, leading, parts, prorate, taxed_credit,
-        trailing,
+        Factor, ProrationPolicy, Segment, Stub, factor, first_anchor, leading, parts, prorate, taxed_credit, trailing,
     },
 };
 

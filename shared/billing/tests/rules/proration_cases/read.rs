@@ -3,9 +3,8 @@
 //! Exists apart so that the computations beside it are only computations.
 
 use billing::{
-    calendar::{Instant, Interval},
+    calendar::{Instant, Interval, recurrence::Span},
     money::{Currency, Money, Unrounded},
-    proration::Span,
 };
 use chrono::{Days, NaiveDate};
 use rust_decimal::Decimal;

@@ -1,4 +1,4 @@
-"""The tools that the checks of this folder run, in virtual environments of their own, at pinned versions.
+"""The tools that the checks beside this file run, in virtual environments of their own, at pinned versions.
 
 Exists because the SAM CLI and the emulator cannot share an environment (their dependencies disagree), and because a
 check that finds a tool missing must install it or fail; it must never pass by skipping. Standard library only.
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 CACHE = Path(os.environ.get("PERENNIAL_CACHE") or Path.home() / ".cache" / "perennial")
 
 # Raise a version here, run the checks, commit: nothing else pins them.
@@ -26,8 +26,21 @@ PINS = {
         "cryptography==50.0.2",
         "PyYAML==6.0.3",
     ],
+    "peers": ["numpy==2.4.6", "pyarrow==26.0.1", "duckdb==2.0.0", "polars==2.1.0", "sqlglot==30.30.0"],
+    "calc": ["jsonschema==4.26.0"],
+    "browser": ["selenium==4.34.2"],
 }
 INSTALL_SECONDS = 900
+
+# All programs, the examples that measure, and the features of the workspace's tests: another choice of targets would
+# compile the dependencies again.
+BUILD = ["cargo", "build", "--workspace", "--bins", "--examples", "--locked"]
+
+
+def target_dir() -> Path:
+    """Where cargo builds: outside the checkout, so that the next one finds the dependencies."""
+    return Path(os.environ.get("CARGO_TARGET_DIR") or CACHE / "target")
+
 
 
 class ToolMissing(Exception):
@@ -105,6 +118,11 @@ def run(command: list[str], *, seconds: int, env: dict[str, str] | None = None, 
 
 def reenter(name: str) -> None:
     """Continues the calling script in the environment `name`, whose packages it needs."""
-    python = venv(name) / "bin" / "python"
-    if Path(sys.prefix).resolve() != (CACHE / "venvs" / name).resolve():
-        os.execv(python, [str(python), *sys.argv])
+    if Path(sys.prefix).resolve() == (CACHE / "venvs" / name).resolve():
+        return
+    try:
+        python = venv(name) / "bin" / "python"
+    except ToolMissing as problem:
+        sys.exit(str(problem))
+    sys.stdout.flush()
+    os.execv(python, [str(python), *sys.argv])
