@@ -18,10 +18,10 @@ import tempfile
 from pathlib import Path
 from typing import Callable
 
-import rules_functions  # noqa: F401  (importing registers the rules)
-import rules_resources  # noqa: F401
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tests/tooling.py
 
+import rules_functions  # noqa: F401  (importing registers the rules)
+import rules_resources  # noqa: F401
 import tooling
 from stack import RULES, Rule, Stack, listed
 

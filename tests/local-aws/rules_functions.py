@@ -174,6 +174,8 @@ def money_roles_fit(stack: Stack) -> list[str]:
                 may.setdefault(target(resource), set()).update(listed(s["Action"]))
         put = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
         record = {v: put for v in MONEY_VERBS} | {"get": put - {"dynamodb:PutItem"}}
+        # A collection reads its invoice and the payer in one call.
+        record |= {v: put | {"dynamodb:BatchGetItem"} for v in ("collect", "retry-payment")}
         if may.get("Table", set()) != record.get(verb, set()):
             wrong.append(
                 f"{verb}: on the record it needs {sorted(record.get(verb, set()))}, and has {sorted(may.get('Table', set()))}"

@@ -115,7 +115,7 @@ fn contract_price(row: &Row) -> Result<ContractPrice, Failure> {
 }
 
 /// Steps the test clock through the script, and does what its lines say at their instants. Now and then the stream is
-/// read, while nothing is written: beside writes an event was seen to be missed.
+/// read, so that it stays short.
 async fn play(local: &Arc<Local>, rows: &Arc<Vec<Row>>, lines: &Arc<Vec<Line>>) -> Result<(), Failure> {
     let bar = ProgressBar::new(lines.len() as u64);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %  {elapsed} (left: {eta})");

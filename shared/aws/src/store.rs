@@ -148,6 +148,22 @@ impl Store for AwsStore {
         found.map(item::read_invoice).transpose().map_err(unreadable)
     }
 
+    async fn invoice_and_customer(
+        &self,
+        customer: &CustomerId,
+        id: &InvoiceId,
+    ) -> Result<(Option<Versioned<Invoice>>, Option<Versioned<Customer>>), Error> {
+        let keys = [keys::invoice(customer, id), keys::customer(customer)].map(call::whole_key);
+        let (mut invoice, mut profile) = (None, None);
+        for attributes in self.get_together("load the invoice", &self.table, keys.into()).await? {
+            match item::key_of(&attributes).map_err(unreadable)?.sk.as_str() {
+                keys::PROFILE => profile = Some(item::read_customer(attributes).map_err(unreadable)?),
+                _ => invoice = Some(item::read_invoice(attributes).map_err(unreadable)?),
+            }
+        }
+        Ok((invoice, profile))
+    }
+
     async fn file(&self, customer: &CustomerId) -> Result<Option<CustomerFile>, Error> {
         let items = self.partition("load the customer's file", customer, None).await?;
         sort(items).map_err(unreadable)

@@ -1,4 +1,4 @@
-//! Queue and bus against scripted answers: what is sent, and what becomes of what was not taken.
+//! Queue, bus and batches of reads against scripted answers: what is sent, and what becomes of what was not taken.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use aws::{EventBus, SqsQueue};
+use aws::{AwsStore, EventBus, SqsQueue};
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::{
     client::{
@@ -19,7 +19,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use usecases::{
-    ports::{Bus, DueKind, Job, Queue},
+    ports::{Bus, DueKind, Job, Operations, Queue},
     relay::BusEvent,
 };
 
@@ -161,4 +161,41 @@ async fn events_that_the_bus_did_not_take_come_back() {
 async fn a_bus_that_answers_for_other_events_is_not_believed() {
     let script = Script::new([json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "1" }] })]);
     bus(&script).publish(events(2)).await.expect_err("believed");
+}
+
+fn store(script: &Script) -> AwsStore {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("a", "b", None, None, "test"))
+        .http_client(script.clone())
+        .build();
+    AwsStore::new(aws_sdk_dynamodb::Client::from_conf(config), "main", "operations", 1)
+}
+
+/// The answer to a batch of reads: these buckets with their counts, and those that the table had no time for.
+fn buckets(found: &[(&str, u32)], left: &[&str]) -> Value {
+    let items: Vec<_> =
+        found.iter().map(|(pk, n)| json!({ "pk": { "S": pk }, "n": { "N": n.to_string() } })).collect();
+    let keys: Vec<_> = left.iter().map(|pk| json!({ "pk": { "S": pk } })).collect();
+    let left = if keys.is_empty() { json!({}) } else { json!({ "operations": { "Keys": keys } }) };
+    json!({ "Responses": { "operations": items }, "UnprocessedKeys": left })
+}
+
+#[tokio::test]
+async fn what_a_busy_table_left_out_is_asked_for_again() {
+    let script = Script::new([buckets(&[("a", 3)], &["b"]), buckets(&[("b", 4)], &[])]);
+    let taken = store(&script).permits_taken(&["a".into(), "b".into()]).await.expect("counted");
+    assert_eq!(taken, 7);
+    let asked = script.asked();
+    assert_eq!(asked[1]["RequestItems"]["operations"]["Keys"], json!([{ "pk": { "S": "b" } }]));
+    assert_eq!(asked[1]["RequestItems"]["operations"]["ConsistentRead"], true);
+}
+
+#[tokio::test]
+async fn a_table_that_stays_busy_is_an_error_and_not_a_smaller_number() {
+    let script = Script::new(std::iter::repeat_n(buckets(&[], &["b"]), 4));
+    let error = store(&script).permits_taken(&["b".into()]).await.expect_err("it was counted");
+    let why = std::error::Error::source(&error).expect("a source").to_string();
+    assert_eq!(why, "the table did not answer for 1 of the items");
 }

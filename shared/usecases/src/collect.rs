@@ -41,11 +41,9 @@ pub async fn collect(ledger: &Ledger, gateways: &Gateways, job: &Job) -> Result<
 
 /// One decision and what it calls for. False: nothing more is due.
 async fn step(ledger: &Ledger, gateways: &Gateways, customer: &CustomerId, id: &InvoiceId) -> Result<bool, Error> {
-    let invoice = load(ledger, customer, id).await?;
-    let method = match ledger.store.customer(customer).await? {
-        Some(profile) => profile.value.method.filter(|_| invoice.value.automatic),
-        None => None,
-    };
+    let (invoice, profile) = ledger.store.invoice_and_customer(customer, id).await?;
+    let invoice = found(invoice, id)?;
+    let method = profile.and_then(|profile| profile.value.method).filter(|_| invoice.value.automatic);
     let (now, wall) = (ledger.clocks.business().await?, ledger.clocks.wall());
     let mut draft = Draft::new(now, wall);
     if !on_invoice(ledger, &mut draft, &invoice, InvoiceInput::Wake { method, wall }, now).await? {
@@ -121,7 +119,10 @@ async fn decide_on(
 }
 
 pub(crate) async fn load(ledger: &Ledger, customer: &CustomerId, id: &InvoiceId) -> Result<Versioned<Invoice>, Error> {
-    let invoice = ledger.store.invoice(customer, id).await?;
+    found(ledger.store.invoice(customer, id).await?, id)
+}
+
+fn found(invoice: Option<Versioned<Invoice>>, id: &InvoiceId) -> Result<Versioned<Invoice>, Error> {
     Ok(invoice.ok_or_else(|| Refusal::NotFound { what: "invoice", id: id.to_string() })?)
 }
 

@@ -276,8 +276,9 @@ impl Operations for MemoryStore {
         Ok(granted)
     }
 
-    async fn permits_taken(&self, bucket: &str) -> Result<u32, Error> {
-        Ok(self.tables().buckets.get(bucket).copied().unwrap_or(0))
+    async fn permits_taken(&self, buckets: &[String]) -> Result<u32, Error> {
+        let tables = self.tables();
+        Ok(buckets.iter().filter_map(|bucket| tables.buckets.get(bucket)).sum())
     }
 
     async fn storefront_of(&self, key_sha256: &str) -> Result<Option<String>, Error> {

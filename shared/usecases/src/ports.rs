@@ -156,6 +156,14 @@ pub trait Store: Send + Sync {
     ) -> Result<Option<Versioned<Subscription>>, Error>;
     /// One invoice with its facts.
     async fn invoice(&self, customer: &CustomerId, id: &InvoiceId) -> Result<Option<Versioned<Invoice>>, Error>;
+    /// One invoice, and the profile of its customer. Adapters that can, read both at once: it is what a collection needs.
+    async fn invoice_and_customer(
+        &self,
+        customer: &CustomerId,
+        id: &InvoiceId,
+    ) -> Result<(Option<Versioned<Invoice>>, Option<Versioned<Customer>>), Error> {
+        Ok((self.invoice(customer, id).await?, self.customer(customer).await?))
+    }
     /// Everything about one customer.
     async fn file(&self, customer: &CustomerId) -> Result<Option<CustomerFile>, Error>;
     /// Writes all of `commit` or nothing. [`Error::Conflict`] when a version is not the one expected.
@@ -207,8 +215,8 @@ pub trait Operations: Send + Sync {
     async fn put_sweep_position(&self, lane: Lane, shard: u16, position: &SweepPosition) -> Result<(), Error>;
     /// Takes up to `wanted` permits of a bucket that holds `limit` for its window; returns how many were granted.
     async fn take_permits(&self, bucket: &str, wanted: u32, limit: u32, window_ends: WallTime) -> Result<u32, Error>;
-    /// How many permits of a bucket are taken.
-    async fn permits_taken(&self, bucket: &str) -> Result<u32, Error>;
+    /// How many permits of these buckets together are taken.
+    async fn permits_taken(&self, buckets: &[String]) -> Result<u32, Error>;
     /// The storefront that owns the key with this SHA-256.
     async fn storefront_of(&self, key_sha256: &str) -> Result<Option<String>, Error>;
     /// Gives a storefront a key.

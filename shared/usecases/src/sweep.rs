@@ -95,11 +95,9 @@ pub async fn count_unknown(ledger: &Ledger, gateway: &str) -> Result<(), Error> 
 }
 
 async fn circuit_is_open(ledger: &Ledger, settings: &SweepSettings, wall: WallTime) -> Result<bool, Error> {
-    let mut taken = 0;
-    for minute in [minute(wall) - 1, minute(wall)] {
-        taken += ledger.operations.permits_taken(&circuit_bucket(&settings.gateway, minute)).await?;
-    }
-    Ok(taken >= CIRCUIT_LIMIT)
+    let minutes = [minute(wall) - 1, minute(wall)];
+    let buckets = minutes.map(|minute| circuit_bucket(&settings.gateway, minute));
+    Ok(ledger.operations.permits_taken(&buckets).await? >= CIRCUIT_LIMIT)
 }
 
 fn minute(wall: WallTime) -> i64 {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
-    types::AttributeValue,
+    types::{AttributeValue, KeysAndAttributes},
 };
 use serde_dynamo::Item;
 use usecases::error::Error;
@@ -15,6 +15,19 @@ use crate::{
     item::Attributes,
     keys::{self, Key},
 };
+
+/// How often what a busy table left out is asked for again.
+const BATCH_TRIES: usize = 4;
+
+/// A key of the main table.
+pub(super) fn whole_key(key: Key) -> SdkItem {
+    SdkItem::from([(keys::PK.to_owned(), AttributeValue::S(key.pk)), (keys::SK.to_owned(), AttributeValue::S(key.sk))])
+}
+
+/// A key of the operations table.
+pub(super) fn pk_of(pk: String) -> SdkItem {
+    SdkItem::from([(keys::PK.to_owned(), AttributeValue::S(pk))])
+}
 
 /// An item as the SDK holds it.
 pub(super) type SdkItem = HashMap<String, AttributeValue>;
@@ -40,6 +53,31 @@ impl AwsStore {
         let answer = get.send().await.map_err(|e| Error::unavailable(operation, e))?;
         self.read(answer.consumed_capacity());
         Ok(answer.item.map(from_sdk))
+    }
+
+    /// The items of `table` that these keys name (at most 100, all different), in any order; a missing one is left out.
+    pub(super) async fn get_together(
+        &self,
+        operation: &'static str,
+        table: &str,
+        keys: Vec<SdkItem>,
+    ) -> Result<Vec<Attributes>, Error> {
+        let (mut items, mut left) = (Vec::with_capacity(keys.len()), keys);
+        for _ in 0..BATCH_TRIES {
+            let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
+            let wanted = wanted.map_err(|e| Error::unavailable(operation, e))?;
+            let get = self.client.batch_get_item().request_items(table, wanted);
+            let sent = get.set_return_consumed_capacity(self.metering()).send().await;
+            let answer = sent.map_err(|e| Error::unavailable(operation, e))?;
+            answer.consumed_capacity().iter().for_each(|consumed| self.read(Some(consumed)));
+            let found = answer.responses.unwrap_or_default().into_values().flatten();
+            items.extend(found.map(from_sdk));
+            left = answer.unprocessed_keys.unwrap_or_default().into_values().flat_map(|k| k.keys).collect();
+            if left.is_empty() {
+                return Ok(items);
+            }
+        }
+        Err(Error::unavailable(operation, format!("the table did not answer for {} of the items", left.len())))
     }
 
     /// Puts an item of the main table, whatever is there.

@@ -145,8 +145,10 @@ impl Operations for AwsStore {
         Ok(0)
     }
 
-    async fn permits_taken(&self, bucket: &str) -> Result<u32, Error> {
-        self.taken(&keys::permits(bucket)).await
+    async fn permits_taken(&self, buckets: &[String]) -> Result<u32, Error> {
+        let keys = buckets.iter().map(|bucket| call::pk_of(keys::permits(bucket)));
+        let items = self.get_together("count permits", &self.operations_table, keys.collect()).await?;
+        items.iter().map(|item| count("of permits", item)).sum()
     }
 
     async fn storefront_of(&self, key_sha256: &str) -> Result<Option<String>, Error> {

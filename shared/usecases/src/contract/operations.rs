@@ -44,14 +44,17 @@ pub(super) async fn the_test_clock_stands_where_it_was_set(subject: &Subject) ->
 /// A bucket gives what it has, then nothing; another window is another bucket.
 pub(super) async fn permits_are_granted_in_part(subject: &Subject) -> Result<(), Error> {
     let (bucket, ends) = (format!("{}-part", subject.prefix), WallTime(days_later(1)));
-    assert_eq!(subject.operations.permits_taken(&bucket).await?, 0);
+    let taken = std::slice::from_ref(&bucket);
+    assert_eq!(subject.operations.permits_taken(taken).await?, 0);
     for (wanted, granted) in [(4, 4), (9, 6), (1, 0)] {
         let got = subject.operations.take_permits(&bucket, wanted, 10, ends).await?;
         assert_eq!(got, granted, "of {wanted} wanted");
     }
-    assert_eq!(subject.operations.permits_taken(&bucket).await?, 10);
+    assert_eq!(subject.operations.permits_taken(taken).await?, 10);
     let unlimited = format!("{}-count", subject.prefix);
     assert_eq!(subject.operations.take_permits(&unlimited, 1, u32::MAX, ends).await?, 1);
     assert_eq!(subject.operations.take_permits(&unlimited, 20, 15, ends).await?, 14, "more than a whole bucket");
+    let both = [bucket, format!("{}-never", subject.prefix), unlimited];
+    assert_eq!(subject.operations.permits_taken(&both).await?, 25, "of several, one of which nobody took from");
     Ok(())
 }
