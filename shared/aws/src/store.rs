@@ -9,6 +9,7 @@ mod catalog;
 mod commit;
 mod meter;
 mod operations;
+mod usage;
 
 use std::{
     collections::HashMap,
