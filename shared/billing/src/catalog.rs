@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    calendar::Interval, dunning::Ladder, money::Currency, pricing::PriceModel, proration::ProrationPolicy, refusal::Refusal,
-    usage::UsageItem,
+    calendar::Interval, dunning::Ladder, money::Currency, pricing::PriceModel, proration::ProrationPolicy,
+    refusal::Refusal, usage::UsageItem,
 };
 
 /// Longest name of a plan, policy, feature or limit, in bytes.

@@ -23,8 +23,8 @@ use crate::{
     due::{self, Place},
     error::Error,
     ports::{
-        Bus, ChunkKey, Clocks, Commit, CustomerFile, DueEntry, DueKind, IdempotencyRecord, Ids, Job, Lane, Operations, Queue,
-        Save, Store, SweepPosition, Versioned,
+        Bus, ChunkKey, Clocks, Commit, CustomerFile, DueEntry, DueKind, IdempotencyRecord, Ids, Job, Lane, Operations,
+        Queue, Save, Store, SweepPosition, Versioned,
     },
     relay::BusEvent,
 };

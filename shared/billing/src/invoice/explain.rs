@@ -99,7 +99,10 @@ fn why(line: &Line) -> Vec<String> {
             let factor = why.factor.map_or(String::new(), |f| format!(" = {f}"));
             format!("{}: {part} of {full}, {} of {} {}{factor}", why.rule, share.left, share.whole, units(unit))
         }
-        _ => line.used.as_ref().map_or_else(|| format!("{}: {full} for the full period", why.rule), |u| used(u, &why.rule)),
+        _ => line
+            .used
+            .as_ref()
+            .map_or_else(|| format!("{}: {full} for the full period", why.rule), |u| used(u, &why.rule)),
     }];
     said.extend(why.steps.iter().map(step));
     if major(why.unrounded_minor) != Decimal::new(line.amount.minor, line.amount.currency.exponent()).normalize() {
@@ -114,7 +117,9 @@ fn used(used: &UsedUnits, rule: &str) -> String {
     let span = format!("{} to {}", day(*start), day(*end));
     match invoiced {
         None => format!("{rule}: {units} of {meter} in {events} events, {span}"),
-        Some(before) => format!("{rule}: {meter} of {span} came to {units}; {before} were invoiced then, the rest came late"),
+        Some(before) => {
+            format!("{rule}: {meter} of {span} came to {units}; {before} were invoiced then, the rest came late")
+        }
     }
 }
 

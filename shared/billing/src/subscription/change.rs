@@ -1,8 +1,6 @@
 //! What a change of terms does: now (the period is divided), or at its end (agreed for later).
 
-use super::{
-    input::When, open::first_start, state::State, state::Subscription, transition::Step, usage::metered,
-};
+use super::{input::When, open::first_start, state::State, state::Subscription, transition::Step, usage::metered};
 use crate::{
     calendar::{Anchor, Instant, Period},
     fact::EventType,
@@ -91,11 +89,7 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
     // Other prices of usage, or a period that is cut here: what was used so far is billed by the old terms.
     let closes = restarts || step.next.terms.usage != terms.usage;
     let usage = if closes { step.close_usage(now)? } else { Vec::new() };
-    let next = if !restarts {
-        None
-    } else {
-        Some(new_interval(&mut step.next, &terms, &period, now)?)
-    };
+    let next = if !restarts { None } else { Some(new_interval(&mut step.next, &terms, &period, now)?) };
     let basis = Basis::Change {
         from: Box::new(step.next.terms.clone()),
         to: Box::new(terms.clone()),

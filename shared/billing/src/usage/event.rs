@@ -152,7 +152,9 @@ fn check_time(subscription: &Subscription, at: Instant, now: Instant) -> Result<
         return Err(out_of_range("lies more than 34 days back"));
     }
     if subscription.usage.billed.last().is_some_and(|billed| at < billed.start) {
-        return Err(out_of_range("lies before the period that was invoiced last; late usage is taken for that one only"));
+        return Err(out_of_range(
+            "lies before the period that was invoiced last; late usage is taken for that one only",
+        ));
     }
     Ok(())
 }

@@ -52,7 +52,9 @@ impl UsageItem {
     pub fn check(&self) -> Result<(), String> {
         self.meter.check()?;
         if self.meter.aggregation == Aggregation::WeightedLevels {
-            return Err("contracts cannot be billed by weighted-levels yet; send changes and use weighted-changes".into());
+            return Err(
+                "contracts cannot be billed by weighted-levels yet; send changes and use weighted-changes".into()
+            );
         }
         let days = match self.interval.unit() {
             Unit::Day => 1,

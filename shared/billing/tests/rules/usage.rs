@@ -318,7 +318,10 @@ fn a_catalog_with_usage_is_published_and_a_bad_one_says_what_to_mend() {
         (with("interval", json!("2-years")), "at least once a year"),
         (with("price", json!({"model": "percent-of", "rate": "20"})), "cannot be priced by percent-of"),
         (with("price", json!({"model": "percentage", "rate": "2", "free_events": 2})), "model of totals"),
-        (with("price", json!({"model": "graduated", "tiers": [{"up_to": "10", "unit_amount": "1"}]})), "last tier ends"),
+        (
+            with("price", json!({"model": "graduated", "tiers": [{"up_to": "10", "unit_amount": "1"}]})),
+            "last tier ends",
+        ),
         (with("price", endless), "without an end"),
     ];
     for (usage, said) in cases {
