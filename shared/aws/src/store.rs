@@ -33,6 +33,7 @@ use usecases::{
 };
 
 pub use meter::{CapacityMeter, Units};
+pub use usage::{chunk_item, read_chunk};
 
 use crate::{
     item::{self, Attributes, ItemError},
