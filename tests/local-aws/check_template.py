@@ -92,6 +92,14 @@ def breaks() -> list[tuple[str, str, Callable[[dict], None]]]:
             ),
         ),
         (
+            "usage that may write the record",
+            "functions that move money",
+            at(
+                "RecordUsageFunction/Properties/Policies/0/Statement/0/Action",
+                ["dynamodb:GetItem", "dynamodb:PutItem"],
+            ),
+        ),
+        (
             "any origin",
             "every function URL",
             at("SignupFunction/Properties/FunctionUrlConfig/Cors", {"AllowOrigins": ["*"]}),

@@ -24,7 +24,8 @@ SECTIONS = {
     "Reports": {"REPORTS_BUCKET", "REPORT_CURRENCY"},
     "WebhookSecrets": {"WEBHOOK_SECRETS"},
 }
-NOT_NEEDED = {"get": {"DUE_SHARDS"}}  # it only reads customers; the shards place what is written
+# They only read the record; the shards place what is written to it.
+NOT_NEEDED = {"get": {"DUE_SHARDS"}, "record-usage": {"DUE_SHARDS"}}
 # On AWS, whoever may do one of these to the record can lose or read all of it.
 FORBIDDEN_ACTIONS = {
     "dynamodb:Scan",
@@ -176,11 +177,12 @@ def money_roles_fit(stack: Stack) -> list[str]:
         record = {v: put for v in MONEY_VERBS} | {"get": put - {"dynamodb:PutItem"}}
         # A collection reads its invoice and the payer in one call.
         record |= {v: put | {"dynamodb:BatchGetItem"} for v in ("collect", "retry-payment")}
+        record["record-usage"] = {"dynamodb:GetItem"}
         if may.get("Table", set()) != record.get(verb, set()):
             wrong.append(
                 f"{verb}: on the record it needs {sorted(record.get(verb, set()))}, and has {sorted(may.get('Table', set()))}"
             )
-        if verb not in {"signup", "change-plan", "sweep"} and "dynamodb:PutItem" in may.get("OperationsTable", set()):
+        if verb not in {"signup", "change-plan", "sweep", "record-usage"} and "dynamodb:PutItem" in may.get("OperationsTable", set()):
             wrong.append(f"{verb}: must not put items into the operations table")
     return wrong
 

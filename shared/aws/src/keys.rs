@@ -9,7 +9,10 @@ use billing::{
     ids::{CustomerId, InvoiceId, SubscriptionId},
     money::Currency,
 };
-use usecases::{due::Place, ports::Lane};
+use usecases::{
+    due::Place,
+    ports::{ChunkKey, Lane},
+};
 
 /// Partition key of both tables.
 pub const PK: &str = "pk";
@@ -192,6 +195,13 @@ pub fn storefront_key(sha256: &str) -> String {
     format!("key#{sha256}")
 }
 
+/// Operations table: a chunk of a contract's usage on one day. Each is a partition of its own, so that no day gets hot.
+#[must_use]
+pub fn usage_chunk(key: &ChunkKey) -> String {
+    let ChunkKey { customer, subscription, day, number } = key;
+    format!("usage#{customer}#{subscription}#{day}#{number:03}")
+}
+
 /// Operations table: the test clock.
 pub const CLOCK: &str = "clock";
 
@@ -214,6 +224,9 @@ mod tests {
         let reference = "team@2".parse().unwrap();
         assert_eq!(published(Shelf::Plan, &reference).to_string(), "catalog#plan#team@2 V");
         assert_eq!(current(Shelf::Policy, "standard").to_string(), "catalog#policy#standard P");
+        let (customer, subscription) = (customer_id, sub);
+        let chunk = ChunkKey { customer, subscription, day: "2027-01-31".parse().unwrap(), number: 7 };
+        assert_eq!(usage_chunk(&chunk), "usage#cus_ana#sub_ana#2027-01-31#007");
         assert_eq!(due_partition(Lane::Collect, 7), "due#collect#07");
         assert_eq!(due_partition(Lane::Ask, 128), "due#ask#128");
     }

@@ -101,6 +101,25 @@ pub const NAMES: &[(&str, &str)] = &[
     ("whole", "wh"),
     ("why", "w"),
     ("zone", "z"),
+    // usage
+    ("aggregation", "ag"),
+    ("base", "ba"),
+    ("billed", "bd"),
+    ("bucket", "B"),
+    ("buckets", "bu"),
+    ("carried", "cy"),
+    ("count", "ct"),
+    ("events", "ev"),
+    ("included", "ic"),
+    ("invoiced", "iv"),
+    ("level", "lv"),
+    ("meter", "mt"),
+    ("meters", "ms"),
+    ("moment", "mo"),
+    ("tiers", "ts"),
+    ("units", "ut"),
+    ("usage", "us"),
+    ("used", "ud"),
 ];
 
 /// Marks a name that is stored as it is although it looks like a short one.

@@ -9,6 +9,7 @@ mod catalog;
 mod commit;
 mod meter;
 mod operations;
+mod usage;
 
 use std::{
     collections::HashMap,
@@ -32,6 +33,7 @@ use usecases::{
 };
 
 pub use meter::{CapacityMeter, Units};
+pub use usage::{chunk_item, read_chunk};
 
 use crate::{
     item::{self, Attributes, ItemError},

@@ -7,7 +7,10 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{calendar::Interval, dunning::Ladder, money::Currency, pricing::PriceModel, proration::ProrationPolicy};
+use crate::{
+    calendar::Interval, dunning::Ladder, money::Currency, pricing::PriceModel, proration::ProrationPolicy,
+    refusal::Refusal, usage::UsageItem,
+};
 
 /// Longest name of a plan, policy, feature or limit, in bytes.
 pub const NAME_BYTES_MAX: usize = 48;
@@ -109,6 +112,10 @@ pub struct Plan {
     pub policy: String,
     /// At most one for each currency and interval.
     pub prices: Vec<Price>,
+    /// What usage costs beside those, billed at the end of each period; for each meter one of every price's currency
+    /// and interval.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<UsageItem>,
 }
 
 impl Plan {
@@ -122,6 +129,28 @@ impl Plan {
     #[must_use]
     pub fn price(&self, currency: Currency, interval: Interval) -> Option<&Price> {
         self.prices.iter().find(|p| p.currency == currency && p.interval == interval)
+    }
+
+    /// What usage costs beside `price`, by meter.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchPrice`] when a meter of the plan has no price in that currency and interval: what is used must
+    /// not be free by accident.
+    pub fn usage_of(&self, price: &Price) -> Result<Vec<UsageItem>, Refusal> {
+        let fits = |item: &&UsageItem| item.currency == price.currency && item.interval == price.interval;
+        let found: Vec<UsageItem> = self.usage.iter().filter(fits).cloned().collect();
+        let priced = |item: &UsageItem| found.iter().any(|f| f.meter.id == item.meter.id);
+        if self.usage.iter().all(priced) {
+            return Ok(found);
+        }
+        let offered = self.usage.iter().map(|i| format!("{} per {}", i.currency, i.interval)).collect::<Vec<_>>();
+        Err(Refusal::NoSuchPrice {
+            plan: format!("{} (usage)", self.id),
+            currency: price.currency.to_string(),
+            interval: price.interval.to_string(),
+            offered: offered.join(", "),
+            field: "interval",
+        })
     }
 }
 
@@ -262,9 +291,33 @@ fn plan_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
             report(found, &what, &problem);
         }
     }
+    usage_problems(plan, place, found);
     for name in plan.features.iter().chain(plan.limits.keys()).chain(&plan.roles) {
         if !is_name(name) {
             report(found, place, &format!("{name:?} is not a name (lower case letters, digits, - and _)"));
+        }
+    }
+}
+
+fn usage_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
+    for (i, item) in plan.usage.iter().enumerate() {
+        let what = format!("{place} usage[{i}] ({}, {} per {})", item.meter.id, item.currency, item.interval);
+        let same = |other: &UsageItem| {
+            (other.currency, other.interval, &other.meter.id) == (item.currency, item.interval, &item.meter.id)
+        };
+        if plan.usage[..i].iter().any(same) {
+            report(found, &what, "there is an earlier price of this meter for this currency and interval");
+        }
+        if plan.usage[..i].iter().any(|o| o.meter.id == item.meter.id && o.meter != item.meter) {
+            report(found, &what, "the same meter is counted in another way above");
+        }
+        if let Err(problem) = item.check() {
+            report(found, &what, &problem);
+        }
+    }
+    for price in &plan.prices {
+        if let Err(refusal) = plan.usage_of(price) {
+            report(found, place, &format!("every meter needs a price for every currency and interval: {refusal}"));
         }
     }
 }

@@ -98,6 +98,8 @@ pub enum Cause {
     Period(u32),
     /// The change that made this version of the subscription.
     Change(u64),
+    /// What was used in the billed period with this ordinal, where no other invoice carries it.
+    Usage(u32),
 }
 
 impl InvoiceId {
@@ -108,6 +110,7 @@ impl InvoiceId {
         let cause = match cause {
             Cause::Period(ordinal) => format!("p{ordinal}"),
             Cause::Change(version) => format!("c{version}"),
+            Cause::Usage(ordinal) => format!("u{ordinal}"),
         };
         let revision = if revision == 0 { String::new() } else { format!("r{revision}") };
         Self(format!("inv_{}-{cause}{revision}", owner.body()))
@@ -137,6 +140,7 @@ mod tests {
         let sub = SubscriptionId::try_new("sub_ana").unwrap();
         assert_eq!(InvoiceId::derive(&sub, Cause::Period(12), 0).as_str(), "inv_ana-p12");
         assert_eq!(InvoiceId::derive(&sub, Cause::Change(7), 2).as_str(), "inv_ana-c7r2");
+        assert_eq!(InvoiceId::derive(&sub, Cause::Usage(12), 0).as_str(), "inv_ana-u12");
     }
 
     #[test]

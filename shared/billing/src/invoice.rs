@@ -9,7 +9,7 @@ mod state;
 mod transition;
 
 pub use explain::explain;
-pub use lines::{Basis, Explanation, Line, LineKind, compute};
+pub use lines::{Basis, Explanation, Line, LineKind, UsedUnits, compute};
 pub use state::{
     Attempt, Claim, Climb, Invoice, InvoiceState, InvoiceWake, Method, NewInvoice, Purpose, ceil_to_second, wake_at,
 };

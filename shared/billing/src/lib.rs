@@ -25,6 +25,7 @@ pub mod run_rate;
 pub mod subscription;
 pub mod tax;
 pub mod terms;
+pub mod usage;
 
 /// The version of the rules in this build. Every decision records it; when a rule changes, the number
 /// grows and the old rule stays callable, so that an old invoice can be recomputed byte for byte.

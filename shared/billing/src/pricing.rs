@@ -7,7 +7,7 @@
 mod blocks;
 mod check;
 mod commitment;
-mod exact;
+pub(crate) mod exact;
 mod graduated;
 mod meter;
 mod package;

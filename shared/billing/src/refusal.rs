@@ -131,6 +131,16 @@ pub enum Refusal {
         /// The limit.
         limit: usize,
     },
+    /// More usage than is counted exactly.
+    #[error("{limit} is the limit of {what}")]
+    UsageLimit {
+        /// Which field.
+        field: &'static str,
+        /// What there is too much of, and what to do.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// The amounts cannot be computed exactly.
     #[error("the amount cannot be computed exactly: {0}")]
     Money(#[from] MoneyError),
@@ -163,6 +173,7 @@ impl Refusal {
             Self::DateOutOfRange { .. } => "date_out_of_range",
             Self::MethodNeeded => "method_needed",
             Self::TooMany { .. } => "too_many",
+            Self::UsageLimit { .. } => "usage_limit",
             Self::Money(_) => "amount_out_of_range",
             Self::Calendar(_) => "date_out_of_calendar",
         }
@@ -175,6 +186,7 @@ impl Refusal {
             Self::InvalidField { field, .. } | Self::NoSuchPrice { field, .. } | Self::DateOutOfRange { field, .. } => {
                 Some(field)
             }
+            Self::UsageLimit { field, .. } => Some(field),
             Self::CardNumber { field } => Some(field),
             Self::InvalidBody { path, .. } => path.as_deref(),
             Self::MissingHeader { header, .. } => Some(header),

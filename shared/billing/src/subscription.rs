@@ -1,7 +1,7 @@
 //! One customer's contract: its states, what may arrive, and what that makes of it.
 //!
 //! `state` what it is, `input` what may arrive, `due` when it wakes by itself, `transition` the table, `change` what a
-//! change of terms does, `facts` what is written about it.
+//! change of terms does, `facts` what is written about it, `usage` what is billed in arrears.
 
 mod change;
 mod due;
@@ -10,9 +10,10 @@ mod input;
 mod open;
 mod state;
 mod transition;
+mod usage;
 
 pub use due::{DueKind, next_event, wake_at};
 pub use input::{Input, When};
 pub use open::{Collection, Order, open};
 pub use state::{CancelReason, Scheduled, State, Subscription};
-pub use transition::{Effect, Outcome, transition};
+pub use transition::{Effect, Outcome, transition, transition_with_usage};

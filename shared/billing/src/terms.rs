@@ -9,6 +9,7 @@ use crate::{
     catalog::{Plan, Policy, Price, VersionRef},
     money::{Money, MoneyError, Rounding, Unrounded},
     refusal::Refusal,
+    usage::UsageItem,
 };
 
 /// Largest quantity of one subscription.
@@ -28,13 +29,16 @@ pub struct Terms {
     pub contract: bool,
     /// Units (seats), from 1.
     pub quantity: u32,
+    /// What usage costs, billed at the end of each period.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<UsageItem>,
 }
 
 impl Terms {
     /// The terms of `quantity` units of `plan` at `price`.
     ///
     /// # Errors
-    /// [`Refusal::QuantityOutOfRange`].
+    /// [`Refusal::QuantityOutOfRange`]; [`Refusal::NoSuchPrice`] when the plan has usage and none of it for `price`.
     pub fn try_new(
         plan: &Plan,
         policy: &Policy,
@@ -44,7 +48,8 @@ impl Terms {
     ) -> Result<Self, Refusal> {
         let quantity = u32::try_from(quantity).ok().filter(|q| (1..=QUANTITY_MAX).contains(q));
         let quantity = quantity.ok_or(Refusal::QuantityOutOfRange)?;
-        Ok(Self { plan: plan.reference(), policy: policy.reference(), price: price.clone(), contract, quantity })
+        let (price, usage) = (price.clone(), plan.usage_of(price)?);
+        Ok(Self { plan: plan.reference(), policy: policy.reference(), price, contract, quantity, usage })
     }
 
     /// The exact price of one full period.

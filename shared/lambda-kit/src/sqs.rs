@@ -8,8 +8,9 @@ use std::panic::AssertUnwindSafe;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::{FutureExt, StreamExt, stream};
+use serde::de::DeserializeOwned;
 use tracing::Instrument;
-use usecases::{error::Error, ports::Job};
+use usecases::{error::Error, ports::Job, record_usage::UsageRequest};
 
 use crate::logs::chain;
 
@@ -22,6 +23,34 @@ where
     F: Fn(Job) -> Fut,
     Fut: Future<Output = Result<(), Error>>,
 {
+    each_message(event, work).await
+}
+
+/// What a record's body says.
+pub trait Message: DeserializeOwned {
+    /// What it is about, for the log.
+    fn item(&self) -> String;
+}
+
+impl Message for Job {
+    fn item(&self) -> String {
+        self.item.clone()
+    }
+}
+
+impl Message for UsageRequest {
+    fn item(&self) -> String {
+        format!("{} events", self.events.len())
+    }
+}
+
+/// As [`each`], for messages of another kind.
+pub async fn each_message<M, F, Fut>(event: SqsEvent, work: F) -> SqsBatchResponse
+where
+    M: Message,
+    F: Fn(M) -> Fut,
+    Fut: Future<Output = Result<(), Error>>,
+{
     let outcomes: Vec<_> =
         stream::iter(event.records).map(|record| one(record, &work)).buffered(AT_ONCE).collect().await;
     let mut response = SqsBatchResponse::default();
@@ -30,9 +59,10 @@ where
 }
 
 /// One record; its id if it failed.
-async fn one<F, Fut>(record: SqsMessage, work: &F) -> Option<String>
+async fn one<M, F, Fut>(record: SqsMessage, work: &F) -> Option<String>
 where
-    F: Fn(Job) -> Fut,
+    M: Message,
+    F: Fn(M) -> Fut,
     Fut: Future<Output = Result<(), Error>>,
 {
     // A failed record without an id makes Lambda bring back the whole batch: too much work, but nothing is lost.
@@ -43,20 +73,21 @@ where
     (!done).then_some(id)
 }
 
-async fn attempt<F, Fut>(body: &str, work: &F) -> bool
+async fn attempt<M, F, Fut>(body: &str, work: &F) -> bool
 where
-    F: Fn(Job) -> Fut,
+    M: Message,
+    F: Fn(M) -> Fut,
     Fut: Future<Output = Result<(), Error>>,
 {
-    let job: Job = match serde_json::from_str(body) {
+    let job: M = match serde_json::from_str(body) {
         Ok(job) => job,
         Err(error) => {
             let (line, column) = (error.line(), error.column());
-            tracing::error!(line, column, "the message is not a job; it will end in the dead-letter queue");
+            tracing::error!(line, column, "the message is not one of this queue; it will end in the dead-letter queue");
             return false;
         }
     };
-    tracing::Span::current().record("item", job.item.as_str());
+    tracing::Span::current().record("item", job.item());
     match AssertUnwindSafe(async { work(job).await }).catch_unwind().await {
         Ok(Ok(())) => true,
         Ok(Err(error @ Error::Refused(_))) => {

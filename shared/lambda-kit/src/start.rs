@@ -5,9 +5,12 @@
 
 use std::{convert::Infallible, process::ExitCode};
 
-use lambda_http::{Request, service_fn};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use futures::future::Either;
+use lambda_http::{Body, Context, Request, RequestExt, service_fn};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
 
 use crate::{http::Reply, logs};
 
@@ -37,6 +40,55 @@ where
         async { Ok::<_, Infallible>(reply.await) }
     }))
     .await
+}
+
+/// Answers HTTP requests of a function URL and works on batches of a queue, in one function. The two are told apart by
+/// what they look like: only a batch has `Records`.
+///
+/// # Errors
+/// When Lambda's runtime interface is not there.
+pub async fn http_and_batches<H, A, B, D>(handle: H, batch: B) -> Result<(), Error>
+where
+    H: Fn(Request) -> A,
+    A: Future<Output = Reply>,
+    B: Fn(SqsEvent) -> D,
+    D: Future<Output = SqsBatchResponse>,
+{
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let work = arrived(event.payload, event.context).map(|arrived| match arrived {
+            Either::Left(request) => Either::Left(handle(request)),
+            Either::Right(records) => Either::Right(batch(records)),
+        });
+        async {
+            match work? {
+                Either::Left(reply) => Ok::<Value, Error>(url_reply(&reply.await)),
+                Either::Right(response) => Ok(serde_json::to_value(response.await)?),
+            }
+        }
+    }))
+    .await
+}
+
+fn arrived(payload: Value, context: Context) -> Result<Either<Request, SqsEvent>, Error> {
+    if payload.get("Records").is_some() {
+        return Ok(Either::Right(serde_json::from_value(payload)?));
+    }
+    Ok(Either::Left(lambda_http::request::from_str(&payload.to_string())?.with_lambda_context(context)))
+}
+
+/// A reply as a function URL takes it.
+fn url_reply(reply: &Reply) -> Value {
+    let headers: Map<String, Value> = reply
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.into())))
+        .collect();
+    let body = match reply.body() {
+        Body::Text(text) => text.as_str(),
+        // No reply of ours is anything but text.
+        _ => "",
+    };
+    json!({"statusCode": reply.status().as_u16(), "headers": headers, "body": body, "isBase64Encoded": false})
 }
 
 /// Handles events until the environment ends. A failure is logged with its causes and reported to Lambda, which sends
@@ -80,4 +132,27 @@ where
         async { Ok::<_, Infallible>(report.await) }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_and_a_request_are_told_apart() {
+        let batch = include_str!("../../../infra/events/renew.json");
+        let request = include_str!("../../../infra/events/change-plan.json");
+        let read = |text: &str| arrived(serde_json::from_str(text).unwrap(), Context::default()).unwrap();
+        assert!(matches!(read(batch), Either::Right(records) if records.records.len() == 2));
+        assert!(matches!(read(request), Either::Left(request) if request.uri().path() == "/change-plan"));
+    }
+
+    #[test]
+    fn a_reply_is_what_a_function_url_takes() {
+        let reply = crate::http::json(200, &json!({"recorded": 1})).ok().unwrap();
+        let expected = json!({
+            "statusCode": 200, "headers": {"content-type": "application/json"}, "body": "{\"recorded\":1}", "isBase64Encoded": false,
+        });
+        assert_eq!(url_reply(&reply), expected);
+    }
 }

@@ -9,6 +9,7 @@ mod gateway;
 mod operations;
 mod race;
 mod store;
+mod usage;
 mod waiting;
 
 use std::sync::Arc;
@@ -98,5 +99,7 @@ pub async fn operations(subject: &Subject) -> Result<(), Error> {
     operations::a_key_names_its_storefront(subject).await?;
     operations::the_test_clock_stands_where_it_was_set(subject).await?;
     operations::permits_are_granted_in_part(subject).await?;
+    operations::a_chunk_of_usage_is_replaced_only_as_it_was_seen(subject).await?;
+    usage::batches_at_the_same_time_all_count_and_each_once(subject).await?;
     race::permits_never_exceed_their_limit(subject).await
 }

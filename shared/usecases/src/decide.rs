@@ -18,6 +18,7 @@ use billing::{
 use crate::{
     error::Error,
     ports::{Commit, Ledger, Save, Versioned},
+    usage::for_decision,
 };
 
 /// A decision on its way to the store.
@@ -139,7 +140,11 @@ pub async fn on_subscription(
     now: Instant,
 ) -> Result<bool, Error> {
     let record = serde_json::to_value(&input).map_err(|e| Error::unavailable("write the journal entry", e))?;
-    let outcome = subscription::transition(&current.value, current.version + 1, input, now)?;
+    let (held, version) = (&current.value, current.version + 1);
+    let outcome = match for_decision(ledger, held, &input, now).await? {
+        Some(usage) => subscription::transition_with_usage(held, version, input, now, usage)?,
+        None => subscription::transition(held, version, input, now)?,
+    };
     if outcome == Outcome::AlreadyApplied {
         return Ok(false);
     }

@@ -1,17 +1,21 @@
 //! Read what is known about a customer.
 
 use billing::{
+    calendar::Instant,
     catalog::Plan,
     entitlement::{Entitlements, entitlements},
     fact::expand,
     ids::CustomerId,
     refusal::Refusal,
+    subscription::{State, Subscription},
+    usage::{MeterUsage, current},
 };
 use serde::Serialize;
 
 use crate::{
     error::Error,
     ports::{CustomerFile, Ledger},
+    usage::record_of,
     view::{InvoiceView, SubscriptionView, parse_field},
 };
 
@@ -56,6 +60,11 @@ pub async fn customer(ledger: &Ledger, customer: &str) -> Result<CustomerView, E
     let file = file(ledger, customer).await?;
     let now = ledger.clocks.business().await?;
     let profile = &file.customer.value;
+    let mut subscriptions = Vec::with_capacity(file.subscriptions.len());
+    for held in &file.subscriptions {
+        let view = SubscriptionView::new(held, &file.invoices, now);
+        subscriptions.push(SubscriptionView { usage: usage_of(ledger, &held.value, now).await?, ..view });
+    }
     Ok(CustomerView {
         id: profile.id.to_string(),
         currency: profile.currency.to_string(),
@@ -63,9 +72,18 @@ pub async fn customer(ledger: &Ledger, customer: &str) -> Result<CustomerView, E
         channel: profile.channel.clone(),
         country: profile.country.clone(),
         payment_method: profile.method.as_ref().map(|m| m.kind.clone()),
-        subscriptions: file.subscriptions.iter().map(|s| SubscriptionView::new(s, &file.invoices, now)).collect(),
+        subscriptions,
         entitlements: of_file(ledger, &file).await?,
     })
+}
+
+/// What a contract used that is not billed yet.
+async fn usage_of(ledger: &Ledger, held: &Subscription, now: Instant) -> Result<Vec<MeterUsage>, Error> {
+    if held.terms.usage.is_empty() || matches!(held.state, State::Canceled { .. }) {
+        return Ok(Vec::new());
+    }
+    let record = record_of(ledger.operations.as_ref(), held, now).await?;
+    Ok(current(held, &record, now).map_err(Refusal::from)?)
 }
 
 /// What the customer may use right now.

@@ -16,14 +16,15 @@ use billing::{
     invoice::Invoice,
     journal::JournalEntry,
     subscription::Subscription,
+    usage::Chunk,
 };
 
 use crate::{
     due::{self, Place},
     error::Error,
     ports::{
-        Bus, Clocks, Commit, CustomerFile, DueEntry, DueKind, IdempotencyRecord, Ids, Job, Lane, Operations, Queue,
-        Save, Store, SweepPosition, Versioned,
+        Bus, ChunkKey, Clocks, Commit, CustomerFile, DueEntry, DueKind, IdempotencyRecord, Ids, Job, Lane, Operations,
+        Queue, Save, Store, SweepPosition, Versioned,
     },
     relay::BusEvent,
 };
@@ -45,6 +46,7 @@ struct Tables {
     positions: HashMap<(Lane, u16), SweepPosition>,
     buckets: HashMap<String, u32>,
     keys: HashMap<String, String>,
+    usage: BTreeMap<ChunkKey, Versioned<Chunk>>,
     clock: Option<Instant>,
 }
 
@@ -287,6 +289,18 @@ impl Operations for MemoryStore {
 
     async fn put_storefront_key(&self, key_sha256: &str, storefront: &str) -> Result<(), Error> {
         self.tables().keys.insert(key_sha256.to_owned(), storefront.to_owned());
+        Ok(())
+    }
+
+    async fn usage_chunk(&self, key: &ChunkKey) -> Result<Option<Versioned<Chunk>>, Error> {
+        Ok(self.tables().usage.get(key).cloned())
+    }
+
+    async fn put_usage_chunk(&self, key: &ChunkKey, save: Save<Chunk>, _expires_at: WallTime) -> Result<(), Error> {
+        let mut tables = self.tables();
+        check(tables.usage.get(key), save.replaces, || format!("usage of {} on {}", key.subscription, key.day))?;
+        let Save { value, replaces } = save;
+        tables.usage.insert(key.clone(), Versioned { value, version: replaces + 1 });
         Ok(())
     }
 

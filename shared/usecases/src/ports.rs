@@ -15,7 +15,9 @@ use billing::{
     invoice::{Claim, Invoice},
     journal::JournalEntry,
     subscription::Subscription,
+    usage::Chunk,
 };
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -204,6 +206,19 @@ pub struct SweepPosition {
     pub pass_began: WallTime,
 }
 
+/// One chunk of a contract's usage on one day.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChunkKey {
+    /// Whose.
+    pub customer: CustomerId,
+    /// Which contract.
+    pub subscription: SubscriptionId,
+    /// The events' day, in UTC.
+    pub day: NaiveDate,
+    /// From 0.
+    pub number: usize,
+}
+
 /// The table of what churns: idempotency, sweep positions, pace, keys, the test clock.
 #[async_trait]
 pub trait Operations: Send + Sync {
@@ -221,6 +236,10 @@ pub trait Operations: Send + Sync {
     async fn storefront_of(&self, key_sha256: &str) -> Result<Option<String>, Error>;
     /// Gives a storefront a key.
     async fn put_storefront_key(&self, key_sha256: &str, storefront: &str) -> Result<(), Error>;
+    /// A chunk of usage, as it is now.
+    async fn usage_chunk(&self, key: &ChunkKey) -> Result<Option<Versioned<Chunk>>, Error>;
+    /// Writes a chunk of usage. [`Error::Conflict`] when the version there is not the one that it replaces.
+    async fn put_usage_chunk(&self, key: &ChunkKey, save: Save<Chunk>, expires_at: WallTime) -> Result<(), Error>;
     /// The business time that the test clock stands at.
     async fn test_clock(&self) -> Result<Option<Instant>, Error>;
     /// Moves the test clock.

@@ -7,6 +7,7 @@ use billing::{
     refusal::Refusal,
     run_rate::mrr12,
     subscription::{Scheduled, State, Subscription},
+    usage::MeterUsage,
 };
 use serde::Serialize;
 
@@ -77,6 +78,9 @@ pub struct SubscriptionView {
     pub credit_minor: i64,
     /// When it was agreed.
     pub created_at: Instant,
+    /// What was used and is not billed yet, by meter.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<MeterUsage>,
 }
 
 /// What will happen by itself.
@@ -113,6 +117,7 @@ impl SubscriptionView {
             detail: s.state.clone(),
             credit_minor: s.credit_minor,
             created_at: s.created_at,
+            usage: Vec::new(),
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::error::Error;
 
-use local_aws::capacity::{declined_path, good_path, markdown};
+use local_aws::capacity::{declined_path, good_path, markdown, usage_path};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut rows = good_path().await?;
     rows.extend(declined_path().await?);
+    rows.extend(usage_path().await?);
     println!("{}", markdown(&rows));
     println!("Counted by DynamoDB's rules on the embedded database; the bill is AWS's.");
     Ok(())

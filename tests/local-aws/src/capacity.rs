@@ -18,6 +18,7 @@ use usecases::{
     memory::{CountingIds, ManualClocks, MemoryQueue},
     ports::{Clocks, Gateway, Gateways, Job, Lane, Ledger},
     publish::publish,
+    record_usage::{UsageRequest, record_usage},
     renew::renew,
     sandbox::{Sandbox, SeededDeclines},
     signup::{Caller, signup},
@@ -182,6 +183,60 @@ pub async fn declined_path() -> Result<Vec<Row>, Failure> {
         InvoiceState::Paid { .. } => Ok(stack.rows),
         other => Err(format!("the retry left the invoice {}", other.name()).into()),
     }
+}
+
+const METERED: &str = r#"{"plans":[{"id":"team","version":2,"title":"Team","prices":[
+        {"currency":"USD","interval":"month","model":"per-seat","unit_amount":"9.90"}],
+    "usage":[{"currency":"USD","interval":"month","meter":{"id":"calls","aggregation":"sum"},
+        "price":{"model":"per-seat","unit_amount":"0.01"}}]}]}"#;
+
+/// `count` usage events from number `first` on, a second apart.
+fn usage_batch(customer: &CustomerId, id: &SubscriptionId, first: i64, count: i64) -> Result<UsageRequest, Failure> {
+    let start: Instant = "2027-02-01T10:00:00Z".parse()?;
+    let event = |n: i64| {
+        let at = (start + chrono::TimeDelta::seconds(n)).to_rfc3339();
+        serde_json::json!({"customer": customer, "subscription": id, "meter": "calls", "id": format!("evt_{n:024}"), "at": at})
+    };
+    let events: Vec<_> = (first..first + count).map(event).collect();
+    Ok(serde_json::from_value(serde_json::json!({ "events": events }))?)
+}
+
+/// What 1,000 usage events consume, by the size of their batches, and what a renewal with usage reads.
+///
+/// # Errors
+/// As [`good_path`].
+pub async fn usage_path() -> Result<Vec<Row>, Failure> {
+    let mut stack = Stack::new(Sandbox::default()).await?;
+    publish(&*stack.ledger.store, &serde_json::from_str(METERED)?).await?;
+    let (customer, id) = stack.sign_up().await?;
+    stack.clocks.set_business("2027-02-02T00:00:00Z".parse()?);
+    stack.meter.take();
+    let mut first = 0;
+    let batches = [
+        ("1,000 usage events in batches of 100", 100),
+        ("the same 1,000 again", 100),
+        ("1,000 usage events in batches of 60", 60),
+        ("1,000 usage events one by one", 1),
+    ];
+    for (name, size) in batches {
+        let again = name.ends_with("again");
+        let from = if again { 0 } else { first };
+        let mut new = 0;
+        for offset in (0_i64..1_000).step_by(size) {
+            let count = i64::try_from(size)?.min(1_000 - offset);
+            let reply = record_usage(&stack.ledger, &usage_batch(&customer, &id, from + offset, count)?).await?;
+            new += reply.recorded;
+        }
+        if new != if again { 0 } else { 1_000 } {
+            return Err(format!("{name}: {new} were recorded").into());
+        }
+        stack.note(name);
+        first = if again { first } else { first + 1_000 };
+    }
+    stack.clocks.set_business(stack.period_end(&customer, &id).await?);
+    stack.renew(&customer, &id).await?;
+    stack.note("renewal with 3,000 usage events of one day");
+    Ok(stack.rows)
 }
 
 /// The table as markdown.

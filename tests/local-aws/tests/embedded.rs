@@ -123,6 +123,18 @@ async fn a_renewal_with_its_collection_writes_no_more_than_ten_units() {
     assert_eq!(of("its collection, delivered again"), 0.0, "a second delivery writes nothing");
 }
 
+/// What usage costs: a write for a batch, not one for an event, and none for what comes again.
+#[tokio::test]
+async fn a_thousand_usage_events_write_no_more_than_25_units() {
+    let rows = capacity::usage_path().await.unwrap();
+    let of = |what: &str| rows.iter().find(|row| row.what.starts_with(what)).unwrap().units.write;
+    let table = capacity::markdown(&rows);
+    assert!(of("1,000 usage events in batches of 100") <= 25.0, "{table}");
+    assert!(of("1,000 usage events in batches of 60") <= 80.0, "{table}");
+    assert!(of("1,000 usage events one by one") <= 2_000.0, "{table}");
+    assert_eq!(of("the same 1,000 again"), 0.0, "a second delivery writes nothing");
+}
+
 #[tokio::test]
 async fn a_decline_and_its_recovery_are_measured() {
     let rows = capacity::declined_path().await.unwrap();

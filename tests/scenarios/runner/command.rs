@@ -6,6 +6,8 @@
 //! | `catalog team@1 per-seat month=9.90 [year=99] [currency=USD] [trial=14] [policy=p] [feature=a] [limit.seats=5] [quietly]` | publish |
 //! | `policy p@1 [proration=second] [rounding=half-up] [days=30]` | a policy for plans published after it |
 //! | `contract ana team per-seat month=8` | a negotiated price |
+//! | `usage team@1 calls sum month=10:1.00,rest:0.50 [included=5] [currency=USD]` | what a plan charges for a meter |
+//! | `used ana calls 12 [id e1] [at INSTANT] [key ana] [times 3] [again]` | events; `again`: the last batch once more |
 //! | `signup ana team [per year] [seats 3] [card TOKEN] [zone Z] [currency EUR] [on-account] [key K] [as NAME]` | |
 //! | `change ana [to plan] [per year] [seats 3] [at-period-end] [preview] [seen 2]` | |
 //! | `cancel ana [at-period-end] [because word]`, `keep`, `pause ana [at-period-end] [until DATE]`, `resume` | |
@@ -18,7 +20,7 @@ use std::sync::atomic::Ordering;
 use crate::{
     adapters::Line,
     args::{Args, instant},
-    requests,
+    metering, requests,
     world::{Delivery, World, do_job},
 };
 
@@ -50,6 +52,8 @@ async fn dispatch(world: &mut World, verb: &str, mut args: Args) -> Result<(), S
         "policy" => requests::policy(world, args),
         "catalog" => requests::catalog(world, args).await,
         "contract" => requests::contract(world, args).await,
+        "usage" => metering::price(world, args).await,
+        "used" => metering::used(world, args).await,
         "signup" => requests::signup(world, args).await,
         "change" | "cancel" | "keep" | "pause" | "resume" => requests::change(world, verb, args).await,
         "transfer" => requests::transfer(world, args).await,

@@ -7,6 +7,7 @@ mod adapters;
 mod args;
 mod changes;
 mod command;
+mod metering;
 mod requests;
 mod show;
 mod world;

@@ -26,7 +26,7 @@ use crate::{
 
 const STOREFRONT: &str = "web";
 
-fn customer_id(name: &str) -> Result<CustomerId, String> {
+pub(crate) fn customer_id(name: &str) -> Result<CustomerId, String> {
     CustomerId::try_new(format!("cus_{name}")).map_err(|e| e.to_string())
 }
 
@@ -56,7 +56,7 @@ fn reference(text: &str) -> Result<(String, u32), String> {
 pub(crate) fn policy(world: &mut World, mut args: Args) -> Result<(), String> {
     let (id, version) = reference(&args.next("policy@version")?)?;
     let mut proration = Map::new();
-    for (setting, key) in [("proration", "unit"), ("rounding", "rounding")] {
+    for (setting, key) in [("proration", "unit"), ("rounding", "rounding"), ("termination", "termination")] {
         if let Some(value) = args.setting(setting) {
             proration.insert(key.into(), value.into());
         }
@@ -94,6 +94,11 @@ pub(crate) async fn catalog(world: &mut World, mut args: Args) -> Result<(), Str
     plan["prices"] = prices(&model, &currency, amounts).into();
     args.finish()?;
     let plan: Plan = serde_json::from_value(plan).map_err(|e| e.to_string())?;
+    offer(world, plan, quietly).await
+}
+
+/// Publishes the catalog with `plan` in it.
+pub(crate) async fn offer(world: &mut World, plan: Plan, quietly: bool) -> Result<(), String> {
     let mut catalog = world.catalog.clone();
     catalog.plans.retain(|p| p.reference() != plan.reference());
     catalog.plans.push(plan);
@@ -298,7 +303,11 @@ async fn read(world: &World, customer: &str, what: &str) -> Result<Vec<String>, 
                 (false, true) => ", suspended",
                 (true, true) => ", past due and suspended",
             };
-            view.subscriptions.iter().map(|s| format!("customer   {}{}", brief(s), flags(s))).collect()
+            let used = |s: &SubscriptionView| -> String {
+                let each = |u: &billing::usage::MeterUsage| format!("; {} of {} used", u.quantity, u.meter);
+                s.usage.iter().map(each).collect()
+            };
+            view.subscriptions.iter().map(|s| format!("customer   {}{}{}", brief(s), flags(s), used(s))).collect()
         }
     })
 }

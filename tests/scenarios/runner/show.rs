@@ -3,7 +3,7 @@
 use billing::{
     calendar::Instant,
     fact::Fact,
-    invoice::{Invoice, InvoiceState, Line},
+    invoice::{Invoice, InvoiceState, Line, UsedUnits},
     money::{Currency, Money, Rounding},
     proration::ProrationUnit,
     subscription::{State, Subscription, next_event},
@@ -80,6 +80,9 @@ pub(crate) fn invoice_state(invoice: &Invoice) -> String {
 
 pub(crate) fn line(line: &Line) -> String {
     let why = &line.why;
+    if let Some(used) = &line.used {
+        return usage(line, used);
+    }
     let mut text = format!("{} {} x {}: {}", line.kind, line.plan, line.quantity, line.amount);
     if why.rule == "credit" {
         return text;
@@ -103,6 +106,18 @@ pub(crate) fn line(line: &Line) -> String {
         text += &format!(" = {}, rounded {mode}", why.unrounded_minor.round_dp(6).normalize());
     }
     text
+}
+
+/// What was used, and the steps of its price.
+fn usage(line: &Line, used: &UsedUnits) -> String {
+    let UsedUnits { meter, units, events, start, end, invoiced } = used;
+    let mut text = format!("{} {} {meter}: {}", line.kind, line.plan, line.amount);
+    text += &format!(" = {} of {units} in {events} events", line.why.rule);
+    if let Some(before) = invoiced {
+        text += &format!(", {before} of them invoiced before");
+    }
+    let steps: Vec<String> = line.why.steps.iter().map(|s| format!("{} -> {}", s.units, s.amount)).collect();
+    text + &format!(" ({}); {} .. {}", steps.join(", "), when(*start), when(*end))
 }
 
 pub(crate) fn fact(fact: &Fact, now: Instant) -> String {

@@ -37,6 +37,7 @@ pub(crate) struct Functions {
     collect: collect::Deps,
     retry_payment: retry_payment::Deps,
     reconcile: reconcile::Deps,
+    record_usage: record_usage::Deps,
     relay: relay::Deps,
 }
 
@@ -66,6 +67,7 @@ impl Functions {
             collect: collect::Deps { ledger: ledger(), gateways: gateways() },
             retry_payment: retry_payment::Deps { ledger: ledger(), gateways: gateways() },
             reconcile: reconcile::Deps { ledger: ledger(), gateways: gateways() },
+            record_usage: record_usage::Deps { ledger: ledger() },
             relay: relay::Deps { bus },
         })
     }
@@ -75,6 +77,7 @@ impl Functions {
         match request.uri().path() {
             "/signup" => signup::handle(&self.signup, request).await,
             "/change-plan" => change_plan::handle(&self.change_plan, request).await,
+            "/record-usage" => record_usage::handle(&self.record_usage, request).await,
             "/gateway-event" => gateway_event::handle(&self.gateway_event, request).await,
             _ => get::handle(&self.get, request).await,
         }

@@ -8,11 +8,14 @@ use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
-use billing::calendar::{Instant, WallTime};
+use billing::{
+    calendar::{Instant, WallTime},
+    usage::Chunk,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use usecases::{
     error::Error,
-    ports::{IdempotencyRecord, Lane, Operations, SweepPosition},
+    ports::{ChunkKey, IdempotencyRecord, Lane, Operations, Save, SweepPosition, Versioned},
 };
 
 use super::{AwsStore, call};
@@ -37,7 +40,7 @@ pub(super) fn expiry(at: WallTime) -> serde_dynamo::AttributeValue {
 }
 
 impl AwsStore {
-    async fn operations_item(&self, operation: &'static str, pk: &str) -> Result<Option<Attributes>, Error> {
+    pub(super) async fn operations_item(&self, operation: &'static str, pk: &str) -> Result<Option<Attributes>, Error> {
         let get = self.client.get_item().table_name(&self.operations_table);
         let get = get.key(keys::PK, AttributeValue::S(pk.into())).consistent_read(true);
         let sent = get.set_return_consumed_capacity(self.metering()).send().await;
@@ -157,6 +160,14 @@ impl Operations for AwsStore {
 
     async fn put_storefront_key(&self, key_sha256: &str, storefront: &str) -> Result<(), Error> {
         self.put_record("give a storefront its key", keys::storefront_key(key_sha256), &storefront).await
+    }
+
+    async fn usage_chunk(&self, key: &ChunkKey) -> Result<Option<Versioned<Chunk>>, Error> {
+        self.chunk(key).await
+    }
+
+    async fn put_usage_chunk(&self, key: &ChunkKey, save: Save<Chunk>, expires_at: WallTime) -> Result<(), Error> {
+        self.put_chunk(key, &save, expires_at).await
     }
 
     async fn test_clock(&self) -> Result<Option<Instant>, Error> {

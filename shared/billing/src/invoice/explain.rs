@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 
-use super::{Basis, Invoice, InvoiceState, Line, LineKind, compute};
+use super::{Basis, Invoice, InvoiceState, Line, LineKind, UsedUnits, compute};
 use crate::{
     calendar::Instant,
     money::{Money, Rounding},
@@ -43,14 +43,20 @@ fn heading(text: &mut String, invoice: &Invoice) {
     let _ = writeln!(text, "{id}  {total}  {}", standing(&invoice.state));
     let _ = writeln!(text, "  contract  {subscription} of {customer}, policy {}", invoice.policy());
     let _ = writeln!(text, "  period    {} to {} (number {})", day(period.start), day(period.end), period.ordinal);
-    let what = match &invoice.basis {
+    let _ = writeln!(text, "  for       {}", what_for(&invoice.basis));
+}
+
+fn what_for(basis: &Basis) -> String {
+    match basis {
         Basis::Period { .. } => "a full period, in advance".to_owned(),
         Basis::Change { from, to, at, .. } => {
             format!("a change at {at} from {} × {} to {} × {}", from.plan, from.quantity, to.plan, to.quantity)
         }
         Basis::End { terms, at, .. } => format!("the end of {} × {} at {at}", terms.plan, terms.quantity),
-    };
-    let _ = writeln!(text, "  for       {what}");
+        Basis::Arrears { at, .. } => format!("what was used up to {at}"),
+        Basis::Metered { base, .. } if matches!(**base, Basis::Arrears { .. }) => what_for(base),
+        Basis::Metered { base, .. } => format!("{}, and what was used before it", what_for(base)),
+    }
 }
 
 fn standing(state: &InvoiceState) -> String {
@@ -69,6 +75,10 @@ fn day(at: Instant) -> String {
 fn title(line: &Line) -> String {
     match line.kind {
         LineKind::CreditUsed | LineKind::CreditKept => line.kind.to_string(),
+        LineKind::Usage | LineKind::UsageLate => {
+            let meter = line.used.as_ref().map_or("", |used| &used.meter);
+            format!("{} {} {meter}", line.kind, line.plan)
+        }
         _ => format!("{} {} × {}", line.kind, line.plan, line.quantity),
     }
 }
@@ -78,6 +88,7 @@ fn why(line: &Line) -> Vec<String> {
         LineKind::CreditUsed => return vec!["the customer's credit pays first".into()],
         LineKind::CreditKept => return vec!["what is below zero becomes the customer's credit".into()],
         LineKind::Recurring | LineKind::ProrationCharge | LineKind::ProrationCredit => {}
+        LineKind::Usage | LineKind::UsageLate => {}
     }
     let why = &line.why;
     let major = |minor: Decimal| major(minor, line.amount);
@@ -88,13 +99,28 @@ fn why(line: &Line) -> Vec<String> {
             let factor = why.factor.map_or(String::new(), |f| format!(" = {f}"));
             format!("{}: {part} of {full}, {} of {} {}{factor}", why.rule, share.left, share.whole, units(unit))
         }
-        _ => format!("{}: {full} for the full period", why.rule),
+        _ => line
+            .used
+            .as_ref()
+            .map_or_else(|| format!("{}: {full} for the full period", why.rule), |u| used(u, &why.rule)),
     }];
     said.extend(why.steps.iter().map(step));
     if major(why.unrounded_minor) != Decimal::new(line.amount.minor, line.amount.currency.exponent()).normalize() {
         said.push(format!("{} before rounding, {}", major(why.unrounded_minor), rounding(why.rounding)));
     }
     said
+}
+
+/// What was used, in a sentence.
+fn used(used: &UsedUnits, rule: &str) -> String {
+    let UsedUnits { meter, units, events, start, end, invoiced } = used;
+    let span = format!("{} to {}", day(*start), day(*end));
+    match invoiced {
+        None => format!("{rule}: {units} of {meter} in {events} events, {span}"),
+        Some(before) => {
+            format!("{rule}: {meter} of {span} came to {units}; {before} were invoiced then, the rest came late")
+        }
+    }
 }
 
 fn major(minor: Decimal, of: Money) -> Decimal {
@@ -173,6 +199,7 @@ const fn kind_word(kind: StepKind) -> &'static str {
         StepKind::Floor => "below nothing",
         StepKind::Overage => "beyond the commitment",
         StepKind::TrueUp => "up to the commitment",
+        StepKind::Invoiced => "invoiced before",
     }
 }
 

@@ -3,6 +3,7 @@
 //! A rules version has a file of its own under `lines/`, so that an old invoice is computed again by the rules that made
 //! it; what they share here is the shape of a line, and never an amount.
 
+mod usage;
 mod v1;
 mod v2;
 
@@ -17,7 +18,10 @@ use crate::{
     proration::{LineRule, ProrationPolicy, Share},
     refusal::Refusal,
     terms::Terms,
+    usage::UsageCharge,
 };
+
+pub use usage::UsedUnits;
 
 /// The inputs that an invoice was decided from: enough to compute it again, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +70,24 @@ pub enum Basis {
         /// Credit of the customer at that instant, in minor units (0 or more).
         credit_minor: i64,
     },
+    /// Nothing by itself: an end, or a change of what usage costs, that only bills what was used.
+    Arrears {
+        /// What was bought.
+        terms: Box<Terms>,
+        /// The period that it was used in.
+        period: Period,
+        /// When.
+        at: Instant,
+        /// Credit of the customer at that instant, in minor units (0 or more).
+        credit_minor: i64,
+    },
+    /// Another basis, and what was used up to then.
+    Metered {
+        /// What the invoice is for otherwise.
+        base: Box<Basis>,
+        /// What was used, by meter.
+        usage: Vec<UsageCharge>,
+    },
 }
 
 impl Basis {
@@ -74,7 +96,8 @@ impl Basis {
     pub fn terms(&self) -> &Terms {
         match self {
             Self::Period { terms, .. } => terms,
-            Self::Change { to: terms, .. } | Self::End { terms, .. } => terms,
+            Self::Change { to: terms, .. } | Self::End { terms, .. } | Self::Arrears { terms, .. } => terms,
+            Self::Metered { base, .. } => base.terms(),
         }
     }
 
@@ -82,7 +105,8 @@ impl Basis {
     #[must_use]
     pub fn period(&self) -> &Period {
         match self {
-            Self::Period { period, .. } | Self::End { period, .. } => period,
+            Self::Period { period, .. } | Self::End { period, .. } | Self::Arrears { period, .. } => period,
+            Self::Metered { base, .. } => base.period(),
             Self::Change { period, next, .. } => next.as_ref().unwrap_or(period),
         }
     }
@@ -103,6 +127,10 @@ pub enum LineKind {
     CreditUsed,
     /// What is left over and kept as credit.
     CreditKept,
+    /// What was used in a period that ended.
+    Usage,
+    /// What came late to a period that was invoiced before.
+    UsageLate,
 }
 
 /// Why a line has its amount: the computation, as data.
@@ -146,6 +174,9 @@ pub struct Line {
     pub amount: Money,
     /// Why.
     pub why: Explanation,
+    /// What was used, for lines of usage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Box<UsedUnits>>,
 }
 
 /// The lines of an invoice under rules version `rules`; their sum is what is owed, never below zero.
@@ -186,5 +217,5 @@ fn credit_line(kind: LineKind, terms: &Terms, amount: Money) -> Line {
         unrounded_minor: exact,
         rounding: Rounding::HalfEven,
     };
-    Line { kind, plan: terms.plan.to_string(), quantity: terms.quantity, amount, why }
+    Line { kind, plan: terms.plan.to_string(), quantity: terms.quantity, amount, why, used: None }
 }

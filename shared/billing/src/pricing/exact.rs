@@ -14,7 +14,7 @@ pub(super) const QUOTIENT_DECIMALS: u32 = 12;
 ///
 /// # Errors
 /// [`MoneyError::Overflow`] when the product needs more digits than there are.
-pub(super) fn mul(a: Decimal, b: Decimal) -> Result<Decimal, MoneyError> {
+pub(crate) fn mul(a: Decimal, b: Decimal) -> Result<Decimal, MoneyError> {
     let (a, b) = (a.normalize(), b.normalize());
     if a.is_zero() || b.is_zero() {
         return Ok(Decimal::ZERO);
@@ -31,7 +31,7 @@ pub(super) fn mul(a: Decimal, b: Decimal) -> Result<Decimal, MoneyError> {
 ///
 /// # Errors
 /// [`MoneyError::Overflow`] when the sum needs more digits than there are.
-pub(super) fn add(a: Decimal, b: Decimal) -> Result<Decimal, MoneyError> {
+pub(crate) fn add(a: Decimal, b: Decimal) -> Result<Decimal, MoneyError> {
     let (a, b) = (a.normalize(), b.normalize());
     let sum = a.checked_add(b).ok_or(MoneyError::Overflow)?;
     let is_exact = if sum.is_zero() { a == -b } else { sum.scale() >= a.scale().max(b.scale()) };
@@ -42,7 +42,7 @@ pub(super) fn add(a: Decimal, b: Decimal) -> Result<Decimal, MoneyError> {
 ///
 /// # Errors
 /// As [`add`].
-pub(super) fn sub(a: Decimal, b: Decimal) -> Result<Decimal, MoneyError> {
+pub(crate) fn sub(a: Decimal, b: Decimal) -> Result<Decimal, MoneyError> {
     add(a, -b)
 }
 
@@ -66,7 +66,7 @@ pub(super) fn percent(amount: Decimal, rate: Decimal) -> Result<Decimal, MoneyEr
 ///
 /// # Errors
 /// [`MoneyError::Overflow`], also for a denominator of zero.
-pub(super) fn quotient(numerator: Decimal, denominator: Decimal) -> Result<Decimal, MoneyError> {
+pub(crate) fn quotient(numerator: Decimal, denominator: Decimal) -> Result<Decimal, MoneyError> {
     let quotient = numerator.checked_div(denominator).ok_or(MoneyError::Overflow)?;
     Ok(quotient.round_dp_with_strategy(QUOTIENT_DECIMALS, RoundingStrategy::MidpointNearestEven).normalize())
 }

@@ -76,11 +76,13 @@ pub enum StepKind {
     Overage,
     /// What is missing to the commitment.
     TrueUp,
+    /// What an earlier invoice charged already, taken away.
+    Invoiced,
 }
 
 impl Step {
     /// A step that only has an amount.
-    pub(super) const fn correction(kind: StepKind, amount: Decimal) -> Self {
+    pub(crate) const fn correction(kind: StepKind, amount: Decimal) -> Self {
         Self {
             kind,
             tier: None,
@@ -94,7 +96,7 @@ impl Step {
     }
 
     /// `units` that cost nothing.
-    pub(super) const fn free(units: Decimal) -> Self {
+    pub(crate) const fn free(units: Decimal) -> Self {
         Self { units, ..Self::correction(StepKind::Free, Decimal::ZERO) }
     }
 

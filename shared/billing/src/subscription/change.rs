@@ -1,6 +1,6 @@
 //! What a change of terms does: now (the period is divided), or at its end (agreed for later).
 
-use super::{input::When, open::first_start, state::State, state::Subscription, transition::Step};
+use super::{input::When, open::first_start, state::State, state::Subscription, transition::Step, usage::metered};
 use crate::{
     calendar::{Anchor, Instant, Period},
     fact::EventType,
@@ -62,13 +62,19 @@ pub(super) fn adopt(next: &mut Subscription, at: Instant) {
 /// The agreed change takes place at the end of its period: nothing to divide.
 pub(super) fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     let before = step.run_rate()?;
-    let interval = step.next.terms.price.interval;
+    let old = step.next.terms.clone();
+    let agreed = step.next.scheduled.change.as_ref().map(|(_, terms)| terms.usage == old.usage);
+    // What was used under the old terms is billed by them. The same prices of usage wait for the renewal that follows.
+    let restarts = step.next.scheduled.change.as_ref().is_some_and(|(_, t)| t.price.interval != old.price.interval);
+    let usage = if restarts || agreed == Some(false) { step.close_usage(at)? } else { Vec::new() };
+    let usage = if restarts { usage } else { step.issue_arrears(usage, at).map(|()| Vec::new())? };
     adopt(&mut step.next, at);
-    if step.next.terms.price.interval != interval {
+    if restarts {
         // The renewal that follows at this instant starts at boundary 0 of a new anchor.
         step.next.anchor = Anchor::at(at, step.next.anchor.zone());
+        let credit = step.next.credit_minor;
         let invoice = step.next.start_period(0, Purpose::Period, at)?;
-        step.issue(invoice);
+        step.issue_with_usage(invoice, usage, credit)?;
     }
     changed(step, before, at)
 }
@@ -79,11 +85,11 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
     let Some(period) = step.next.period else {
         return Err(Refusal::WrongState { state: step.next.state.name(), action: "change its plan" });
     };
-    let next = if step.next.terms.price.interval == terms.price.interval {
-        None
-    } else {
-        Some(new_interval(&mut step.next, &terms, &period, now)?)
-    };
+    let restarts = step.next.terms.price.interval != terms.price.interval;
+    // Other prices of usage, or a period that is cut here: what was used so far is billed by the old terms.
+    let closes = restarts || step.next.terms.usage != terms.usage;
+    let usage = if closes { step.close_usage(now)? } else { Vec::new() };
+    let next = if !restarts { None } else { Some(new_interval(&mut step.next, &terms, &period, now)?) };
     let basis = Basis::Change {
         from: Box::new(step.next.terms.clone()),
         to: Box::new(terms.clone()),
@@ -94,6 +100,7 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
         next,
         credit_minor: step.next.credit_minor,
     };
+    let basis = metered(basis, usage);
     settle_credit(step, &basis, now)?;
     step.next.terms = terms;
     step.next.proration = proration;
@@ -112,11 +119,10 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
 
 /// A contract ends at once: what its policy gives back of the running period becomes the customer's credit.
 pub(super) fn give_back(step: &mut Step, now: Instant) -> Result<(), Refusal> {
+    let usage = step.close_usage(now)?;
     let running = step.next.period.filter(|p| p.start <= now && now < p.end);
-    let Some(period) = running.filter(|_| step.next.state == State::Active) else { return Ok(()) };
-    if step.next.proration.termination == TerminationCredit::None {
-        return Ok(());
-    }
+    let gives_back = step.next.state == State::Active && step.next.proration.termination != TerminationCredit::None;
+    let Some(period) = running.filter(|_| gives_back) else { return step.issue_arrears(usage, now) };
     let basis = Basis::End {
         terms: Box::new(step.next.terms.clone()),
         period,
@@ -125,6 +131,7 @@ pub(super) fn give_back(step: &mut Step, now: Instant) -> Result<(), Refusal> {
         proration: step.next.proration,
         credit_minor: step.next.credit_minor,
     };
+    let basis = metered(basis, usage);
     settle_credit(step, &basis, now)?;
     step.issue(NewInvoice {
         cause: Cause::Change(step.version),
@@ -155,7 +162,7 @@ fn new_interval(next: &mut Subscription, terms: &Terms, old: &Period, now: Insta
 }
 
 /// The customer's credit after the change's invoice: what it keeps is added, what it uses is taken.
-fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Result<(), Refusal> {
+pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Result<(), Refusal> {
     for line in compute(crate::RULES_VERSION, basis)? {
         match line.kind {
             LineKind::CreditKept => {
@@ -167,6 +174,7 @@ fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Result<(), Ref
             }
             LineKind::CreditUsed => step.next.credit_minor += line.amount.minor,
             LineKind::Recurring | LineKind::ProrationCharge | LineKind::ProrationCredit => {}
+            LineKind::Usage | LineKind::UsageLate => {}
         }
     }
     Ok(())

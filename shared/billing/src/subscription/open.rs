@@ -89,6 +89,7 @@ pub fn open(order: Order, now: Instant) -> Result<Outcome, Refusal> {
         scheduled: Scheduled::default(),
         collection: order.collection,
         credit_minor: 0,
+        usage: crate::usage::UsageAccount::default(),
         suspended_by: None,
         created_at: now,
         started_at: None,

@@ -8,6 +8,7 @@ use crate::{
     ids::{CustomerId, InvoiceId, SubscriptionId},
     proration::ProrationPolicy,
     terms::Terms,
+    usage::UsageAccount,
 };
 
 /// Why a subscription ended; the `reason` of the `cancel` fact.
@@ -121,6 +122,9 @@ pub struct Subscription {
     /// Credit of the customer on this contract, in minor units, 0 or more.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub credit_minor: i64,
+    /// What usage it was billed for.
+    #[serde(default, skip_serializing_if = "UsageAccount::is_empty")]
+    pub usage: UsageAccount,
     /// The invoice whose ladder took access away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_by: Option<InvoiceId>,

@@ -12,6 +12,7 @@ use crate::{
     fact::{EventType, Happening},
     invoice::{NewInvoice, Purpose},
     refusal::Refusal,
+    usage::UsageRecord,
 };
 
 /// What the shell must do, in the same commit.
@@ -47,7 +48,32 @@ pub enum Outcome {
 /// # Errors
 /// A [`Refusal`] when the state does not allow the input or an amount cannot be computed.
 pub fn transition(subscription: &Subscription, version: u64, input: Input, now: Instant) -> Result<Outcome, Refusal> {
-    let mut step = Step { next: subscription.clone(), version, effects: Vec::new(), facts: Vec::new() };
+    decided(subscription, version, input, now, None)
+}
+
+/// As [`transition`], with what is stored of the contract's usage: what it comes to goes into the invoices' bases, so
+/// that they are computed again without it.
+///
+/// # Errors
+/// As [`transition`], which refuses to bill a contract with usage.
+pub fn transition_with_usage(
+    subscription: &Subscription,
+    version: u64,
+    input: Input,
+    now: Instant,
+    usage: UsageRecord,
+) -> Result<Outcome, Refusal> {
+    decided(subscription, version, input, now, Some(usage))
+}
+
+fn decided(
+    subscription: &Subscription,
+    version: u64,
+    input: Input,
+    now: Instant,
+    usage: Option<UsageRecord>,
+) -> Result<Outcome, Refusal> {
+    let mut step = Step { next: subscription.clone(), version, usage, effects: Vec::new(), facts: Vec::new() };
     let applied = step.apply(input, now)?;
     if !applied {
         return Ok(Outcome::AlreadyApplied);
@@ -84,6 +110,8 @@ fn captured_with(signup: Happening, amount: crate::money::Money, claim: Option<&
 pub(super) struct Step {
     pub(super) next: Subscription,
     pub(super) version: u64,
+    /// What is stored of its usage; none: the decision was not given any.
+    pub(super) usage: Option<UsageRecord>,
     pub(super) effects: Vec<Effect>,
     pub(super) facts: Vec<Happening>,
 }
@@ -176,7 +204,11 @@ impl Step {
     fn wake(&mut self, now: Instant) -> Result<bool, Refusal> {
         let Some((at, kind)) = next_event(&self.next).filter(|(at, _)| *at <= now) else { return Ok(false) };
         match kind {
-            DueKind::Cancel => self.end(at, CancelReason::Voluntary),
+            DueKind::Cancel => {
+                let usage = self.close_usage(at)?;
+                self.issue_arrears(usage, at)?;
+                self.end(at, CancelReason::Voluntary)
+            }
             DueKind::Expire => {
                 self.next.state = State::Canceled { at, reason: CancelReason::Expired };
                 self.effects.push(Effect::VoidOpenInvoices);
@@ -197,8 +229,9 @@ impl Step {
             }
             DueKind::Renewal => {
                 let index = self.next.period.map_or(0, |p| p.index + 1);
+                let (usage, credit) = (self.close_usage(at)?, self.next.credit_minor);
                 let invoice = self.next.start_period(index, Purpose::Period, at)?;
-                self.issue(invoice);
+                self.issue_with_usage(invoice, usage, credit)?;
                 Ok(true)
             }
         }
@@ -222,7 +255,11 @@ impl Step {
             return self.end(now, CancelReason::Voluntary);
         }
         let at = self.end_of_paid_time();
-        let Some(at) = at.filter(|at| *at > now) else { return self.end(now, CancelReason::Voluntary) };
+        let Some(at) = at.filter(|at| *at > now) else {
+            let usage = self.close_usage(now)?;
+            self.issue_arrears(usage, now)?;
+            return self.end(now, CancelReason::Voluntary);
+        };
         if self.next.scheduled.cancel == Some(at) {
             return Ok(false);
         }
@@ -277,11 +314,12 @@ impl Step {
     fn resume(&mut self, at: Instant) -> Result<bool, Refusal> {
         self.next.state = State::Active;
         if self.next.period.is_none_or(|p| p.end <= at) {
+            let (usage, credit) = (self.close_usage(at)?, self.next.credit_minor);
             // A change agreed for the end of that period waited for the end of the pause: the new period is its first.
             change::adopt(&mut self.next, at);
             self.next.anchor = Anchor::at(at, self.next.anchor.zone());
             let invoice = self.next.start_period(0, Purpose::Period, at)?;
-            self.issue(invoice);
+            self.issue_with_usage(invoice, usage, credit)?;
         }
         self.write(EventType::Resume, at, None)
     }

@@ -73,6 +73,7 @@ fn subscriptions() -> Vec<(&'static str, Subscription)> {
         ("subscription-paused", give(&held, pause, now).0),
         ("subscription-suspended", suspended),
         ("subscription-canceled", give(&held, ended, now).0),
+        ("subscription-usage", metered().0),
         ("subscription-incomplete", Subscription { state: State::Incomplete { expires_at: now }, ..held }),
     ]
 }
@@ -115,6 +116,7 @@ fn invoices() -> (Vec<(&'static str, Invoice)>, Fact) {
     let (_, mut changes) = give(&opened, change, start() + TimeDelta::days(14));
     let fact = stamp(facts, due.id.as_str(), 3, wall).remove(0);
     let list = vec![
+        ("invoice-rules-2-usage", metered().1),
         ("invoice-rules-2-due", due.clone()),
         ("invoice-rules-2-collecting", collecting),
         ("invoice-rules-2-unknown", unknown),
@@ -124,6 +126,29 @@ fn invoices() -> (Vec<(&'static str, Invoice)>, Fact) {
         ("invoice-rules-2-change", changes.remove(0)),
     ];
     (list, fact)
+}
+
+/// A contract with usage after two renewals, and the invoice of the second: one meter in time, one late.
+fn metered() -> (Subscription, Invoice) {
+    use billing::usage::{Bucket, Chunk, HourBucket, UsageRecord};
+    let catalog: Catalog = serde_json::from_str(USAGE_CATALOG).expect("a catalog");
+    assert_eq!(catalog.problems(), []);
+    let (plan, policy) = (&catalog.plans[0], billing::catalog::Policy::standard());
+    let bought = billing::terms::Terms::try_new(plan, &policy, &plan.prices[0], false, 3).expect("terms");
+    let held = active(bought, start());
+    let chunk = |day: i64, value: i64| {
+        let begins = start() + TimeDelta::days(day);
+        let bucket = Bucket::of(begins, begins + TimeDelta::minutes(5), value.into(), None).expect("a bucket");
+        let buckets = vec![HourBucket { start: begins, meter: "calls".into(), bucket }];
+        Chunk { ids: "0123456789abcdef".into(), buckets }
+    };
+    let renewed = |held: &Subscription, chunks: Vec<Chunk>| {
+        let (end, record) = (held.period.expect("a period").end, UsageRecord::new(chunks));
+        applied(billing::subscription::transition_with_usage(held, 7, Input::Wake, end, record).expect("allowed"))
+    };
+    let (held, _) = renewed(&held, vec![chunk(1, 1_500)]);
+    let (held, mut invoices) = renewed(&held, vec![chunk(1, 1_500), chunk(2, 250), chunk(30, 1_200)]);
+    (held, invoices.remove(0))
 }
 
 /// Today's form of everything that is stored.
@@ -147,6 +172,8 @@ fn samples() -> BTreeMap<String, String> {
     let catalog: Catalog = serde_json::from_str(CATALOG).expect("a catalog");
     assert_eq!(catalog.problems(), []);
     samples.insert("catalog-two-plans".into(), pretty(&catalog));
+    let metered: Catalog = serde_json::from_str(USAGE_CATALOG).expect("a catalog");
+    samples.insert("catalog-usage".into(), pretty(&metered));
     samples.insert("customer-berlin".into(), pretty(&serde_json::from_str::<Customer>(CUSTOMER).expect("a customer")));
     samples.insert("contract-price".into(), pretty(&serde_json::from_str::<ContractPrice>(CONTRACT).expect("a price")));
     samples
@@ -166,6 +193,14 @@ const CATALOG: &str = r#"{
             "soft": [{"after_days": 2, "action": "retry"}, {"after_days": 9, "action": "end"}],
             "hard": [{"after_days": 0, "action": "notify"}, {"after_days": 9, "action": "end"}],
             "unpaid": [{"after_days": 3, "action": "suspend"}, {"after_days": 9, "action": "end"}]}}]
+}"#;
+
+const USAGE_CATALOG: &str = r#"{
+    "plans": [
+        {"id": "api", "version": 1, "title": "API",
+         "prices": [{"currency": "USD", "interval": "month", "model": "per-seat", "unit_amount": "9.90"}],
+         "usage": [{"currency": "USD", "interval": "month", "meter": {"id": "calls", "aggregation": "sum"}, "included": "1000",
+            "price": {"model": "graduated", "tiers": [{"up_to": "500", "unit_amount": "0.01"}, {"unit_amount": "0.005"}]}}]}]
 }"#;
 
 const CUSTOMER: &str = r#"{

@@ -39,3 +39,5 @@ mod proration_cases;
 mod sample;
 #[cfg(test)]
 mod schedules;
+#[cfg(test)]
+mod usage;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    ports::{Lane, SweepPosition},
+    ports::{ChunkKey, Lane, Save, SweepPosition, Versioned},
 };
 
 /// A shard that no deployed stack has, so that a shared table's sweeps are left alone.
@@ -38,6 +38,24 @@ pub(super) async fn the_test_clock_stands_where_it_was_set(subject: &Subject) ->
         subject.operations.set_test_clock(at).await?;
         assert_eq!(subject.operations.test_clock().await?, Some(at));
     }
+    Ok(())
+}
+
+pub(super) async fn a_chunk_of_usage_is_replaced_only_as_it_was_seen(subject: &Subject) -> Result<(), Error> {
+    let (customer, subscription) = (subject.customer_id("chunk")?, subject.subscription_id("chunk")?);
+    let key = ChunkKey { customer, subscription, day: new_year().date_naive(), number: 0 };
+    let (operations, expires) = (&subject.operations, WallTime(days_later(800)));
+    assert_eq!(operations.usage_chunk(&key).await?, None);
+    for replaces in 0..2 {
+        let value = super::usage::chunk(replaces);
+        let save = || Save { value: value.clone(), replaces };
+        operations.put_usage_chunk(&key, save(), expires).await?;
+        let again = operations.put_usage_chunk(&key, save(), expires).await;
+        assert!(matches!(again, Err(Error::Conflict(_))), "a stale writer: {again:?}");
+        assert_eq!(operations.usage_chunk(&key).await?, Some(Versioned { value, version: replaces + 1 }));
+    }
+    let next = ChunkKey { number: 1, ..key.clone() };
+    assert_eq!(operations.usage_chunk(&next).await?, None, "chunks stand apart");
     Ok(())
 }
 

@@ -25,8 +25,8 @@ pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
             };
             (vec![credit, charge], *credit_minor)
         }
-        Basis::End { .. } => {
-            let detail = "rules version 1 gives nothing back at an end".to_owned();
+        Basis::End { .. } | Basis::Arrears { .. } | Basis::Metered { .. } => {
+            let detail = "rules version 1 gives nothing back at an end and knows no usage".to_owned();
             return Err(Refusal::InvalidField { field: "rules", detail });
         }
     };
@@ -63,5 +63,6 @@ fn share_line(
             unrounded_minor: unrounded.minor().normalize(),
             rounding: policy.rounding,
         },
+        used: None,
     })
 }

@@ -20,7 +20,14 @@ use crate::{
 
 /// See [`super::compute`].
 pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
-    let (mut lines, credit_minor) = match basis {
+    let (mut lines, credit_minor) = unsettled(basis)?;
+    super::settle(&mut lines, basis.terms(), credit_minor)?;
+    Ok(lines)
+}
+
+/// The lines before the customer's credit, and that credit.
+fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
+    Ok(match basis {
         Basis::Period { terms, credit_minor, .. } => (vec![recurring(terms)?], *credit_minor),
         Basis::Change { from, to, period, at, zone, proration, next, credit_minor } => {
             let cut = Cut { period, at: *at, zone: *zone };
@@ -29,9 +36,13 @@ pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
         Basis::End { terms, period, at, zone, proration, credit_minor } => {
             (ended(&Cut { period, at: *at, zone: *zone }, terms, *proration)?, *credit_minor)
         }
-    };
-    super::settle(&mut lines, basis.terms(), credit_minor)?;
-    Ok(lines)
+        Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
+        Basis::Metered { base, usage } => {
+            let (mut lines, credit_minor) = unsettled(base)?;
+            lines.extend(super::usage::lines(base.terms(), usage)?);
+            (lines, credit_minor)
+        }
+    })
 }
 
 /// Where a period is cut.
@@ -146,5 +157,5 @@ fn steps(terms: &Terms) -> Result<Vec<Step>, Refusal> {
 }
 
 fn line(kind: LineKind, terms: &Terms, amount: Money, why: Explanation) -> Line {
-    Line { kind, plan: terms.plan.to_string(), quantity: terms.quantity, amount, why }
+    Line { kind, plan: terms.plan.to_string(), quantity: terms.quantity, amount, why, used: None }
 }

@@ -1,0 +1,76 @@
+//! Lines for usage, the same under every rules version that has them: what a meter counted, by its price; for what came
+//! late, that less what the same span cost on an earlier invoice.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::{Explanation, Line, LineKind};
+use crate::{
+    calendar::Instant,
+    money::{MoneyError, Rounding, Unrounded},
+    pricing::{Step, StepKind, exact},
+    terms::Terms,
+    usage::UsageCharge,
+};
+
+/// What a line for usage is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedUnits {
+    /// Which meter.
+    pub meter: String,
+    /// What it counted in the span.
+    pub units: Decimal,
+    /// In how many events.
+    pub events: u64,
+    /// First instant of the span.
+    pub start: Instant,
+    /// First instant after it.
+    pub end: Instant,
+    /// Units that an earlier invoice was for, where this line is about what came late to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoiced: Option<Decimal>,
+}
+
+/// The lines of `charges`, one each, rounded as full periods are.
+pub(super) fn lines(terms: &Terms, charges: &[UsageCharge]) -> Result<Vec<Line>, MoneyError> {
+    charges.iter().map(|charge| line(terms, charge)).collect()
+}
+
+fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
+    let UsageCharge { item, start, end, quantity, events, invoiced } = charge;
+    let priced = item.price(*quantity, *events)?;
+    let (mut amount, mut steps) = (priced.amount, priced.steps);
+    if let Some(before) = invoiced {
+        let before = item.price(before.quantity, before.events)?.amount;
+        amount = Unrounded::from_minor(exact::sub(amount.minor(), before.minor())?, item.currency);
+        let scale = Decimal::new(1, item.currency.exponent());
+        steps.push(Step::correction(StepKind::Invoiced, -exact::mul(before.minor(), scale)?));
+    }
+    let exact = amount.minor().normalize();
+    let rounding = Rounding::default();
+    Ok(Line {
+        kind: if invoiced.is_some() { LineKind::UsageLate } else { LineKind::Usage },
+        plan: terms.plan.to_string(),
+        quantity: 1,
+        amount: amount.round(rounding)?,
+        why: Explanation {
+            rule: item.price.name().into(),
+            part: None,
+            full_minor: exact,
+            share: None,
+            unit: None,
+            factor: None,
+            steps,
+            unrounded_minor: exact,
+            rounding,
+        },
+        used: Some(Box::new(UsedUnits {
+            meter: item.meter.id.clone(),
+            units: *quantity,
+            events: *events,
+            start: *start,
+            end: *end,
+            invoiced: invoiced.as_ref().map(|before| before.quantity),
+        })),
+    })
+}

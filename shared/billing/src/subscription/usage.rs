@@ -1,0 +1,70 @@
+//! What a contract is billed for what was used: at the end of a period, of the contract, and where its price changes.
+
+use super::{change::settle_credit, transition::Step};
+use crate::{
+    calendar::Instant,
+    ids::Cause,
+    invoice::{Basis, NewInvoice, Purpose},
+    refusal::Refusal,
+    usage::UsageCharge,
+};
+
+impl Step {
+    /// Bills the usage of the period that runs, up to `end`. None where the contract has no usage.
+    pub(super) fn close_usage(&mut self, end: Instant) -> Result<Vec<UsageCharge>, Refusal> {
+        let Some(period) = self.next.period.filter(|_| !self.next.terms.usage.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let Some(record) = &self.usage else {
+            let detail = "the contract has usage, and the decision was not given its record".to_owned();
+            return Err(Refusal::InvalidField { field: "usage", detail });
+        };
+        let end = end.min(period.end);
+        Ok(self.next.usage.close(&self.next.terms.usage, record, period.start, end)?)
+    }
+
+    /// Issues the invoice of a period that begins, with the usage of what ended. `credit_before` is the customer's
+    /// credit before that period took from it.
+    pub(super) fn issue_with_usage(
+        &mut self,
+        invoice: NewInvoice,
+        usage: Vec<UsageCharge>,
+        credit_before: i64,
+    ) -> Result<(), Refusal> {
+        if usage.is_empty() {
+            self.issue(invoice);
+            return Ok(());
+        }
+        let basis = metered(invoice.basis, usage);
+        self.next.credit_minor = credit_before;
+        settle_credit(self, &basis, invoice.at)?;
+        self.issue(NewInvoice { basis, ..invoice });
+        Ok(())
+    }
+
+    /// An invoice for nothing but `usage`, if there is any.
+    pub(super) fn issue_arrears(&mut self, usage: Vec<UsageCharge>, at: Instant) -> Result<(), Refusal> {
+        let Some(period) = self.next.period.filter(|_| !usage.is_empty()) else { return Ok(()) };
+        let base = Basis::Arrears {
+            terms: Box::new(self.next.terms.clone()),
+            period,
+            at,
+            credit_minor: self.next.credit_minor,
+        };
+        let basis = metered(base, usage);
+        settle_credit(self, &basis, at)?;
+        self.issue(NewInvoice {
+            cause: Cause::Usage(period.ordinal),
+            purpose: Purpose::Change,
+            basis,
+            at,
+            days_until_due: self.next.collection.days_until_due(),
+        });
+        Ok(())
+    }
+}
+
+/// `base` with `usage` beside it.
+pub(super) fn metered(base: Basis, usage: Vec<UsageCharge>) -> Basis {
+    if usage.is_empty() { base } else { Basis::Metered { base: Box::new(base), usage } }
+}

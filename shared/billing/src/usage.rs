@@ -1,0 +1,40 @@
+//! Usage of contracts: events become buckets, buckets become what a meter counts, and that is billed in arrears.
+//!
+//! Exists so that what a customer used is counted once and for ever the same way, however its events were delivered: in
+//! batches, twice, late, or side by side. Nothing here keeps a single event. `event` says which events a contract takes,
+//! `bucket` and `chain` what becomes of them, `item` what they cost, `account` what a contract remembers of what it
+//! was billed for.
+
+mod account;
+mod bucket;
+mod chain;
+mod event;
+mod item;
+
+pub use account::{BilledMeter, BilledSpan, MeterUsage, UsageAccount, UsageCharge, UsageRecord, current};
+pub use bucket::{Bucket, HourBucket};
+pub use chain::{Chain, Chunk, Placed, Plan};
+pub use event::{Reading, UsageEvent, accept};
+pub use item::UsageItem;
+
+/// Most events of one request or message.
+pub const BATCH_MAX: usize = 100;
+
+/// Days after which an event is refused. What is kept of a day's ids outlives this, so an event that comes again is
+/// either recognised or refused, however late a queue delivers it.
+pub const LATE_DAYS: i64 = 34;
+
+/// Seconds that an event may lie in the future: clocks of senders differ.
+pub const SKEW_SECONDS: i64 = 300;
+
+/// Days that buckets are kept: two periods of at most a year, and what may come late to them.
+pub const KEPT_DAYS: i64 = 800;
+
+/// Ids of one chunk: a full one takes two kilobytes, so a full batch costs two write units.
+pub const CHUNK_IDS_MAX: usize = 100;
+
+/// Chunks of one contract and day: 25,000 events. Whoever has more adds them up before sending.
+pub const CHUNKS_MAX: usize = 250;
+
+/// Different keys that a meter counts exactly, for one contract and day.
+pub const UNIQUE_KEYS_MAX: usize = 1_000;

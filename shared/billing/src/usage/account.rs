@@ -1,0 +1,259 @@
+//! What a contract was billed for, what is still to be billed, and what came late.
+//!
+//! Exists so that no event is billed twice or never: whatever the buckets of an invoiced period come to later is compared
+//! with what was invoiced, and only the difference is billed. So it does not matter when an event arrived, nor whether a
+//! renewal was being decided at that moment.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    bucket::{Bucket, HourBucket},
+    chain::Chunk,
+    item::UsageItem,
+};
+use crate::{
+    calendar::Instant,
+    money::MoneyError,
+    pricing::{Aggregation, Meter, exact},
+    subscription::Subscription,
+};
+
+/// Invoiced spans that are looked at again: an event that passed the first look just before its period was invoiced, and
+/// was written just after the next one was, is still found.
+const BILLED_KEPT: usize = 2;
+
+/// What is stored of a contract's usage, as far as a decision needs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsageRecord(Vec<HourBucket>);
+
+/// What a meter comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    quantity: Decimal,
+    events: u64,
+    /// The level at the end, for meters whose level goes on.
+    level: Decimal,
+}
+
+impl UsageRecord {
+    /// The record that `chunks` hold.
+    #[must_use]
+    pub fn new(chunks: impl IntoIterator<Item = Chunk>) -> Self {
+        Self(chunks.into_iter().flat_map(|c| c.buckets).collect())
+    }
+
+    fn tally(&self, meter: &Meter, span: (Instant, Instant), carried: Decimal) -> Result<Tally, MoneyError> {
+        let inside = |b: &&HourBucket| b.meter == meter.id && b.start >= span.0 && b.start < span.1;
+        let buckets: Vec<&HourBucket> = self.0.iter().filter(inside).collect();
+        let all = buckets.iter().map(|b| b.bucket.clone()).map(Ok).reduce(|a, b| a?.merge(b?)).transpose()?;
+        let carries = matches!(meter.aggregation, Aggregation::Last | Aggregation::WeightedChanges);
+        let carried = if carries { carried } else { Decimal::ZERO };
+        let level = match (&all, meter.aggregation) {
+            (Some(all), Aggregation::Last) => all.last,
+            (Some(all), Aggregation::WeightedChanges) => exact::add(carried, all.sum)?,
+            _ => carried,
+        };
+        let quantity = match meter.aggregation {
+            Aggregation::WeightedChanges => weighted(&buckets, span, carried)?,
+            aggregation => all.as_ref().map_or(carried, |all| of_bucket(all, aggregation)),
+        };
+        Ok(Tally { quantity: quantity.normalize(), events: all.map_or(0, |a| a.count), level })
+    }
+}
+
+fn of_bucket(all: &Bucket, aggregation: Aggregation) -> Decimal {
+    match aggregation {
+        Aggregation::Count => Decimal::from(all.count),
+        Aggregation::Unique => Decimal::from(all.keys.len()),
+        // A meter that starts afresh has seen nothing larger than nothing.
+        Aggregation::Max => all.max.max(Decimal::ZERO),
+        Aggregation::Last | Aggregation::WeightedLevels => all.last,
+        Aggregation::Sum | Aggregation::WeightedChanges => all.sum,
+    }
+}
+
+/// The average level: what was carried for all of the span, each change for what was left of it, in milliseconds.
+fn weighted(buckets: &[&HourBucket], span: (Instant, Instant), carried: Decimal) -> Result<Decimal, MoneyError> {
+    let milliseconds = |length: TimeDelta| Decimal::from(length.num_milliseconds());
+    let whole = milliseconds(span.1 - span.0);
+    let mut sum = exact::mul(carried, whole)?;
+    for HourBucket { start, bucket, .. } in buckets {
+        let stood = exact::sub(exact::mul(bucket.sum, milliseconds(span.1 - *start))?, bucket.moment)?;
+        sum = exact::add(sum, stood)?;
+    }
+    exact::quotient(sum, whole)
+}
+
+/// One meter of a span that was billed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BilledMeter {
+    /// What it came to.
+    pub quantity: Decimal,
+    /// In how many events.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub events: u64,
+    /// The level that it began with, for meters whose level goes on.
+    #[serde(default, skip_serializing_if = "Decimal::is_zero")]
+    pub carried: Decimal,
+    /// The level that it ended with.
+    #[serde(default, skip_serializing_if = "Decimal::is_zero")]
+    pub level: Decimal,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// A span whose usage was billed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BilledSpan {
+    /// First instant inside.
+    pub start: Instant,
+    /// First instant after.
+    pub end: Instant,
+    /// By meter.
+    pub meters: BTreeMap<String, BilledMeter>,
+}
+
+/// What a contract remembers of the usage that it was billed for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsageAccount {
+    /// The last spans, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub billed: Vec<BilledSpan>,
+}
+
+/// One meter's usage on an invoice: enough to compute its line again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsageCharge {
+    /// What it costs.
+    pub item: UsageItem,
+    /// First instant of the span that it is for.
+    pub start: Instant,
+    /// First instant after it.
+    pub end: Instant,
+    /// What the meter came to.
+    pub quantity: Decimal,
+    /// In how many events.
+    pub events: u64,
+    /// What was invoiced for the same span before; what is charged is the difference. Only for what came late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoiced: Option<BilledMeter>,
+}
+
+impl UsageAccount {
+    /// Whether there is nothing to remember.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.billed.is_empty()
+    }
+
+    /// Bills the span from `start` (or from where billing stands) up to `end`, and what came late to spans before it.
+    /// Remembers both. Meters that count nothing and cost nothing make no charge.
+    ///
+    /// # Errors
+    /// [`MoneyError`] when a meter or a price cannot be computed; nothing is remembered then.
+    pub fn close(
+        &mut self,
+        items: &[UsageItem],
+        record: &UsageRecord,
+        start: Instant,
+        end: Instant,
+    ) -> Result<Vec<UsageCharge>, MoneyError> {
+        let mut next = self.clone();
+        let start = next.billed.last().map_or(start, |billed| billed.end.max(start));
+        if end <= start {
+            return Ok(Vec::new());
+        }
+        let mut charges = Vec::new();
+        let mut meters = BTreeMap::new();
+        for item in items {
+            let carried = next.late(item, record, &mut charges)?;
+            let tally = record.tally(&item.meter, (start, end), carried)?;
+            let costs = !item.price(tally.quantity, tally.events)?.amount.minor().is_zero();
+            if costs || tally.events > 0 || !tally.quantity.is_zero() {
+                let item = item.clone();
+                let Tally { quantity, events, .. } = tally;
+                charges.push(UsageCharge { item, start, end, quantity, events, invoiced: None });
+            }
+            meters.insert(item.meter.id.clone(), tally.billed(carried));
+        }
+        next.billed.push(BilledSpan { start, end, meters });
+        let over = next.billed.len().saturating_sub(BILLED_KEPT);
+        next.billed.drain(..over);
+        *self = next;
+        Ok(charges)
+    }
+
+    /// Compares the billed spans with what is stored now, charges differences, and returns the level after the last.
+    fn late(
+        &mut self,
+        item: &UsageItem,
+        record: &UsageRecord,
+        charges: &mut Vec<UsageCharge>,
+    ) -> Result<Decimal, MoneyError> {
+        let mut level = None;
+        for span in &mut self.billed {
+            let Some(billed) = span.meters.get_mut(&item.meter.id) else { continue };
+            let carried = level.unwrap_or(billed.carried);
+            let tally = record.tally(&item.meter, (span.start, span.end), carried)?;
+            level = Some(tally.level);
+            let after = tally.billed(carried);
+            let before = std::mem::replace(billed, after);
+            if (before.quantity, before.events) != (tally.quantity, tally.events) {
+                let (item, Tally { quantity, events, .. }) = (item.clone(), tally);
+                let (start, end) = (span.start, span.end);
+                charges.push(UsageCharge { item, start, end, quantity, events, invoiced: Some(before) });
+            }
+        }
+        Ok(level.unwrap_or_default())
+    }
+}
+
+impl Tally {
+    fn billed(self, carried: Decimal) -> BilledMeter {
+        let Self { quantity, events, level } = self;
+        BilledMeter { quantity, events, carried, level }
+    }
+}
+
+/// What a meter has counted so far in what is not billed yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MeterUsage {
+    /// Which meter.
+    pub meter: String,
+    /// Since when.
+    pub since: Instant,
+    /// What it comes to at this instant.
+    pub quantity: Decimal,
+    /// In how many events.
+    pub events: u64,
+    /// How much of it costs nothing.
+    pub included: Decimal,
+}
+
+/// The usage of `subscription` that is not billed yet, at `now`.
+///
+/// # Errors
+/// [`MoneyError`] when a meter cannot be computed.
+pub fn current(subscription: &Subscription, record: &UsageRecord, now: Instant) -> Result<Vec<MeterUsage>, MoneyError> {
+    let Some(period) = subscription.period else { return Ok(Vec::new()) };
+    let billed = subscription.usage.billed.last();
+    let since = billed.map_or(period.start, |billed| billed.end.max(period.start));
+    let end = now.max(since + TimeDelta::milliseconds(1));
+    let of_item = |item: &UsageItem| {
+        let carried = billed.and_then(|b| b.meters.get(&item.meter.id)).map(|m| m.level).unwrap_or_default();
+        let Tally { quantity, events, .. } = record.tally(&item.meter, (since, end), carried)?;
+        Ok(MeterUsage { meter: item.meter.id.clone(), since, quantity, events, included: item.included })
+    };
+    subscription.terms.usage.iter().map(of_item).collect()
+}

@@ -1,0 +1,94 @@
+//! Usage in stories: what a plan charges for it, and what customers use.
+
+use serde_json::{Value, json};
+use usecases::record_usage::{EventStatus, UsageReply, UsageRequest, record_usage};
+
+use crate::{
+    args::Args,
+    requests::offer,
+    world::{World, refused},
+};
+
+/// `10:1.00,rest:0.50` as tiers.
+fn tiers(text: &str) -> Result<Value, String> {
+    let tier = |part: &str| {
+        let (up_to, amount) = part.split_once(':').ok_or("a tier is units:price")?;
+        let mut tier = json!({"unit_amount": amount});
+        if up_to != "rest" {
+            tier["up_to"] = up_to.into();
+        }
+        Ok(tier)
+    };
+    text.split(',').map(tier).collect::<Result<Vec<_>, String>>().map(Value::Array)
+}
+
+/// Adds prices of a meter to a plan that was published, and publishes that as what it always was: stories are short.
+pub(crate) async fn price(world: &mut World, mut args: Args) -> Result<(), String> {
+    let name = args.next("plan@version")?;
+    let (meter, aggregation) = (args.next("a meter")?, args.next("an aggregation")?);
+    let currency = args.setting("currency").unwrap_or_else(|| "USD".into());
+    let included = args.setting("included").unwrap_or_else(|| "0".into());
+    let plan = world.catalog.plans.iter().find(|p| p.reference().to_string() == name).cloned();
+    let mut plan = plan.ok_or(format!("there is no {name}"))?;
+    plan.version += 1;
+    for (interval, text) in args.settings() {
+        let item = json!({
+            "currency": currency, "interval": interval, "meter": {"id": meter, "aggregation": aggregation},
+            "included": included, "price": {"model": "graduated", "tiers": tiers(&text)?},
+        });
+        plan.usage.push(serde_json::from_value(item).map_err(|e| e.to_string())?);
+    }
+    args.finish()?;
+    offer(world, plan, false).await
+}
+
+/// Events of one contract.
+pub(crate) async fn used(world: &mut World, mut args: Args) -> Result<(), String> {
+    let name = args.next("a name")?;
+    if args.flag("again") {
+        args.finish()?;
+        let batch = world.last_usage.clone().ok_or("nothing was used yet")?;
+        return send(world, batch).await;
+    }
+    let (meter, value) = (args.next("a meter")?, args.next("a value")?);
+    let at = args.value("at")?.unwrap_or_else(|| world.now.to_rfc3339());
+    let id = args.value("id")?.unwrap_or_else(|| format!("{meter}-{at}"));
+    let times: u32 = args.value("times")?.map_or(Ok(1), |t| t.parse().map_err(|_| "times needs a number"))?;
+    let key = args.value("key")?;
+    args.finish()?;
+    let event = |n: u32| {
+        let mut event = json!({
+            "customer": format!("cus_{name}"), "subscription": format!("sub_{name}"), "meter": meter, "at": at, "value": value,
+            "id": if times == 1 { id.clone() } else { format!("{id}-{n}") },
+        });
+        if let Some(key) = &key {
+            event["key"] = if times == 1 { key.clone() } else { format!("{key}-{n}") }.into();
+        }
+        event
+    };
+    let events: Vec<Value> = (1..=times).map(event).collect();
+    // A story may use more at once than a request may hold.
+    for events in events.chunks(billing::usage::BATCH_MAX) {
+        let batch = serde_json::from_value(json!({"events": events})).map_err(|e| e.to_string())?;
+        send(world, batch).await?;
+    }
+    Ok(())
+}
+
+async fn send(world: &mut World, batch: UsageRequest) -> Result<(), String> {
+    world.last_usage = Some(batch.clone());
+    match record_usage(&world.ledger, &batch).await {
+        Ok(reply) => tell(world, &reply),
+        Err(error) => world.say(&refused(&error)),
+    }
+    Ok(())
+}
+
+fn tell(world: &mut World, reply: &UsageReply) {
+    let UsageReply { recorded, duplicates, refused, events } = reply;
+    world.say(&format!("usage      {recorded} recorded, {duplicates} duplicates, {refused} refused"));
+    for event in events.iter().filter(|e| e.status == EventStatus::Refused) {
+        let detail = event.detail.as_deref().unwrap_or_default();
+        world.say(&format!("refused    {} {}: {detail}", event.id, event.code.unwrap_or_default()));
+    }
+}
