@@ -4,6 +4,7 @@
 //! change of terms does, `facts` what is written about it.
 
 mod change;
+mod discounts;
 mod due;
 mod facts;
 mod input;
@@ -13,6 +14,6 @@ mod transition;
 
 pub use due::{DueKind, next_event, wake_at};
 pub use input::{Input, When};
-pub use open::{Collection, Order, open};
+pub use open::{Collection, Order, open, open_with};
 pub use state::{CancelReason, Scheduled, State, Subscription};
-pub use transition::{Effect, Outcome, transition};
+pub use transition::{Effect, Outcome, transition, transition_with};

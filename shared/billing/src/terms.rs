@@ -3,6 +3,8 @@
 //! Exists because a subscriber stays on what was bought until moved: nothing here points at something
 //! that can change.
 
+mod conditions;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,6 +12,8 @@ use crate::{
     money::{Money, MoneyError, Rounding, Unrounded},
     refusal::Refusal,
 };
+
+pub use conditions::{Conditions, TaxBinding};
 
 /// Largest quantity of one subscription.
 pub const QUANTITY_MAX: u32 = 100_000;
@@ -28,6 +32,9 @@ pub struct Terms {
     pub contract: bool,
     /// Units (seats), from 1.
     pub quantity: u32,
+    /// What stands beside the price: discounts of the plan, tax settings, their order.
+    #[serde(default, skip_serializing_if = "Conditions::is_none")]
+    pub conditions: Conditions,
 }
 
 impl Terms {
@@ -44,7 +51,9 @@ impl Terms {
     ) -> Result<Self, Refusal> {
         let quantity = u32::try_from(quantity).ok().filter(|q| (1..=QUANTITY_MAX).contains(q));
         let quantity = quantity.ok_or(Refusal::QuantityOutOfRange)?;
-        Ok(Self { plan: plan.reference(), policy: policy.reference(), price: price.clone(), contract, quantity })
+        let conditions = Conditions::new(plan, policy, price.interval, contract);
+        let (plan, policy) = (plan.reference(), policy.reference());
+        Ok(Self { plan, policy, price: price.clone(), contract, quantity, conditions })
     }
 
     /// The exact price of one full period.

@@ -217,7 +217,7 @@ impl NotRedeemable {
 
 impl From<NotRedeemable> for Refusal {
     fn from(reason: NotRedeemable) -> Self {
-        Self::InvalidField { field: "coupon", detail: reason.to_string() }
+        Self::Coupon(reason)
     }
 }
 

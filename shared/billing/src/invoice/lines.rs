@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::adjust::{Adjustment, Adjustments};
 use crate::{
     calendar::{Instant, Period},
     money::{Money, MoneyError, Rounding},
@@ -31,6 +32,9 @@ pub enum Basis {
         period: Period,
         /// Credit of the customer at that instant, in minor units (0 or more).
         credit_minor: i64,
+        /// Discounts and taxes.
+        #[serde(default, skip_serializing_if = "Adjustments::is_none")]
+        adjustments: Box<Adjustments>,
     },
     /// A contract that ends in the middle of a period, where the policy gives the unused part back.
     End {
@@ -46,6 +50,9 @@ pub enum Basis {
         proration: ProrationPolicy,
         /// Credit of the customer at that instant, in minor units (0 or more).
         credit_minor: i64,
+        /// Discounts and taxes.
+        #[serde(default, skip_serializing_if = "Adjustments::is_none")]
+        adjustments: Box<Adjustments>,
     },
     /// A change in the middle of a period.
     Change {
@@ -65,6 +72,9 @@ pub enum Basis {
         next: Option<Period>,
         /// Credit of the customer at that instant, in minor units (0 or more).
         credit_minor: i64,
+        /// Discounts and taxes.
+        #[serde(default, skip_serializing_if = "Adjustments::is_none")]
+        adjustments: Box<Adjustments>,
     },
 }
 
@@ -86,6 +96,16 @@ impl Basis {
             Self::Change { period, next, .. } => next.as_ref().unwrap_or(period),
         }
     }
+
+    /// Its discounts and taxes.
+    #[must_use]
+    pub fn adjustments(&self) -> &Adjustments {
+        match self {
+            Self::Period { adjustments, .. } | Self::End { adjustments, .. } | Self::Change { adjustments, .. } => {
+                adjustments
+            }
+        }
+    }
 }
 
 /// What a line is.
@@ -103,6 +123,10 @@ pub enum LineKind {
     CreditUsed,
     /// What is left over and kept as credit.
     CreditKept,
+    /// What a discount takes off the charge before it.
+    Discount,
+    /// A tax, or why there is none.
+    Tax,
 }
 
 /// Why a line has its amount: the computation, as data.
@@ -131,6 +155,9 @@ pub struct Explanation {
     pub unrounded_minor: Decimal,
     /// How it was rounded.
     pub rounding: Rounding,
+    /// What the line has to do with discounts and taxes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adjustment: Option<Box<Adjustment>>,
 }
 
 /// One line.
@@ -185,6 +212,7 @@ fn credit_line(kind: LineKind, terms: &Terms, amount: Money) -> Line {
         steps: Vec::new(),
         unrounded_minor: exact,
         rounding: Rounding::HalfEven,
+        adjustment: None,
     };
     Line { kind, plan: terms.plan.to_string(), quantity: terms.quantity, amount, why }
 }

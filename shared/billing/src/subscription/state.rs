@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::open::Collection;
 use crate::{
     calendar::{Anchor, Instant, Period},
+    discount::Held,
     ids::{CustomerId, InvoiceId, SubscriptionId},
     proration::ProrationPolicy,
+    tax::TaxTreatment,
     terms::Terms,
 };
 
@@ -121,6 +123,12 @@ pub struct Subscription {
     /// Credit of the customer on this contract, in minor units, 0 or more.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub credit_minor: i64,
+    /// The coupons that were redeemed and are not over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub discounts: Vec<Held>,
+    /// How the running period was taxed: what is given back of it is taxed the same. None: without tax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<Box<TaxTreatment>>,
     /// The invoice whose ladder took access away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_by: Option<InvoiceId>,

@@ -12,6 +12,7 @@ use crate::{
     fact::{EventType, Happening},
     invoice::{NewInvoice, Purpose},
     refusal::Refusal,
+    tax::Taxes,
 };
 
 /// What the shell must do, in the same commit.
@@ -41,13 +42,28 @@ pub enum Outcome {
     },
 }
 
+/// [`transition_with`], for contracts without tax.
+///
+/// # Errors
+/// As [`transition_with`].
+pub fn transition(subscription: &Subscription, version: u64, input: Input, now: Instant) -> Result<Outcome, Refusal> {
+    transition_with(subscription, version, input, now, &Taxes::default())
+}
+
 /// Decides. Same arguments, same answer, for ever. `version` is the version that the decision will make: the cause
-/// of a change's invoice.
+/// of a change's invoice. `taxes` says which tax holds, for every day that the decision bills.
 ///
 /// # Errors
 /// A [`Refusal`] when the state does not allow the input or an amount cannot be computed.
-pub fn transition(subscription: &Subscription, version: u64, input: Input, now: Instant) -> Result<Outcome, Refusal> {
-    let mut step = Step { next: subscription.clone(), version, effects: Vec::new(), facts: Vec::new() };
+pub fn transition_with(
+    subscription: &Subscription,
+    version: u64,
+    input: Input,
+    now: Instant,
+    taxes: &Taxes,
+) -> Result<Outcome, Refusal> {
+    let (effects, facts) = (Vec::new(), Vec::new());
+    let mut step = Step { next: subscription.clone(), version, taxes: taxes.clone(), effects, facts };
     let applied = step.apply(input, now)?;
     if !applied {
         return Ok(Outcome::AlreadyApplied);
@@ -68,10 +84,12 @@ fn check_end_of_pause(resume_at: Option<Instant>, from: Instant) -> Result<(), R
 }
 
 /// What was captured with the sign-up. Money that came without an attempt of ours has a fact of its own.
-fn captured_with(signup: Happening, amount: crate::money::Money, claim: Option<&crate::invoice::Claim>) -> Happening {
+fn captured_with(signup: Happening, captured: (i64, i64), claim: Option<&crate::invoice::Claim>) -> Happening {
     let Some(claim) = claim else { return signup };
+    let (amount, tax) = captured;
     Happening {
-        amount_minor: amount.minor,
+        amount_minor: amount - tax,
+        tax_minor: (tax != 0).then_some(tax),
         attempt: (claim.attempt == 1).then_some(1),
         gateway: Some(claim.method.gateway.clone()),
         method: Some(claim.method.kind.clone()),
@@ -84,6 +102,7 @@ fn captured_with(signup: Happening, amount: crate::money::Money, claim: Option<&
 pub(super) struct Step {
     pub(super) next: Subscription,
     pub(super) version: u64,
+    pub(super) taxes: Taxes,
     pub(super) effects: Vec<Effect>,
     pub(super) facts: Vec<Happening>,
 }
@@ -111,9 +130,9 @@ impl Step {
         match (state, input) {
             (_, Input::Wake) => self.wake(now),
 
-            (State::Incomplete { .. }, Input::OpeningPaid { amount, claim, at }) => {
+            (State::Incomplete { .. }, Input::OpeningPaid { amount, tax_minor, claim, at }) => {
                 let signup = self.next.start(at)?;
-                self.facts.extend(signup.map(|fact| captured_with(fact, amount, claim.as_deref())));
+                self.facts.extend(signup.map(|fact| captured_with(fact, (amount.minor, tax_minor), claim.as_deref())));
                 Ok(true)
             }
             // The money came after it was given up: it must not vanish.
@@ -121,6 +140,13 @@ impl Step {
 
             (State::Active | State::Trialing { .. }, Input::Change { terms, proration, when }) => {
                 change::change(self, *terms, proration, when, now)
+            }
+
+            (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::ApplyCoupon { coupon }) => {
+                Ok(self.apply_coupon(*coupon))
+            }
+            (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::RemoveCoupon { coupon }) => {
+                self.remove_coupon(&coupon)
             }
 
             (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Cancel { when, reason, .. }) => {
@@ -164,6 +190,8 @@ impl Step {
             (
                 state,
                 Input::Change { .. }
+                | Input::ApplyCoupon { .. }
+                | Input::RemoveCoupon { .. }
                 | Input::Cancel { .. }
                 | Input::Keep
                 | Input::Pause { .. }
@@ -189,7 +217,7 @@ impl Step {
             DueKind::Change => change::take_over(self, at),
             DueKind::Resume => self.resume(at),
             DueKind::TrialEnd => {
-                let invoice = self.next.start_period(0, Purpose::Period, at)?;
+                let invoice = self.next.start_period(0, Purpose::Period, at, &self.taxes)?;
                 let signup = self.next.start(at)?;
                 self.issue(invoice);
                 self.facts.extend(signup);
@@ -197,9 +225,7 @@ impl Step {
             }
             DueKind::Renewal => {
                 let index = self.next.period.map_or(0, |p| p.index + 1);
-                let invoice = self.next.start_period(index, Purpose::Period, at)?;
-                self.issue(invoice);
-                Ok(true)
+                self.renew(index, at)
             }
         }
     }
@@ -280,7 +306,7 @@ impl Step {
             // A change agreed for the end of that period waited for the end of the pause: the new period is its first.
             change::adopt(&mut self.next, at);
             self.next.anchor = Anchor::at(at, self.next.anchor.zone());
-            let invoice = self.next.start_period(0, Purpose::Period, at)?;
+            let invoice = self.next.start_period(0, Purpose::Period, at, &self.taxes)?;
             self.issue(invoice);
         }
         self.write(EventType::Resume, at, None)

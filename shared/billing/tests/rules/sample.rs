@@ -49,6 +49,7 @@ pub(crate) fn order(terms: Terms) -> Order {
         proration: ProrationPolicy::default(),
         collection: Collection::Invoice { days_until_due: 14 },
         trial_days: 0,
+        coupons: Vec::new(),
         zone: Tz::UTC,
         storefront: Some("web".into()),
         arm: None,
