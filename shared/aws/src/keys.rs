@@ -6,6 +6,7 @@
 use billing::{
     calendar::Interval,
     catalog::VersionRef,
+    discount::CouponCode,
     ids::{CustomerId, InvoiceId, SubscriptionId},
     money::Currency,
 };
@@ -29,7 +30,7 @@ pub const DUE_POSITION: &str = "gs";
 pub const DUE_INDEX: &str = "due";
 /// When an operations item may be deleted, in seconds since 1970.
 pub const EXPIRES: &str = "x";
-/// A counter in the operations table.
+/// A counter, in either table.
 pub const COUNT: &str = "n";
 
 /// Sort key of a customer's profile.
@@ -46,6 +47,9 @@ pub const CONTRACT_PREFIX: &str = "K#";
 pub const PUBLISHED: &str = "V";
 /// Sort key of the pointer that says which version is current.
 pub const CURRENT: &str = "P";
+
+/// Sort key of a coupon's counter.
+pub const REDEMPTIONS: &str = "N";
 
 /// Where an item of the main table lies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -111,6 +115,8 @@ pub enum Shelf {
     Plan,
     /// A billing policy.
     Policy,
+    /// The seller's tax settings.
+    Tax,
 }
 
 impl Shelf {
@@ -118,6 +124,7 @@ impl Shelf {
         match self {
             Self::Plan => "plan",
             Self::Policy => "policy",
+            Self::Tax => "tax",
         }
     }
 }
@@ -132,6 +139,24 @@ pub fn published(shelf: Shelf, reference: &VersionRef) -> Key {
 #[must_use]
 pub fn current(shelf: Shelf, name: &str) -> Key {
     Key::new(format!("catalog#{}#{name}", shelf.name()), CURRENT)
+}
+
+/// A coupon or offer; its id is its version.
+#[must_use]
+pub fn coupon(id: &str) -> Key {
+    Key::new(format!("catalog#coupon#{id}"), PUBLISHED)
+}
+
+/// The counter of a coupon's redemptions, beside the coupon: an item of its own, so that a coupon stays immutable.
+#[must_use]
+pub fn redemptions(coupon: &str) -> Key {
+    Key::new(format!("catalog#coupon#{coupon}"), REDEMPTIONS)
+}
+
+/// The pointer to the coupon that a code belongs to now.
+#[must_use]
+pub fn coupon_code(code: &CouponCode) -> Key {
+    Key::new(format!("catalog#code#{code}"), CURRENT)
 }
 
 /// The partition of the due index that `place` lies in.
@@ -214,6 +239,10 @@ mod tests {
         let reference = "team@2".parse().unwrap();
         assert_eq!(published(Shelf::Plan, &reference).to_string(), "catalog#plan#team@2 V");
         assert_eq!(current(Shelf::Policy, "standard").to_string(), "catalog#policy#standard P");
+        assert_eq!(coupon("spring").to_string(), "catalog#coupon#spring V");
+        assert_eq!(redemptions("spring").to_string(), "catalog#coupon#spring N");
+        let code = CouponCode::try_new("spring-25").unwrap();
+        assert_eq!(coupon_code(&code).to_string(), "catalog#code#SPRING-25 P");
         assert_eq!(due_partition(Lane::Collect, 7), "due#collect#07");
         assert_eq!(due_partition(Lane::Ask, 128), "due#ask#128");
     }

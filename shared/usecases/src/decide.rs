@@ -18,6 +18,7 @@ use billing::{
 use crate::{
     error::Error,
     ports::{Commit, Ledger, Save, Versioned},
+    taxes,
 };
 
 /// A decision on its way to the store.
@@ -139,7 +140,8 @@ pub async fn on_subscription(
     now: Instant,
 ) -> Result<bool, Error> {
     let record = serde_json::to_value(&input).map_err(|e| Error::unavailable("write the journal entry", e))?;
-    let outcome = subscription::transition(&current.value, current.version + 1, input, now)?;
+    let taxes = taxes::of_contract(ledger, &current.value, &input).await?;
+    let outcome = subscription::transition_with(&current.value, current.version + 1, input, now, &taxes)?;
     if outcome == Outcome::AlreadyApplied {
         return Ok(false);
     }

@@ -7,6 +7,7 @@ mod adapters;
 mod args;
 mod changes;
 mod command;
+mod offers;
 mod requests;
 mod show;
 mod world;

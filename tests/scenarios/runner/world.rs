@@ -73,7 +73,7 @@ impl World {
         };
         Self {
             gateways: Gateways::new([gateway.clone() as Arc<dyn Gateway>]),
-            catalog: Catalog { plans: Vec::new(), policies: Vec::new() },
+            catalog: Catalog::default(),
             sweeping: true,
             last_delivery: None,
             customers: Vec::new(),

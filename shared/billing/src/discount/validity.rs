@@ -380,7 +380,7 @@ mod tests {
         let refusal = Refusal::from(NotRedeemable::NewCustomersOnly);
         assert_eq!(
             (refusal.field(), refusal.to_string().as_str()),
-            (Some("coupon"), "coupon: this offer is for new customers only")
+            (Some("coupons"), "this offer is for new customers only")
         );
     }
 }

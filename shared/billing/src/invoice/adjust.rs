@@ -207,8 +207,7 @@ fn tax_line(total: &TaxTotal, terms: &Terms, rounding: Rounding) -> Result<Optio
         }
         (None, Some(note)) => {
             let is = Adjustment::Untaxed { note: note.clone() };
-            let why =
-                Explanation { adjustment: Some(Box::new(is)), ..plain("untaxed", net, Decimal::ZERO, rounding) };
+            let why = Explanation { adjustment: Some(Box::new(is)), ..plain("untaxed", net, Decimal::ZERO, rounding) };
             Some(of_terms(LineKind::Tax, terms, zero, why))
         }
         (None, None) => None,
@@ -233,10 +232,7 @@ pub fn tax_of(lines: &[Line], currency: Currency) -> Result<Money, MoneyError> {
 /// [`MoneyError::Overflow`].
 pub fn tax_of_total(lines: &[Line], total: Money) -> Result<Money, MoneyError> {
     let tax = tax_of(lines, total.currency)?;
-    let used = Money::sum(
-        total.currency,
-        lines.iter().filter(|l| l.kind == LineKind::CreditUsed).map(|l| l.amount),
-    )?;
+    let used = Money::sum(total.currency, lines.iter().filter(|l| l.kind == LineKind::CreditUsed).map(|l| l.amount))?;
     let whole = total.plus(used.negated()?)?;
     if total.minor <= 0 || tax.minor == 0 {
         return Ok(Money::zero(total.currency));

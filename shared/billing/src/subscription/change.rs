@@ -3,9 +3,9 @@
 use super::{input::When, open::first_start, state::State, state::Subscription, transition::Step};
 use crate::{
     calendar::{Anchor, Instant, Period},
+    discount::start_period,
     fact::EventType,
     ids::Cause,
-    discount::start_period,
     invoice::{Adjustments, Basis, LineKind, NewInvoice, Purpose, compute, tax_of},
     proration::{ProrationPolicy, TerminationCredit},
     refusal::Refusal,

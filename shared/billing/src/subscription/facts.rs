@@ -4,8 +4,8 @@ use super::state::Subscription;
 use crate::{
     calendar::Instant,
     fact::{EventType, Happening},
-    refusal::Refusal,
     invoice::coupon_of,
+    refusal::Refusal,
     run_rate::mrr12_net,
 };
 
@@ -19,6 +19,16 @@ pub(super) fn run_rate(subscription: &Subscription) -> Result<i64, Refusal> {
     }
 }
 
+impl Subscription {
+    /// Run-rate in twelfths of a minor unit of MRR, after the discounts that last and without tax: 0 unless it is active.
+    ///
+    /// # Errors
+    /// [`Refusal::Money`] when it cannot be computed.
+    pub fn mrr12(&self) -> Result<i64, Refusal> {
+        run_rate(self)
+    }
+}
+
 /// A fact about `subscription` as it is after the event.
 pub(super) fn fact(subscription: &Subscription, event_type: EventType, at: Instant) -> Result<Happening, Refusal> {
     let terms = &subscription.terms;
@@ -27,7 +37,8 @@ pub(super) fn fact(subscription: &Subscription, event_type: EventType, at: Insta
     let list12_minor = if discounts.is_empty() {
         None
     } else {
-        Some(mrr12_net(terms, &[], subscription.tax.as_deref())?).filter(|list| mrr12_minor != 0 && *list != mrr12_minor)
+        Some(mrr12_net(terms, &[], subscription.tax.as_deref())?)
+            .filter(|list| mrr12_minor != 0 && *list != mrr12_minor)
     };
     Ok(Happening {
         subscription_id: subscription.id.clone(),

@@ -6,9 +6,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    CountryTax, Registration, Seller, TaxCustomer, TaxEngine, TaxError, TaxQuestion, TaxTable, TaxTreatment,
-};
+use super::{CountryTax, Registration, Seller, TaxCustomer, TaxEngine, TaxError, TaxQuestion, TaxTable, TaxTreatment};
 use crate::{
     catalog::{VersionRef, is_name},
     refusal::Refusal,

@@ -76,7 +76,10 @@ fn inputs() -> Vec<(&'static str, Input)> {
     let claim = |key: String| Some(Box::new(claim(key)));
     vec![
         ("wake", Input::Wake),
-        ("opening paid", Input::OpeningPaid { amount: usd(1_000), tax_minor: 0, claim: claim(key(&invoice_id(), 1)), at: at(NOW) }),
+        (
+            "opening paid",
+            Input::OpeningPaid { amount: usd(1_000), tax_minor: 0, claim: claim(key(&invoice_id(), 1)), at: at(NOW) },
+        ),
         ("change now", change(When::Now)),
         ("change at period end", change(When::PeriodEnd)),
         ("cancel now", cancel(When::Now)),

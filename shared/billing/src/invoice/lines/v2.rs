@@ -12,8 +12,8 @@ use crate::{
     money::{Money, MoneyError, Rounding, Unrounded},
     pricing::{Step, Units},
     proration::{
-        Cadence, ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, ItemChange, LineRule, ProratedLine, ProrationPolicy, Reach,
-        Share, Side, Timing, change,
+        Cadence, ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, ItemChange, LineRule, ProratedLine,
+        ProrationPolicy, Reach, Share, Side, Timing, change,
     },
     refusal::Refusal,
     terms::Terms,
