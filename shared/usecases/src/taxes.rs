@@ -13,6 +13,10 @@ use crate::{error::Error, ports::Ledger};
 
 /// For a decision about a stored contract.
 pub(crate) async fn of_contract(ledger: &Ledger, held: &Subscription, input: &Input) -> Result<Taxes, Error> {
+    // News from invoices bills nothing.
+    if !input.is_command() && *input != Input::Wake {
+        return Ok(Taxes::default());
+    }
     let later = held.scheduled.change.as_ref().map(|(_, terms)| terms.as_ref());
     let asked = match input {
         Input::Change { terms, .. } => Some(terms.as_ref()),

@@ -59,6 +59,12 @@ pub enum State {
 }
 
 impl State {
+    /// Whether the contract has begun and not ended: what is agreed about it may change.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        matches!(self, Self::Active | Self::Trialing { .. } | Self::Paused { .. })
+    }
+
     /// The state in a word, as the API shows it.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -142,13 +142,8 @@ impl Step {
                 change::change(self, *terms, proration, when, now)
             }
 
-            (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::ApplyCoupon { coupon }) => {
-                Ok(self.apply_coupon(*coupon))
-            }
-            (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::RemoveCoupon { coupon }) => {
-                self.remove_coupon(&coupon)
-            }
-
+            (state, Input::ApplyCoupon { coupon }) if state.is_running() => Ok(self.apply_coupon(*coupon)),
+            (state, Input::RemoveCoupon { coupon }) if state.is_running() => self.remove_coupon(&coupon),
             (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Cancel { when, reason, .. }) => {
                 self.cancel_requested(when, reason.as_deref(), now)
             }

@@ -16,6 +16,7 @@ use billing::{
 };
 use chrono::TimeDelta;
 
+use crate::adjusted::coupon;
 use crate::sample::{applied, at, method, order, terms, usd, wall};
 
 const NOW: &str = "2027-02-15T00:00:00Z";
@@ -82,6 +83,8 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ),
         ("change now", change(When::Now)),
         ("change at period end", change(When::PeriodEnd)),
+        ("apply coupon", Input::ApplyCoupon { coupon: Box::new(coupon(25, r#"{"is":"once"}"#)) }),
+        ("remove coupon", Input::RemoveCoupon { coupon: "spring".into() }),
         ("cancel now", cancel(When::Now)),
         ("cancel at period end", cancel(When::PeriodEnd)),
         ("keep", Input::Keep),

@@ -253,7 +253,10 @@ pub(crate) fn schedules() -> impl Iterator<Item = u32> {
     0..1 << SCHEDULE_BITS
 }
 
-const CATALOG: &str = r#"{"plans": [
+const CATALOG: &str = r#"{"coupons": [
+    {"id": "last", "code": "LAST", "benefit": {"kind": "percent", "percent": "50"}, "redemptions_max": 1},
+    {"id": "own", "code": "OWN", "benefit": {"kind": "percent", "percent": "50"}, "redemptions_per_customer_max": 1}],
+  "plans": [
     {"id": "team", "version": 1, "title": "Team", "prices": [
         {"currency": "USD", "interval": "month", "model": "per-seat", "unit_amount": "10"},
         {"currency": "USD", "interval": "year", "model": "per-seat", "unit_amount": "100"}]}]}"#;
@@ -294,7 +297,13 @@ impl World {
     }
 
     pub(crate) async fn sign_up(&self, name: &str, key: &str) -> Result<SignupReply, Error> {
+        self.sign_up_with(name, key, &[]).await
+    }
+
+    /// The same with coupons.
+    pub(crate) async fn sign_up_with(&self, name: &str, key: &str, coupons: &[&str]) -> Result<SignupReply, Error> {
         let body = serde_json::json!({
+            "coupons": coupons,
             "customer": {"id": format!("cus_{name}"), "currency": "USD"}, "plan": "team",
             "subscription": format!("sub_{name}"), "payment_method": {"token": "pm_card_visa"},
         });
