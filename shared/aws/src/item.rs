@@ -9,11 +9,13 @@ use std::collections::HashMap;
 use billing::{
     catalog::{Plan, Policy, VersionRef},
     customer::{ContractPrice, Customer},
+    discount::{Coupon, CouponCode},
     fact::Fact,
     ids::CustomerId,
     invoice::Invoice,
     journal::JournalEntry,
     subscription::Subscription,
+    tax::TaxSettings,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::AttributeValue;
@@ -128,6 +130,30 @@ pub fn policy(policy: &Policy) -> Result<Keyed, ItemError> {
     write(keys::published(Shelf::Policy, &policy.reference()), policy, &[], names::shorten_all)
 }
 
+/// A published version of tax settings.
+///
+/// # Errors
+/// [`ItemError`] when the struct cannot be written as an item.
+pub fn tax_settings(settings: &TaxSettings) -> Result<Keyed, ItemError> {
+    write(keys::published(Shelf::Tax, &settings.reference()), settings, &[], names::shorten_all)
+}
+
+/// A coupon or offer.
+///
+/// # Errors
+/// [`ItemError`] when the struct cannot be written as an item.
+pub fn coupon(coupon: &Coupon) -> Result<Keyed, ItemError> {
+    write(keys::coupon(&coupon.id), coupon, &[], names::shorten_all)
+}
+
+/// The pointer that says which coupon a code belongs to.
+///
+/// # Errors
+/// [`ItemError`] when the id cannot be written as an item.
+pub fn coupon_code(code: &CouponCode, id: &str) -> Result<Keyed, ItemError> {
+    write(keys::coupon_code(code), &id, &[], names::shorten_all)
+}
+
 /// The pointer that says which version is current.
 ///
 /// # Errors
@@ -215,6 +241,51 @@ pub fn read_policy(item: Attributes) -> Result<Policy, ItemError> {
     let value: Policy = read.data(names::lengthen_all)?;
     read.expect(&keys::published(Shelf::Policy, &value.reference()))?;
     Ok(value)
+}
+
+/// Reads a version of tax settings.
+///
+/// # Errors
+/// [`ItemError`] when the item is not what its key says.
+pub fn read_tax_settings(item: Attributes) -> Result<TaxSettings, ItemError> {
+    let mut read = Read::new(item)?;
+    let value: TaxSettings = read.data(names::lengthen_all)?;
+    read.expect(&keys::published(Shelf::Tax, &value.reference()))?;
+    Ok(value)
+}
+
+/// Reads a coupon.
+///
+/// # Errors
+/// [`ItemError`] when the item is not what its key says.
+pub fn read_coupon(item: Attributes) -> Result<Coupon, ItemError> {
+    let mut read = Read::new(item)?;
+    let value: Coupon = read.data(names::lengthen_all)?;
+    read.expect(&keys::coupon(&value.id))?;
+    Ok(value)
+}
+
+/// Reads the id of the coupon that a code belongs to.
+///
+/// # Errors
+/// [`ItemError`] when the item is not what its key says.
+pub fn read_coupon_code(code: &CouponCode, item: Attributes) -> Result<String, ItemError> {
+    let mut read = Read::new(item)?;
+    read.expect(&keys::coupon_code(code))?;
+    read.data(names::lengthen_all)
+}
+
+/// Reads a counter.
+///
+/// # Errors
+/// [`ItemError`] when the item has no count.
+pub fn read_count(item: Attributes) -> Result<u32, ItemError> {
+    let read = Read::new(item)?;
+    let number = match read.attributes.get(keys::COUNT) {
+        Some(AttributeValue::N(n)) => n.parse().ok(),
+        _ => None,
+    };
+    number.ok_or_else(|| ItemError::at(&read.key, "has no count"))
 }
 
 /// Reads a pointer.

@@ -6,6 +6,7 @@
 use billing::{
     calendar::Interval,
     catalog::VersionRef,
+    discount::CouponCode,
     ids::{CustomerId, InvoiceId, SubscriptionId},
     money::Currency,
 };
@@ -32,7 +33,7 @@ pub const DUE_POSITION: &str = "gs";
 pub const DUE_INDEX: &str = "due";
 /// When an operations item may be deleted, in seconds since 1970.
 pub const EXPIRES: &str = "x";
-/// A counter in the operations table.
+/// A counter, in either table.
 pub const COUNT: &str = "n";
 
 /// Sort key of a customer's profile.
@@ -49,6 +50,9 @@ pub const CONTRACT_PREFIX: &str = "K#";
 pub const PUBLISHED: &str = "V";
 /// Sort key of the pointer that says which version is current.
 pub const CURRENT: &str = "P";
+
+/// Sort key of a coupon's counter.
+pub const REDEMPTIONS: &str = "N";
 
 /// Where an item of the main table lies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -114,6 +118,8 @@ pub enum Shelf {
     Plan,
     /// A billing policy.
     Policy,
+    /// The seller's tax settings.
+    Tax,
 }
 
 impl Shelf {
@@ -121,6 +127,7 @@ impl Shelf {
         match self {
             Self::Plan => "plan",
             Self::Policy => "policy",
+            Self::Tax => "tax",
         }
     }
 }
@@ -135,6 +142,24 @@ pub fn published(shelf: Shelf, reference: &VersionRef) -> Key {
 #[must_use]
 pub fn current(shelf: Shelf, name: &str) -> Key {
     Key::new(format!("catalog#{}#{name}", shelf.name()), CURRENT)
+}
+
+/// A coupon or offer; its id is its version.
+#[must_use]
+pub fn coupon(id: &str) -> Key {
+    Key::new(format!("catalog#coupon#{id}"), PUBLISHED)
+}
+
+/// The counter of a coupon's redemptions, beside the coupon: an item of its own, so that a coupon stays immutable.
+#[must_use]
+pub fn redemptions(coupon: &str) -> Key {
+    Key::new(format!("catalog#coupon#{coupon}"), REDEMPTIONS)
+}
+
+/// The pointer to the coupon that a code belongs to now.
+#[must_use]
+pub fn coupon_code(code: &CouponCode) -> Key {
+    Key::new(format!("catalog#code#{code}"), CURRENT)
 }
 
 /// The partition of the due index that `place` lies in.
@@ -227,6 +252,10 @@ mod tests {
         let (customer, subscription) = (customer_id, sub);
         let chunk = ChunkKey { customer, subscription, day: "2027-01-31".parse().unwrap(), number: 7 };
         assert_eq!(usage_chunk(&chunk), "usage#cus_ana#sub_ana#2027-01-31#007");
+        assert_eq!(coupon("spring").to_string(), "catalog#coupon#spring V");
+        assert_eq!(redemptions("spring").to_string(), "catalog#coupon#spring N");
+        let code = CouponCode::try_new("spring-25").unwrap();
+        assert_eq!(coupon_code(&code).to_string(), "catalog#code#SPRING-25 P");
         assert_eq!(due_partition(Lane::Collect, 7), "due#collect#07");
         assert_eq!(due_partition(Lane::Ask, 128), "due#ask#128");
     }

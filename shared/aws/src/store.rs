@@ -22,9 +22,11 @@ use billing::{
     calendar::Instant,
     catalog::{Plan, Policy, VersionRef},
     customer::{ContractPrice, Customer},
+    discount::{Coupon, CouponCode},
     ids::{CustomerId, InvoiceId, SubscriptionId},
     invoice::Invoice,
     subscription::Subscription,
+    tax::TaxSettings,
 };
 use usecases::{
     due,
@@ -50,6 +52,7 @@ pub struct AwsStore {
     // Published versions never change, so what was read once is kept for ever.
     plans: Mutex<HashMap<VersionRef, Plan>>,
     policies: Mutex<HashMap<VersionRef, Policy>>,
+    taxes: Mutex<HashMap<VersionRef, TaxSettings>>,
 }
 
 impl AwsStore {
@@ -57,8 +60,8 @@ impl AwsStore {
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>, operations_table: impl Into<String>, shards: u16) -> Self {
         let (table, operations_table) = (table.into(), operations_table.into());
-        let (plans, policies) = (Mutex::default(), Mutex::default());
-        Self { client, table, operations_table, shards, meter: None, plans, policies }
+        let (plans, policies, taxes) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { client, table, operations_table, shards, meter: None, plans, policies, taxes }
     }
 
     /// The same store, which asks for consumed capacity and adds it to `meter`.
@@ -259,5 +262,53 @@ impl Store for AwsStore {
     async fn put_contract_price(&self, price: &ContractPrice) -> Result<(), Error> {
         let item = item::contract(price).map_err(unreadable)?;
         self.put("agree on a price", item.attributes).await
+    }
+
+    async fn coupon(&self, id: &str) -> Result<Option<Coupon>, Error> {
+        let found = self.get("load the coupon", &keys::coupon(id)).await?;
+        found.map(item::read_coupon).transpose().map_err(unreadable)
+    }
+
+    async fn coupon_of(&self, code: &CouponCode) -> Result<Option<Coupon>, Error> {
+        let Some(found) = self.get("load the coupon", &keys::coupon_code(code)).await? else { return Ok(None) };
+        self.coupon(&item::read_coupon_code(code, found).map_err(unreadable)?).await
+    }
+
+    async fn publish_coupon(&self, coupon: &Coupon) -> Result<bool, Error> {
+        let item = item::coupon(coupon).map_err(unreadable)?;
+        if !self.publish(item).await? && self.coupon(&coupon.id).await?.as_ref() != Some(coupon) {
+            return Ok(false);
+        }
+        if let Some(code) = &coupon.code {
+            let pointer = item::coupon_code(code, &coupon.id).map_err(unreadable)?;
+            self.put("publish", pointer.attributes).await?;
+        }
+        Ok(true)
+    }
+
+    async fn redemptions(&self, coupon: &str) -> Result<u32, Error> {
+        let found = self.get("count redemptions", &keys::redemptions(coupon)).await?;
+        Ok(found.map(item::read_count).transpose().map_err(unreadable)?.unwrap_or(0))
+    }
+
+    async fn tax_settings(&self, reference: &VersionRef) -> Result<Option<TaxSettings>, Error> {
+        self.published(Shelf::Tax, reference, &self.taxes, item::read_tax_settings).await
+    }
+
+    async fn current_tax_settings(&self, name: &str) -> Result<Option<TaxSettings>, Error> {
+        match self.current(Shelf::Tax, name).await? {
+            Some(reference) => self.tax_settings(&reference).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn publish_tax_settings(&self, settings: &TaxSettings) -> Result<bool, Error> {
+        let item = item::tax_settings(settings).map_err(unreadable)?;
+        let reference = settings.reference();
+        if !self.publish(item).await? && self.tax_settings(&reference).await?.as_ref() != Some(settings) {
+            return Ok(false);
+        }
+        self.point(Shelf::Tax, &reference).await?;
+        Ok(true)
     }
 }

@@ -175,8 +175,7 @@ fn store(script: &Script) -> AwsStore {
 
 /// The answer to a batch of reads: these buckets with their counts, and those that the table had no time for.
 fn buckets(found: &[(&str, u32)], left: &[&str]) -> Value {
-    let items: Vec<_> =
-        found.iter().map(|(pk, n)| json!({ "pk": { "S": pk }, "n": { "N": n.to_string() } })).collect();
+    let items: Vec<_> = found.iter().map(|(pk, n)| json!({ "pk": { "S": pk }, "n": { "N": n.to_string() } })).collect();
     let keys: Vec<_> = left.iter().map(|pk| json!({ "pk": { "S": pk } })).collect();
     let left = if keys.is_empty() { json!({}) } else { json!({ "operations": { "Keys": keys } }) };
     json!({ "Responses": { "operations": items }, "UnprocessedKeys": left })

@@ -3,13 +3,23 @@
 //! Exists so that a price is a value with a version and never a branch in code. A published
 //! `plan@version` or `policy@version` is immutable; a subscriber stays on what was bought.
 
+mod offers;
+
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    calendar::Interval, dunning::Ladder, money::Currency, pricing::PriceModel, proration::ProrationPolicy,
-    refusal::Refusal, usage::UsageItem,
+    calendar::Interval,
+    discount::{Coupon, LongTerm, Loyalty},
+    document::DocumentPolicy,
+    dunning::Ladder,
+    money::Currency,
+    pricing::PriceModel,
+    proration::ProrationPolicy,
+    refusal::Refusal,
+    tax::TaxSettings,
+    usage::UsageItem,
 };
 
 /// Longest name of a plan, policy, feature or limit, in bytes.
@@ -110,6 +120,15 @@ pub struct Plan {
     /// The billing policy, by name: the version current at publication is what subscribers get.
     #[serde(default = "Policy::standard_name")]
     pub policy: String,
+    /// Discounts for staying, by billed periods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loyalty: Option<Loyalty>,
+    /// Reductions for long billing intervals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long_term: Option<LongTerm>,
+    /// The product class that its tax is looked up by; `standard` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_class: Option<String>,
     /// At most one for each currency and interval.
     pub prices: Vec<Price>,
     /// What usage costs beside those, billed at the end of each period; for each meter one of every price's currency
@@ -171,6 +190,12 @@ pub struct Policy {
     /// Days a customer who pays by invoice has, before the ladder's `unpaid` rungs count.
     #[serde(default = "default_days_until_due")]
     pub days_until_due: u32,
+    /// In which order discounts and taxes are computed, and where they are rounded.
+    #[serde(default, skip_serializing_if = "offers::is_default")]
+    pub document: DocumentPolicy,
+    /// The tax settings, by name: their current version is used for every invoice; none: no tax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<String>,
 }
 
 const fn default_days_until_due() -> u32 {
@@ -187,6 +212,8 @@ impl Policy {
             proration: ProrationPolicy::default(),
             ladder: Ladder::standard(),
             days_until_due: default_days_until_due(),
+            document: DocumentPolicy::default(),
+            tax: None,
         }
     }
 
@@ -202,7 +229,7 @@ impl Policy {
 }
 
 /// The catalog file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalog {
     /// What is sold.
@@ -210,6 +237,12 @@ pub struct Catalog {
     /// By which policies; `standard@1` is there when none is written.
     #[serde(default)]
     pub policies: Vec<Policy>,
+    /// What may be redeemed. A coupon's id is its version: another promise needs another id, and may take over the code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<Coupon>,
+    /// The seller's tax settings, as policies name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taxes: Vec<TaxSettings>,
 }
 
 /// What is wrong with a catalog, and where.
@@ -260,6 +293,7 @@ impl Catalog {
                 report(&mut found, &place, &problem);
             }
         }
+        offers::problems(self, &mut found);
         found
     }
 }

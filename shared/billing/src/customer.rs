@@ -1,9 +1,18 @@
 //! Who pays: what is kept about a customer, and the prices negotiated with one.
 
+use std::collections::BTreeMap;
+
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::{calendar::Instant, catalog::Price, ids::CustomerId, invoice::Method, money::Currency};
+use crate::{
+    calendar::Instant,
+    catalog::Price,
+    ids::CustomerId,
+    invoice::Method,
+    money::Currency,
+    tax::{TaxCustomer, VatId},
+};
 
 /// A customer: owns currency, zone, payment method and acquisition data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,8 +44,46 @@ pub struct Customer {
     /// What is charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Method>,
+    /// What decides the customer's taxes, beside the country.
+    #[serde(default, skip_serializing_if = "TaxData::is_none")]
+    pub tax: TaxData,
+    /// How often the customer redeemed coupons that a customer may redeem only so often, by their ids.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub redeemed: BTreeMap<String, u32>,
     /// First sign-up.
     pub acquired_at: Instant,
+}
+
+/// What decides a customer's taxes, beside the country.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaxData {
+    /// State or province, for the merchant's own use: the built-in table has no rates below countries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// A business with this VAT number, checked by form and check digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vat_id: Option<VatId>,
+    /// Exempt for this reason, as it stands on invoices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exempt: Option<String>,
+}
+
+impl TaxData {
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Customer {
+    /// The customer as tax sees it; none while the country is not known.
+    #[must_use]
+    pub fn for_tax(&self) -> Option<TaxCustomer> {
+        let country = self.country.clone()?;
+        Some(TaxCustomer { country, vat_id: self.tax.vat_id.clone(), exempt: self.tax.exempt.clone() })
+    }
 }
 
 /// A price negotiated for one customer; takes the place of the plan's price.

@@ -6,6 +6,7 @@
 
 mod apply;
 mod coupon;
+mod held;
 mod loyalty;
 mod run_rate;
 mod validity;
@@ -15,11 +16,15 @@ pub use apply::{
     apply,
 };
 pub use coupon::{Audience, Benefit, Coupon, CouponDuration, FixedAmount, Stacking};
+pub use held::{Held, discounts, start_period};
 pub use loyalty::{LongTerm, Loyalty, LoyaltyStep, TermDiscount};
 pub use run_rate::net_of_lasting;
 pub use validity::{BadCode, CODE_CHARS_MAX, CODE_CHARS_MIN, CouponCode, NotRedeemable, Redeemed, Redemption, Window};
 
-use crate::money::{Currency, MoneyError};
+use crate::{
+    money::{Currency, MoneyError},
+    refusal::Refusal,
+};
 
 /// Why a discount could not be computed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,4 +43,13 @@ pub enum DiscountError {
         /// The currency that is billed in.
         currency: Currency,
     },
+}
+
+impl From<DiscountError> for Refusal {
+    fn from(error: DiscountError) -> Self {
+        match error {
+            DiscountError::Money(money) => Self::Money(money),
+            other => Self::InvalidField { field: "coupons", detail: other.to_string() },
+        }
+    }
 }

@@ -3,11 +3,14 @@
 //! Two machines meet here: `lines` computes what is owed from stored decision inputs (same inputs, same bytes, for
 //! ever); `transition` decides what an answer, a claim or a passed day makes of the invoice.
 
+mod adjust;
 mod explain;
 mod lines;
 mod state;
 mod transition;
 
+pub(crate) use adjust::coupon_of;
+pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
 pub use explain::explain;
 pub use lines::{Basis, Explanation, Line, LineKind, UsedUnits, compute};
 pub use state::{

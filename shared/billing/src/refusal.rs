@@ -2,7 +2,7 @@
 //!
 //! Exists so that every "no" has a stable code, names the field, and says what to do. A refusal changes nothing.
 
-use crate::{calendar::OutOfCalendar, money::MoneyError, terms::QUANTITY_MAX};
+use crate::{calendar::OutOfCalendar, discount::NotRedeemable, money::MoneyError, terms::QUANTITY_MAX};
 
 /// Why a request was not allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, strum::EnumDiscriminants)]
@@ -141,6 +141,12 @@ pub enum Refusal {
         /// The limit.
         limit: usize,
     },
+    /// The code belongs to no coupon.
+    #[error("there is no coupon with this code; check how it is written")]
+    UnknownCoupon,
+    /// The coupon cannot be redeemed now, by this customer, for this.
+    #[error(transparent)]
+    Coupon(NotRedeemable),
     /// The amounts cannot be computed exactly.
     #[error("the amount cannot be computed exactly: {0}")]
     Money(#[from] MoneyError),
@@ -174,6 +180,8 @@ impl Refusal {
             Self::MethodNeeded => "method_needed",
             Self::TooMany { .. } => "too_many",
             Self::UsageLimit { .. } => "usage_limit",
+            Self::UnknownCoupon => "unknown_coupon",
+            Self::Coupon(reason) => reason.code(),
             Self::Money(_) => "amount_out_of_range",
             Self::Calendar(_) => "date_out_of_calendar",
         }
@@ -196,6 +204,7 @@ impl Refusal {
             Self::QuantityOutOfRange => Some("quantity"),
             Self::VersionMismatch { .. } => Some("If-Match"),
             Self::MethodNeeded => Some("payment_method"),
+            Self::UnknownCoupon | Self::Coupon(_) => Some("coupons"),
             _ => None,
         }
     }

@@ -4,14 +4,35 @@
 
 use rust_decimal::{Decimal, RoundingStrategy, prelude::ToPrimitive};
 
-use crate::{calendar::Unit, money::MoneyError, terms::Terms};
+use crate::{
+    calendar::Unit,
+    discount::{Discount, net_of_lasting},
+    money::{MoneyError, Unrounded},
+    refusal::Refusal,
+    tax::TaxTreatment,
+    terms::Terms,
+};
 
-/// `round_half_even(net recurring price of one full period × factor)`, rounded once.
+/// `round_half_even(recurring price of one full period × factor)` at list price, rounded once.
 /// Factors: year 1, month 12, week 52, day 365, divided by the count of the interval.
 ///
 /// # Errors
 /// [`MoneyError::Overflow`].
 pub fn mrr12(terms: &Terms) -> Result<i64, MoneyError> {
+    yearly(terms, terms.full_period()?, Decimal::ONE)
+}
+
+/// [`mrr12`] after the discounts that last and without the tax that is in the price; rounded once, too.
+///
+/// # Errors
+/// [`Refusal::Money`]; [`Refusal::InvalidField`] for a discount that cannot be computed.
+pub fn mrr12_net(terms: &Terms, discounts: &[Discount], tax: Option<&TaxTreatment>) -> Result<i64, Refusal> {
+    let net = net_of_lasting(terms.full_period()?, &terms.plan.name, discounts)?;
+    let gross = tax.map_or(Ok(Decimal::ONE), TaxTreatment::gross_of_one)?;
+    Ok(yearly(terms, net, gross)?)
+}
+
+fn yearly(terms: &Terms, price: Unrounded, divisor: Decimal) -> Result<i64, MoneyError> {
     let factor = match terms.price.interval.unit() {
         Unit::Year => 1,
         Unit::Month => 12,
@@ -19,7 +40,8 @@ pub fn mrr12(terms: &Terms) -> Result<i64, MoneyError> {
         Unit::Day => 365,
     };
     let count = Decimal::from(terms.price.interval.count());
-    let exact = terms.full_period()?.times(Decimal::from(factor), count)?;
+    let divisor = count.checked_mul(divisor).ok_or(MoneyError::Overflow)?;
+    let exact = price.times(Decimal::from(factor), divisor)?;
     let whole = exact.minor().round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven);
     whole.to_i64().ok_or(MoneyError::Overflow)
 }

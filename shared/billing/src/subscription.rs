@@ -4,6 +4,7 @@
 //! change of terms does, `facts` what is written about it, `usage` what is billed in arrears.
 
 mod change;
+mod discounts;
 mod due;
 mod facts;
 mod input;
@@ -14,6 +15,6 @@ mod usage;
 
 pub use due::{DueKind, next_event, wake_at};
 pub use input::{Input, When};
-pub use open::{Collection, Order, open};
+pub use open::{Collection, Order, open, open_with};
 pub use state::{CancelReason, Scheduled, State, Subscription};
-pub use transition::{Effect, Outcome, transition, transition_with_usage};
+pub use transition::{Effect, Known, Outcome, transition, transition_with};

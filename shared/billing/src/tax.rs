@@ -6,11 +6,13 @@
 mod checksum;
 mod compute;
 mod rate;
+mod settings;
 mod table;
 mod vat_id;
 
 pub use compute::{LineTax, TaxLevel, TaxLine, TaxPolicy, TaxTotal, Taxed, TaxedLine, compute};
 pub use rate::{TaxBase, TaxRate, TaxTreatment};
+pub use settings::{Prices, TaxSettings, Taxes};
 pub use table::{
     BusinessFromAbroad, ClassRate, CountryTax, Registration, Seller, TaxCustomer, TaxEngine, TaxQuestion, TaxTable,
     TaxTableProblem,

@@ -3,6 +3,8 @@
 //! Exists because a subscriber stays on what was bought until moved: nothing here points at something
 //! that can change.
 
+mod conditions;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,6 +13,8 @@ use crate::{
     refusal::Refusal,
     usage::UsageItem,
 };
+
+pub use conditions::{Conditions, TaxBinding};
 
 /// Largest quantity of one subscription.
 pub const QUANTITY_MAX: u32 = 100_000;
@@ -32,6 +36,9 @@ pub struct Terms {
     /// What usage costs, billed at the end of each period.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usage: Vec<UsageItem>,
+    /// What stands beside the price: discounts of the plan, tax settings, their order.
+    #[serde(default, skip_serializing_if = "Conditions::is_none")]
+    pub conditions: Conditions,
 }
 
 impl Terms {
@@ -48,8 +55,10 @@ impl Terms {
     ) -> Result<Self, Refusal> {
         let quantity = u32::try_from(quantity).ok().filter(|q| (1..=QUANTITY_MAX).contains(q));
         let quantity = quantity.ok_or(Refusal::QuantityOutOfRange)?;
-        let (price, usage) = (price.clone(), plan.usage_of(price)?);
-        Ok(Self { plan: plan.reference(), policy: policy.reference(), price, contract, quantity, usage })
+        let conditions = Conditions::new(plan, policy, price.interval, contract);
+        let usage = plan.usage_of(price)?;
+        let (plan, policy) = (plan.reference(), policy.reference());
+        Ok(Self { plan, policy, price: price.clone(), contract, quantity, usage, conditions })
     }
 
     /// The exact price of one full period.

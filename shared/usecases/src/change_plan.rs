@@ -3,6 +3,7 @@
 use billing::{
     calendar::{Instant, to_instant},
     customer::Customer,
+    discount::CouponCode,
     ids::{CustomerId, SubscriptionId},
     invoice::Invoice,
     refusal::Refusal,
@@ -15,6 +16,7 @@ use crate::{
     decide::{Draft, on_subscription},
     error::{CONFLICT_TRIES, Error},
     ports::{Ledger, Save, Versioned},
+    redeem::{Asked, redeem},
     signup::{Caller, Wanted, offer, remember, repeated},
     view::{InvoiceView, SubscriptionView, parse_field},
 };
@@ -47,6 +49,12 @@ pub struct ChangeRequest {
     /// For `change`: the quantity; the present one when absent.
     #[serde(default)]
     pub quantity: Option<i64>,
+    /// For `apply_coupon` and `remove_coupon`: the code; for `remove_coupon` its id does, too.
+    #[serde(default)]
+    pub coupon: Option<String>,
+    /// For `apply_coupon`: an offer (a coupon without a code), by id.
+    #[serde(default)]
+    pub offer: Option<String>,
     /// For `pause`: a date or an RFC 3339 instant.
     #[serde(default)]
     pub resume_at: Option<String>,
@@ -64,6 +72,10 @@ pub struct ChangeRequest {
 pub enum Action {
     /// Another plan, interval or quantity.
     Change,
+    /// Redeem a coupon; it counts from the next period.
+    ApplyCoupon,
+    /// Let a coupon go; the running period is its last.
+    RemoveCoupon,
     /// End it.
     Cancel,
     /// Take back what was agreed for later.
@@ -126,9 +138,12 @@ async fn attempt(
     if seen.is_some_and(|v| v != current.version) {
         return Err(Refusal::VersionMismatch { current: current.version }.into());
     }
-    let input = input(ledger, &profile.value, &current.value, request).await?;
     let now = ledger.clocks.business().await?;
     let mut draft = Draft::new(now, ledger.clocks.wall());
+    let input = match request.action {
+        Action::ApplyCoupon => apply_coupon(ledger, &mut draft, profile, &current.value, request).await?,
+        _ => input(ledger, &profile.value, &current.value, request).await?,
+    };
     if !on_subscription(ledger, &mut draft, &current, input, now).await? {
         return present(ledger, customer, id).await;
     }
@@ -162,6 +177,14 @@ async fn input(
             let (terms, proration) = (Box::new(offer.terms), offer.policy.proration);
             Input::Change { terms, proration, when: request.when }
         }
+        Action::ApplyCoupon | Action::RemoveCoupon => {
+            let named = request.coupon.as_deref().ok_or_else(|| needed("coupon"))?;
+            let code = CouponCode::try_new(named).ok();
+            let held = held.discounts.iter().map(|h| &h.coupon);
+            let found = held.into_iter().find(|c| c.id == named || (code.is_some() && c.code == code));
+            let coupon = found.map_or_else(|| named.chars().take(60).collect(), |c| c.id.clone());
+            Input::RemoveCoupon { coupon }
+        }
         Action::Cancel => Input::Cancel {
             when: request.when,
             reason: text("reason", request.reason.clone(), billing::catalog::NAME_BYTES_MAX)?,
@@ -177,6 +200,32 @@ async fn input(
         }
         Action::Resume => Input::Resume,
     })
+}
+
+fn needed(field: &'static str) -> Refusal {
+    Refusal::InvalidField { field, detail: "is needed: the code of a coupon".into() }
+}
+
+async fn apply_coupon(
+    ledger: &Ledger,
+    draft: &mut Draft,
+    mut profile: Versioned<Customer>,
+    held: &billing::subscription::Subscription,
+    request: &ChangeRequest,
+) -> Result<Input, Error> {
+    let (codes, offers) = (request.coupon.as_slice(), request.offer.as_slice());
+    if codes.len() + offers.len() != 1 {
+        return Err(needed("coupon").into());
+    }
+    let asked = Asked { codes, offers, terms: &held.terms, held: &held.discounts };
+    let before = profile.value.redeemed.clone();
+    let now = ledger.clocks.business().await?;
+    let coupons = redeem(ledger, draft, &mut profile.value, &asked, now).await?;
+    if before != profile.value.redeemed {
+        draft.commit.customer = Some(Save { value: profile.value, replaces: profile.version });
+    }
+    let coupon = coupons.into_iter().next().ok_or_else(|| needed("coupon"))?;
+    Ok(Input::ApplyCoupon { coupon: Box::new(coupon) })
 }
 
 fn text(field: &'static str, text: Option<String>, limit: usize) -> Result<Option<String>, Refusal> {

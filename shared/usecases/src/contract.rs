@@ -79,6 +79,8 @@ pub async fn store(subject: &Subject) -> Result<(), Error> {
     store::a_request_is_remembered_once(subject).await?;
     store::a_contract_price_replaces_the_earlier_one(subject).await?;
     store::a_published_version_never_changes(subject).await?;
+    store::a_published_coupon_never_changes_and_its_code_moves(subject).await?;
+    race::a_coupon_is_never_redeemed_beyond_its_limit(subject).await?;
     race::one_of_many_claims_wins(subject).await?;
     race::no_update_is_lost(subject).await?;
     race::one_of_many_same_requests_wins(subject).await?;

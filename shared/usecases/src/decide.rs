@@ -12,12 +12,13 @@ use billing::{
     invoice::{self, Claim, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome},
     journal::JournalEntry,
     refusal::Refusal,
-    subscription::{self, Effect, Input, Outcome, Subscription},
+    subscription::{self, Effect, Input, Known, Outcome, Subscription},
 };
 
 use crate::{
     error::Error,
     ports::{Commit, Ledger, Save, Versioned},
+    taxes,
     usage::for_decision,
 };
 
@@ -141,10 +142,11 @@ pub async fn on_subscription(
 ) -> Result<bool, Error> {
     let record = serde_json::to_value(&input).map_err(|e| Error::unavailable("write the journal entry", e))?;
     let (held, version) = (&current.value, current.version + 1);
-    let outcome = match for_decision(ledger, held, &input, now).await? {
-        Some(usage) => subscription::transition_with_usage(held, version, input, now, usage)?,
-        None => subscription::transition(held, version, input, now)?,
+    let known = Known {
+        taxes: taxes::of_contract(ledger, held, &input).await?,
+        usage: for_decision(ledger, held, &input, now).await?,
     };
+    let outcome = subscription::transition_with(held, version, input, now, &known)?;
     if outcome == Outcome::AlreadyApplied {
         return Ok(false);
     }

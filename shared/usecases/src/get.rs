@@ -3,6 +3,7 @@
 use billing::{
     calendar::Instant,
     catalog::Plan,
+    customer::TaxData,
     entitlement::{Entitlements, entitlements},
     fact::expand,
     ids::CustomerId,
@@ -34,6 +35,9 @@ pub struct CustomerView {
     /// ISO 3166.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
+    /// What else decides the customer's taxes.
+    #[serde(skip_serializing_if = "TaxData::is_none")]
+    pub tax: TaxData,
     /// Whether a payment method is stored, and its kind; never the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_method: Option<String>,
@@ -71,6 +75,7 @@ pub async fn customer(ledger: &Ledger, customer: &str) -> Result<CustomerView, E
         time_zone: profile.time_zone.to_string(),
         channel: profile.channel.clone(),
         country: profile.country.clone(),
+        tax: profile.tax.clone(),
         payment_method: profile.method.as_ref().map(|m| m.kind.clone()),
         subscriptions,
         entitlements: of_file(ledger, &file).await?,

@@ -12,10 +12,12 @@ use billing::{
     calendar::{Instant, WallTime},
     catalog::{Plan, Policy, VersionRef},
     customer::{ContractPrice, Customer},
+    discount::{Coupon, CouponCode},
     ids::{CustomerId, InvoiceId, SubscriptionId},
     invoice::Invoice,
     journal::JournalEntry,
     subscription::Subscription,
+    tax::TaxSettings,
     usage::Chunk,
 };
 
@@ -41,6 +43,10 @@ struct Tables {
     policies: BTreeMap<VersionRef, Policy>,
     on_sale: BTreeMap<String, VersionRef>,
     contracts: Vec<ContractPrice>,
+    coupons: BTreeMap<String, Coupon>,
+    codes: BTreeMap<CouponCode, String>,
+    redemptions: BTreeMap<String, u32>,
+    taxes: BTreeMap<VersionRef, TaxSettings>,
     due: BTreeMap<(Lane, u16, String), Job>,
     idempotency: HashMap<(String, String), IdempotencyRecord>,
     positions: HashMap<(Lane, u16), SweepPosition>,
@@ -91,6 +97,11 @@ impl Tables {
         {
             return Err(Error::Conflict(format!("{} version {}", entry.subscription, entry.version)));
         }
+        for count in &commit.redemptions {
+            if self.redemptions.get(&count.coupon).copied().unwrap_or(0) >= count.limit {
+                return Err(Error::Conflict(format!("coupon {}", count.coupon)));
+            }
+        }
         let remembered = commit.idempotency.as_ref().map(|record| (record.scope.clone(), record.key.clone()));
         if remembered.is_some_and(|request| self.idempotency.contains_key(&request)) {
             return Err(Error::Conflict("the idempotency key".into()));
@@ -116,6 +127,9 @@ impl Tables {
             let before = self.invoices.get(&key).and_then(|i| due::of_invoice(&i.value, shards));
             self.move_place(before, due::of_invoice(&value, shards), &key);
             self.invoices.insert(key, Versioned { value, version: replaces + 1 });
+        }
+        for count in commit.redemptions {
+            *self.redemptions.entry(count.coupon).or_default() += 1;
         }
         if let Some(record) = commit.idempotency {
             self.idempotency.insert((record.scope.clone(), record.key.clone()), record);
@@ -252,6 +266,51 @@ impl Store for MemoryStore {
         tables.contracts.retain(|c| !same(c));
         tables.contracts.push(price.clone());
         Ok(())
+    }
+
+    async fn coupon(&self, id: &str) -> Result<Option<Coupon>, Error> {
+        Ok(self.tables().coupons.get(id).cloned())
+    }
+
+    async fn coupon_of(&self, code: &CouponCode) -> Result<Option<Coupon>, Error> {
+        let tables = self.tables();
+        Ok(tables.codes.get(code).and_then(|id| tables.coupons.get(id)).cloned())
+    }
+
+    async fn publish_coupon(&self, coupon: &Coupon) -> Result<bool, Error> {
+        let mut tables = self.tables();
+        if tables.coupons.get(&coupon.id).is_some_and(|c| c != coupon) {
+            return Ok(false);
+        }
+        tables.coupons.insert(coupon.id.clone(), coupon.clone());
+        if let Some(code) = &coupon.code {
+            tables.codes.insert(code.clone(), coupon.id.clone());
+        }
+        Ok(true)
+    }
+
+    async fn redemptions(&self, coupon: &str) -> Result<u32, Error> {
+        Ok(self.tables().redemptions.get(coupon).copied().unwrap_or(0))
+    }
+
+    async fn tax_settings(&self, reference: &VersionRef) -> Result<Option<TaxSettings>, Error> {
+        Ok(self.tables().taxes.get(reference).cloned())
+    }
+
+    async fn current_tax_settings(&self, name: &str) -> Result<Option<TaxSettings>, Error> {
+        let tables = self.tables();
+        Ok(tables.on_sale.get(&format!("tax#{name}")).and_then(|r| tables.taxes.get(r)).cloned())
+    }
+
+    async fn publish_tax_settings(&self, settings: &TaxSettings) -> Result<bool, Error> {
+        let mut tables = self.tables();
+        let reference = settings.reference();
+        if tables.taxes.get(&reference).is_some_and(|s| s != settings) {
+            return Ok(false);
+        }
+        tables.taxes.insert(reference.clone(), settings.clone());
+        tables.on_sale.insert(format!("tax#{}", settings.id), reference);
+        Ok(true)
     }
 }
 

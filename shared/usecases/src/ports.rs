@@ -10,11 +10,13 @@ use billing::{
     calendar::{Instant, WallTime},
     catalog::{Plan, Policy, VersionRef},
     customer::{ContractPrice, Customer},
+    discount::{Coupon, CouponCode},
     gateway::{ChargeOutcome, GatewayDeclaration, Lookup},
     ids::{CustomerId, InvoiceId, SubscriptionId},
     invoice::{Claim, Invoice},
     journal::JournalEntry,
     subscription::Subscription,
+    tax::TaxSettings,
     usage::Chunk,
 };
 use chrono::NaiveDate;
@@ -51,8 +53,19 @@ pub struct Commit {
     pub invoices: Vec<Save<Invoice>>,
     /// The entry of the decision, unless it rides on an invoice.
     pub journal: Option<JournalEntry>,
+    /// Counters of coupons that grow with it; each must stay within its limit.
+    pub redemptions: Vec<CountRedemption>,
     /// Remembers the request, so that a repetition is recognised.
     pub idempotency: Option<IdempotencyRecord>,
+}
+
+/// One more redemption of a coupon, if there is one left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountRedemption {
+    /// Which coupon, by id.
+    pub coupon: String,
+    /// How many there may be in all.
+    pub limit: u32,
 }
 
 /// What a repeated request is recognised by.
@@ -195,6 +208,20 @@ pub trait Store: Send + Sync {
     async fn current_policy(&self, name: &str) -> Result<Option<Policy>, Error>;
     /// Agrees on a price with a customer; replaces an earlier one for the same plan, currency and interval.
     async fn put_contract_price(&self, price: &ContractPrice) -> Result<(), Error>;
+    /// A coupon or offer, by id. Immutable.
+    async fn coupon(&self, id: &str) -> Result<Option<Coupon>, Error>;
+    /// The coupon that a code belongs to now.
+    async fn coupon_of(&self, code: &CouponCode) -> Result<Option<Coupon>, Error>;
+    /// Publishes a coupon, and gives it its code. False when the same id with other contents is there.
+    async fn publish_coupon(&self, coupon: &Coupon) -> Result<bool, Error>;
+    /// How often a coupon with a limit was redeemed by all customers.
+    async fn redemptions(&self, coupon: &str) -> Result<u32, Error>;
+    /// A version of tax settings. Immutable.
+    async fn tax_settings(&self, reference: &VersionRef) -> Result<Option<TaxSettings>, Error>;
+    /// The current version of tax settings.
+    async fn current_tax_settings(&self, name: &str) -> Result<Option<TaxSettings>, Error>;
+    /// Publishes tax settings and makes them current. False when the same version with other contents is there.
+    async fn publish_tax_settings(&self, settings: &TaxSettings) -> Result<bool, Error>;
 }
 
 /// Where a sweep stands in one shard of a lane.

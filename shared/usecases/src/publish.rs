@@ -27,6 +27,9 @@ pub async fn publish(store: &dyn Store, catalog: &Catalog) -> Result<Published, 
     if !problems.is_empty() {
         return Ok(Published::Refused(problems));
     }
+    for settings in &catalog.taxes {
+        store.publish_tax_settings(settings).await?;
+    }
     for plan in &catalog.plans {
         if let Some(policy) = catalog.policy_of(plan) {
             store.publish_policy(&policy).await?;
@@ -34,6 +37,9 @@ pub async fn publish(store: &dyn Store, catalog: &Catalog) -> Result<Published, 
     }
     for plan in &catalog.plans {
         store.publish_plan(plan).await?;
+    }
+    for coupon in &catalog.coupons {
+        store.publish_coupon(coupon).await?;
     }
     Ok(Published::OnSale(catalog.plans.len()))
 }
@@ -50,6 +56,17 @@ async fn changed_versions(store: &dyn Store, catalog: &Catalog) -> Result<Vec<Ca
     for policy in &catalog.policies {
         if store.policy(&policy.reference()).await?.is_some_and(|published| published != *policy) {
             found.push(CatalogProblem { place: policy.reference().to_string(), problem: problem.clone() });
+        }
+    }
+    for settings in &catalog.taxes {
+        if store.tax_settings(&settings.reference()).await?.is_some_and(|published| published != *settings) {
+            found.push(CatalogProblem { place: format!("taxes {}", settings.reference()), problem: problem.clone() });
+        }
+    }
+    for coupon in &catalog.coupons {
+        if store.coupon(&coupon.id).await?.is_some_and(|published| published != *coupon) {
+            let problem = "is published with other contents and immutable: give the new one another id".into();
+            found.push(CatalogProblem { place: format!("coupon {}", coupon.id), problem });
         }
     }
     Ok(found)

@@ -3,12 +3,13 @@
 use billing::{
     calendar::Instant,
     catalog::{Plan, Policy, Price, VersionRef},
-    customer::Customer,
+    customer::{Customer, TaxData},
     ids::{CustomerId, SubscriptionId},
     invoice::{InvoiceInput, InvoiceOutcome, InvoiceState, Method, transition},
     money::Currency,
     refusal::Refusal,
-    subscription::{CancelReason, Collection, Order, State, open},
+    subscription::{CancelReason, Collection, Order, State, open_with},
+    tax::VatId,
     terms::Terms,
 };
 use serde::{Deserialize, Serialize};
@@ -17,8 +18,10 @@ use crate::{
     authorize::sha256_hex,
     collect::{charge, load},
     decide::Draft,
-    error::Error,
+    error::{CONFLICT_TRIES, Error},
     ports::{Gateways, IdempotencyRecord, Ledger, Save, Versioned},
+    redeem::{Asked, redeem},
+    taxes,
     view::{SubscriptionView, parse_field},
 };
 
@@ -71,6 +74,12 @@ pub struct SignupRequest {
     /// The merchant's own id for the contract; made up when absent.
     #[serde(default)]
     pub subscription: Option<String>,
+    /// Codes of coupons to redeem; they count from the first period.
+    #[serde(default)]
+    pub coupons: Vec<String>,
+    /// Offers (coupons without a code) that the merchant gives, by id.
+    #[serde(default)]
+    pub offers: Vec<String>,
     /// The arm of an experiment.
     #[serde(default)]
     pub arm: Option<String>,
@@ -105,9 +114,18 @@ pub struct CustomerRequest {
     /// How the customer was won.
     #[serde(default)]
     pub channel: Option<String>,
-    /// ISO 3166.
+    /// ISO 3166; needed where the plan is taxed.
     #[serde(default)]
     pub country: Option<String>,
+    /// State or province.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// VAT number of a business, with its prefix (`DE136695976`).
+    #[serde(default)]
+    pub vat_id: Option<String>,
+    /// Why the customer is exempt from tax, as it stands on invoices.
+    #[serde(default)]
+    pub tax_exempt: Option<String>,
 }
 
 /// A payment method: a token, never a number.
@@ -179,16 +197,22 @@ pub async fn signup(
     if let Some(record) = repeated(ledger, caller).await? {
         return reply(ledger, &record.customer, &record.subscription).await;
     }
-    let now = ledger.clocks.business().await?;
-    let mut draft = Draft::new(now, ledger.clocks.wall());
-    let (customer, subscription) = decide(ledger, &mut draft, default_gateway, caller, request, now).await?;
-    let claims = match draft.commit(ledger).await {
-        // The same request may have been first; if not, the id is taken.
-        Err(Error::Conflict(what)) => match repeated(ledger, caller).await? {
-            Some(record) => return reply(ledger, &record.customer, &record.subscription).await,
-            None => return Err(Error::Conflict(what)),
-        },
-        done => done?,
+    let mut tries = 0;
+    let (customer, subscription, claims) = loop {
+        let now = ledger.clocks.business().await?;
+        let mut draft = Draft::new(now, ledger.clocks.wall());
+        let decided = decide(ledger, &mut draft, default_gateway, caller, request.clone(), now).await?;
+        match draft.commit(ledger).await {
+            Ok(claims) => break (decided.0, decided.1, claims),
+            // The same request may have been first. If not: the id is taken, the customer changed, or somebody had the
+            // last redemption of a coupon; deciding again tells.
+            Err(Error::Conflict(what)) => match repeated(ledger, caller).await? {
+                Some(record) => return reply(ledger, &record.customer, &record.subscription).await,
+                None if tries < CONFLICT_TRIES => tries += 1,
+                None => return Err(Error::Conflict(what)),
+            },
+            Err(error) => return Err(error),
+        }
     };
     for claim in claims {
         let (invoice, _) = billing::invoice::parse_key(&claim.key)
@@ -236,7 +260,7 @@ async fn decide(
     request: SignupRequest,
     now: Instant,
 ) -> Result<(CustomerId, SubscriptionId), Error> {
-    let customer = customer(ledger, &request, default_gateway, caller, now).await?;
+    let mut customer = customer(ledger, &request, default_gateway, caller, now).await?;
     let id = match &request.subscription {
         Some(text) => parse_field("subscription", SubscriptionId::try_new(text.as_str()))?,
         None => SubscriptionId::from_random(ledger.ids.next()),
@@ -251,6 +275,9 @@ async fn decide(
         CollectionRequest::Automatic => Collection::Automatic,
         CollectionRequest::Invoice => Collection::Invoice { days_until_due: offer.policy.days_until_due },
     };
+    let asked = Asked { codes: &request.coupons, offers: &request.offers, terms: &offer.terms, held: &[] };
+    let coupons = redeem(ledger, draft, &mut customer.value, &asked, now).await?;
+    let taxes = taxes::of_terms(ledger, Some(&customer.value), &[&offer.terms]).await?;
     let order = Order {
         subscription: id.clone(),
         customer: customer.value.id.clone(),
@@ -258,12 +285,13 @@ async fn decide(
         proration: offer.policy.proration,
         collection,
         trial_days: offer.plan.trial_days,
+        coupons,
         zone: customer.value.time_zone,
         storefront: Some(caller.storefront.clone()),
         arm: short("arm", request.arm)?,
     };
     let record = serde_json::to_value(&order).map_err(|e| Error::unavailable("write the journal entry", e))?;
-    draft.subscription(open(order, now)?, 0, record)?;
+    draft.subscription(open_with(order, now, &taxes)?, 0, record)?;
     claim_first_invoice(draft, &offer.policy, &customer.value, ledger, now);
     let customer_id = customer.value.id.clone();
     draft.commit.idempotency = Some(remember(ledger, caller, &customer_id, &id));
@@ -314,23 +342,44 @@ async fn customer(
             return Err(Refusal::WrongCurrency { customer, requested: currency.to_string() }.into());
         }
         known.value.method = method.or(known.value.method);
+        tax_data(&mut known.value, asked)?;
         return Ok(known);
     }
     let zone = asked.time_zone.as_deref().unwrap_or("UTC").parse();
-    let value = Customer {
+    let mut value = Customer {
         id,
         currency,
         time_zone: parse_field("customer.time_zone", zone.map_err(|_| "must be an IANA zone such as Europe/Berlin"))?,
         email: short("customer.email", asked.email.clone())?,
         locale: short("customer.locale", asked.locale.clone())?,
         channel: short("customer.channel", asked.channel.clone())?,
-        country: short("customer.country", asked.country.clone())?,
+        country: None,
         storefront: Some(caller.storefront.clone()),
         arm: short("arm", request.arm.clone())?,
         method,
+        tax: TaxData::default(),
+        redeemed: std::collections::BTreeMap::new(),
         acquired_at: now,
     };
+    tax_data(&mut value, asked)?;
     Ok(Versioned { value, version: 0 })
+}
+
+/// What the request says about the customer's taxes takes the place of what was known.
+fn tax_data(customer: &mut Customer, asked: &CustomerRequest) -> Result<(), Refusal> {
+    if let Some(country) = short("customer.country", asked.country.clone())? {
+        customer.country = Some(country);
+    }
+    if let Some(region) = short("customer.region", asked.region.clone())? {
+        customer.tax.region = Some(region);
+    }
+    if let Some(number) = &asked.vat_id {
+        customer.tax.vat_id = Some(parse_field("customer.vat_id", VatId::try_from(number.clone()))?);
+    }
+    if let Some(reason) = short("customer.tax_exempt", asked.tax_exempt.clone())? {
+        customer.tax.exempt = Some(reason);
+    }
+    Ok(())
 }
 
 fn short(field: &'static str, text: Option<String>) -> Result<Option<String>, Refusal> {

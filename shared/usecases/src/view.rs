@@ -2,10 +2,10 @@
 
 use billing::{
     calendar::{Instant, Period},
-    invoice::{Invoice, Line},
+    discount::{Benefit, Coupon, Held},
+    invoice::{Invoice, Line, tax_of},
     money::Money,
     refusal::Refusal,
-    run_rate::mrr12,
     subscription::{Scheduled, State, Subscription},
     usage::MeterUsage,
 };
@@ -76,11 +76,33 @@ pub struct SubscriptionView {
     pub detail: State,
     /// Credit of the customer.
     pub credit_minor: i64,
+    /// Coupons that were redeemed and are not over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub discounts: Vec<DiscountView>,
     /// When it was agreed.
     pub created_at: Instant,
     /// What was used and is not billed yet, by meter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub usage: Vec<MeterUsage>,
+}
+
+/// A coupon that a contract holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DiscountView {
+    /// Its id.
+    pub coupon: String,
+    /// What it takes off.
+    pub benefit: Benefit,
+    /// Billed periods that are still to come with it; none: as long as the contract lasts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub periods_left: Option<u32>,
+}
+
+impl DiscountView {
+    fn new(held: &Held) -> Self {
+        let Coupon { id, benefit, .. } = &held.coupon;
+        Self { coupon: id.clone(), benefit: benefit.clone(), periods_left: held.periods_left() }
+    }
 }
 
 /// What will happen by itself.
@@ -98,7 +120,6 @@ impl SubscriptionView {
     pub fn new(held: &Versioned<Subscription>, invoices: &[Versioned<Invoice>], now: Instant) -> Self {
         let s = &held.value;
         let own = invoices.iter().map(|i| &i.value).filter(|i| i.subscription == s.id);
-        let active = matches!(s.state, State::Active);
         Self {
             id: s.id.to_string(),
             customer: s.customer.to_string(),
@@ -110,7 +131,8 @@ impl SubscriptionView {
             quantity: s.terms.quantity,
             interval: s.terms.price.interval.to_string(),
             price: s.terms.full_period_money().ok().map(Into::into),
-            mrr12_minor: mrr12(&s.terms).ok().filter(|_| active).unwrap_or(0),
+            mrr12_minor: s.mrr12().unwrap_or(0),
+            discounts: s.discounts.iter().map(DiscountView::new).collect(),
             period: s.period,
             next_event: billing::subscription::next_event(s).map(|(at, kind)| NextEvent { at, kind: kind.to_string() }),
             scheduled: s.scheduled.clone(),
@@ -133,6 +155,9 @@ pub struct InvoiceView {
     pub state: &'static str,
     /// What is owed.
     pub total: MoneyView,
+    /// The tax in its lines, in the prices or on top; none where nothing is taxed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tax: Option<MoneyView>,
     /// When it was issued.
     pub issued_at: Instant,
     /// What the money is for.
@@ -161,6 +186,7 @@ impl InvoiceView {
             subscription: invoice.subscription.to_string(),
             state: if waits { "due" } else { invoice.state.name() },
             total: invoice.total.into(),
+            tax: tax_of(&invoice.lines, invoice.total.currency).ok().filter(|t| t.minor != 0).map(Into::into),
             issued_at: invoice.issued_at,
             period: *invoice.basis.period(),
             lines: invoice.lines.clone(),

@@ -10,10 +10,12 @@ use billing::{
     calendar::Instant,
     catalog::{Plan, Policy, VersionRef},
     customer::{ContractPrice, Customer},
+    discount::{Coupon, CouponCode},
     gateway::{ChargeOutcome, GatewayDeclaration, Lookup},
     ids::{CustomerId, InvoiceId, SubscriptionId},
     invoice::{Claim, Invoice},
     subscription::Subscription,
+    tax::TaxSettings,
 };
 use usecases::{
     error::Error,
@@ -127,6 +129,36 @@ impl Store for MeetingStore {
 
     async fn put_contract_price(&self, price: &ContractPrice) -> Result<(), Error> {
         self.inner.put_contract_price(price).await
+    }
+
+    async fn coupon(&self, id: &str) -> Result<Option<Coupon>, Error> {
+        self.inner.coupon(id).await
+    }
+
+    async fn coupon_of(&self, code: &CouponCode) -> Result<Option<Coupon>, Error> {
+        self.inner.coupon_of(code).await
+    }
+
+    async fn publish_coupon(&self, coupon: &Coupon) -> Result<bool, Error> {
+        self.inner.publish_coupon(coupon).await
+    }
+
+    async fn redemptions(&self, coupon: &str) -> Result<u32, Error> {
+        let found = self.inner.redemptions(coupon).await;
+        self.give_way().await;
+        found
+    }
+
+    async fn tax_settings(&self, reference: &VersionRef) -> Result<Option<TaxSettings>, Error> {
+        self.inner.tax_settings(reference).await
+    }
+
+    async fn current_tax_settings(&self, name: &str) -> Result<Option<TaxSettings>, Error> {
+        self.inner.current_tax_settings(name).await
+    }
+
+    async fn publish_tax_settings(&self, settings: &TaxSettings) -> Result<bool, Error> {
+        self.inner.publish_tax_settings(settings).await
     }
 }
 

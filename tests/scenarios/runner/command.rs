@@ -4,15 +4,19 @@
 //! |---|---|
 //! | `until DATE` | time passes, with everything that is due on the way |
 //! | `catalog team@1 per-seat month=9.90 [year=99] [currency=USD] [trial=14] [policy=p] [feature=a] [limit.seats=5] [quietly]` | publish |
-//! | `policy p@1 [proration=second] [rounding=half-up] [days=30]` | a policy for plans published after it |
+//! | `policy p@1 [proration=second] [rounding=half-up] [days=30] [tax=home]` | a policy for plans published after it |
+//! | `coupon spring code=SPRING percent=25 [amount=10] [currency=USD] [periods=3] [forever] [limit=1] [each=1] [until=D] [for=plan] [new] [stacks]` | publish |
+//! | `taxes home@1 DE [inclusive] [shop=EU]` | the seller's tax settings |
 //! | `contract ana team per-seat month=8` | a negotiated price |
 //! | `usage team@1 calls sum month=10:1.00,rest:0.50 [included=5] [currency=USD]` | what a plan charges for a meter |
 //! | `used ana calls 12 [id e1] [at INSTANT] [key ana] [times 3] [again]` | events; `again`: the last batch once more |
-//! | `signup ana team [per year] [seats 3] [card TOKEN] [zone Z] [currency EUR] [on-account] [key K] [as NAME]` | |
+//! | `signup ana team [per year] [seats 3] [card TOKEN] [zone Z] [currency EUR] [on-account] [coupon CODE] [in DE] [vat NUMBER] [exempt why] [key K] [as NAME]` | |
 //! | `change ana [to plan] [per year] [seats 3] [at-period-end] [preview] [seen 2]` | |
 //! | `cancel ana [at-period-end] [because word]`, `keep`, `pause ana [at-period-end] [until DATE]`, `resume` | |
 //! | `transfer ana p1 20.00 [as ref]`, `webhook ana p1:1`, `authenticate ana p1:1 yes` | money news |
 //! | `deliver-again`, `race`, `sweeps on/off`, `gateway works/cut/answers-lost`, `wall +300` | the world's faults |
+//! | `apply-coupon ana CODE`, `remove-coupon ana CODE` | |
+//! | `explain ana p1` | the invoice in words, computed again |
 //! | `show ana [invoices/history/entitlements]` | read |
 
 use std::sync::atomic::Ordering;
@@ -20,7 +24,7 @@ use std::sync::atomic::Ordering;
 use crate::{
     adapters::Line,
     args::{Args, instant},
-    metering, requests,
+    metering, offers, requests,
     world::{Delivery, World, do_job},
 };
 
@@ -50,12 +54,17 @@ pub(crate) async fn run(world: &mut World, line: &str) -> Result<(), String> {
 async fn dispatch(world: &mut World, verb: &str, mut args: Args) -> Result<(), String> {
     match verb {
         "policy" => requests::policy(world, args),
+        "coupon" => offers::coupon(world, args).await,
+        "taxes" => offers::taxes(world, args).await,
+        "explain" => offers::explain(world, args).await,
         "catalog" => requests::catalog(world, args).await,
         "contract" => requests::contract(world, args).await,
         "usage" => metering::price(world, args).await,
         "used" => metering::used(world, args).await,
         "signup" => requests::signup(world, args).await,
-        "change" | "cancel" | "keep" | "pause" | "resume" => requests::change(world, verb, args).await,
+        "change" | "apply-coupon" | "remove-coupon" | "cancel" | "keep" | "pause" | "resume" => {
+            requests::change(world, verb, args).await
+        }
         "transfer" => requests::transfer(world, args).await,
         "webhook" => requests::webhook(world, args).await,
         "authenticate" => requests::authenticate(world, args),

@@ -2,7 +2,7 @@
 
 use billing::{
     calendar::Instant,
-    catalog::{Plan, Policy},
+    catalog::{Catalog, Plan, Policy},
     customer::ContractPrice,
     gateway::GatewayEvent,
     ids::{CustomerId, InvoiceId},
@@ -65,6 +65,9 @@ pub(crate) fn policy(world: &mut World, mut args: Args) -> Result<(), String> {
     if let Some(days) = args.setting("days") {
         policy["days_until_due"] = days.parse::<u32>().map_err(|e| e.to_string())?.into();
     }
+    if let Some(tax) = args.setting("tax") {
+        policy["tax"] = tax.into();
+    }
     args.finish()?;
     let policy: Policy = serde_json::from_value(policy).map_err(|e| e.to_string())?;
     world.catalog.policies.push(policy);
@@ -85,6 +88,11 @@ pub(crate) async fn catalog(world: &mut World, mut args: Args) -> Result<(), Str
     if let Some(feature) = args.setting("feature") {
         plan["features"] = json!([feature]);
     }
+    if let Some(step) = args.setting("loyalty") {
+        let (after, percent) = step.split_once(':').ok_or("loyalty=PERIODS:PERCENT is needed")?;
+        let after: u32 = after.parse().map_err(|_| "the periods must be a number")?;
+        plan["loyalty"] = json!({"steps": [{"after_paid_periods": after, "percent": percent}]});
+    }
     let quietly = args.flag("quietly");
     let (limits, amounts): (Vec<_>, Vec<_>) =
         args.settings().into_iter().partition(|(name, _)| name.starts_with("limit."));
@@ -102,6 +110,11 @@ pub(crate) async fn offer(world: &mut World, plan: Plan, quietly: bool) -> Resul
     let mut catalog = world.catalog.clone();
     catalog.plans.retain(|p| p.reference() != plan.reference());
     catalog.plans.push(plan);
+    put_on_sale(world, catalog, quietly).await
+}
+
+/// Publishes a catalog, and says so or what is wrong with it.
+pub(crate) async fn put_on_sale(world: &mut World, catalog: Catalog, quietly: bool) -> Result<(), String> {
     match publish(&*world.store, &catalog).await.map_err(|e| e.to_string())? {
         Published::OnSale(_) => {
             world.catalog = catalog;
@@ -152,6 +165,17 @@ pub(crate) async fn signup(world: &mut World, mut args: Args) -> Result<(), Stri
     if let Some(seats) = args.value("seats")? {
         body["quantity"] = seats.parse::<i64>().map_err(|e| e.to_string())?.into();
     }
+    for (word, field) in [("in", "country"), ("vat", "vat_id"), ("exempt", "tax_exempt")] {
+        if let Some(value) = args.value(word)? {
+            body["customer"][field] = value.into();
+        }
+    }
+    while let Some(code) = args.value("coupon")? {
+        match body["coupons"].as_array_mut() {
+            Some(codes) => codes.push(code.into()),
+            None => body["coupons"] = json!([code]),
+        }
+    }
     if args.flag("on-account") {
         body["collection"] = "invoice".into();
     } else if !args.flag("without-card") {
@@ -184,10 +208,13 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
     let mut body = json!({
         "customer": format!("cus_{customer}"),
         "subscription": format!("sub_{name}"),
-        "action": verb,
+        "action": verb.replace('-', "_"),
         "preview": args.flag("preview"),
         "when": if args.flag("at-period-end") { "period_end" } else { "now" },
     });
+    if verb.ends_with("-coupon") {
+        body["coupon"] = args.next("a code")?.into();
+    }
     for (word, field) in [("to", "plan"), ("per", "interval"), ("until", "resume_at"), ("because", "reason")] {
         if let Some(value) = args.value(word)? {
             body[field] = value.into();

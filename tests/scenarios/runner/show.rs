@@ -2,8 +2,9 @@
 
 use billing::{
     calendar::Instant,
+    discount::Cut,
     fact::Fact,
-    invoice::{Invoice, InvoiceState, Line, UsedUnits},
+    invoice::{Adjustment, Invoice, InvoiceState, Line, UsedUnits},
     money::{Currency, Money, Rounding},
     proration::ProrationUnit,
     subscription::{State, Subscription, next_event},
@@ -32,6 +33,10 @@ pub(crate) fn subscription(s: &Subscription) -> String {
     );
     if let Some(p) = &s.period {
         text += &format!("; period {}: {} .. {}", p.ordinal, when(p.start), when(p.end));
+    }
+    for held in &s.discounts {
+        let left = held.periods_left().map_or("for ever".into(), |n| format!("{n} periods left"));
+        text += &format!("; {} {left}", held.coupon.id);
     }
     if s.suspended_by.is_some() {
         text += "; SUSPENDED";
@@ -83,6 +88,9 @@ pub(crate) fn line(line: &Line) -> String {
     if let Some(used) = &line.used {
         return usage(line, used);
     }
+    if let Some(text) = adjusted(line) {
+        return text;
+    }
     let mut text = format!("{} {} x {}: {}", line.kind, line.plan, line.quantity, line.amount);
     if why.rule == "credit" {
         return text;
@@ -120,11 +128,30 @@ fn usage(line: &Line, used: &UsedUnits) -> String {
     text + &format!(" ({}); {} .. {}", steps.join(", "), when(*start), when(*end))
 }
 
+/// A line of a discount or a tax.
+fn adjusted(line: &Line) -> Option<String> {
+    let why = &line.why;
+    let what = match why.adjustment.as_deref()? {
+        Adjustment::Discount { cut: Cut::Percent { percent } } => format!("{percent} of {}", why.full_minor),
+        Adjustment::Discount { cut: Cut::Fixed { amount } } => format!("up to {amount} of {}", why.full_minor),
+        Adjustment::Tax { rate, tax } if rate.inclusive => {
+            format!("{} of {}, {tax} in the prices", rate.percent, why.full_minor)
+        }
+        Adjustment::Tax { rate, .. } => format!("{} of {}", rate.percent, why.full_minor),
+        Adjustment::Untaxed { note } => note.clone(),
+        Adjustment::Discounted { .. } | Adjustment::SharedDiscount { .. } => return None,
+    };
+    Some(format!("{} {}: {} = {what}", line.kind, why.rule, line.amount))
+}
+
 pub(crate) fn fact(fact: &Fact, now: Instant) -> String {
     let what = &fact.what;
     let money =
         |minor| Currency::try_new(&what.currency).map_or_else(|e| e.to_string(), |c| Money::new(minor, c).to_string());
     let mut text = format!("{} {}", what.event_type, money(what.amount_minor));
+    if let Some(tax) = what.tax_minor {
+        text += &format!(" + {} tax", money(tax));
+    }
     if let Some(attempt) = what.attempt {
         text += &format!(", attempt {attempt}");
     }

@@ -74,7 +74,7 @@ impl World {
         };
         Self {
             gateways: Gateways::new([gateway.clone() as Arc<dyn Gateway>]),
-            catalog: Catalog { plans: Vec::new(), policies: Vec::new() },
+            catalog: Catalog::default(),
             sweeping: true,
             last_delivery: None,
             customers: Vec::new(),
@@ -219,6 +219,7 @@ impl World {
     /// The recount at the end of every story: what the gateway and the bank say against what the invoices say.
     pub(crate) async fn close(&mut self) -> Result<(), String> {
         self.tell().await?;
+        self.computed_again()?;
         let mut got = self.transferred.clone();
         let mut captures: BTreeMap<String, u32> = BTreeMap::new();
         for entry in self.gateway.sandbox.log() {
@@ -244,6 +245,19 @@ impl World {
         self.heading = None;
         let sums = if sums.is_empty() { "nothing".into() } else { sums.join(", ") };
         self.out += &format!("# recount: {sums} received, each invoice captured at most once, all of it booked\n");
+        Ok(())
+    }
+
+    /// Every invoice of the story is computed again from what is stored of it: the same lines.
+    fn computed_again(&self) -> Result<(), String> {
+        for invoice in self.seen.values().flat_map(|file| &file.invoices).map(|i| &i.value) {
+            let stored = serde_json::to_string(&invoice.basis).map_err(|e| e.to_string())?;
+            let basis = serde_json::from_str(&stored).map_err(|e| e.to_string())?;
+            let again = billing::invoice::compute(invoice.rules, &basis).map_err(|e| e.to_string())?;
+            if again != invoice.lines {
+                return Err(format!("{} comes out differently when it is computed again", invoice.id));
+            }
+        }
         Ok(())
     }
 

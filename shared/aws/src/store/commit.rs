@@ -3,10 +3,10 @@
 //! A single put costs one unit where a transaction costs two, and a claim or an answer about an invoice is a single
 //! item. The request token that the SDK gives a transaction is no guard here (it lives ten minutes): the conditions are.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use usecases::{
     error::Error,
-    ports::{Commit, IdempotencyRecord},
+    ports::{Commit, CountRedemption, IdempotencyRecord},
 };
 
 use super::{
@@ -60,12 +60,15 @@ impl AwsStore {
     /// Writes all of `commit` or nothing.
     pub(super) async fn write_all(&self, commit: Commit) -> Result<(), Error> {
         let mut writes = self.writes(&commit)?;
+        if !commit.redemptions.is_empty() {
+            return self.write_together(writes, &commit.redemptions).await;
+        }
         match writes.pop() {
             None => Ok(()),
             Some(only) if writes.is_empty() => self.write_one(only).await,
             Some(last) => {
                 writes.push(last);
-                self.write_together(writes).await
+                self.write_together(writes, &[]).await
             }
         }
     }
@@ -122,7 +125,25 @@ impl AwsStore {
         Ok(())
     }
 
-    async fn write_together(&self, writes: Vec<Write<'_>>) -> Result<(), Error> {
+    /// One more of a coupon, if its limit allows it. The condition is the guard: two who race for the last one are told
+    /// apart by the table.
+    fn count(&self, count: &CountRedemption) -> Result<TransactWriteItem, Error> {
+        let key = keys::redemptions(&count.coupon);
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key(keys::PK, AttributeValue::S(key.pk))
+            .key(keys::SK, AttributeValue::S(key.sk))
+            .update_expression("ADD #n :one")
+            .condition_expression("attribute_not_exists(#n) OR #n < :limit")
+            .expression_attribute_names("#n", keys::COUNT)
+            .expression_attribute_values(":one", AttributeValue::N("1".into()))
+            .expression_attribute_values(":limit", AttributeValue::N(count.limit.to_string()))
+            .build()
+            .map_err(|e| Error::unavailable("commit", e))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    async fn write_together(&self, writes: Vec<Write<'_>>, counts: &[CountRedemption]) -> Result<(), Error> {
         let mut transaction = self.client.transact_write_items().set_return_consumed_capacity(self.metering());
         let mut whats = Vec::with_capacity(writes.len());
         for write in writes {
@@ -135,6 +156,10 @@ impl AwsStore {
                 .map_err(|e| Error::unavailable("commit", e))?;
             transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
             whats.push(write.what);
+        }
+        for count in counts {
+            transaction = transaction.transact_items(self.count(count)?);
+            whats.push(format!("coupon {}", count.coupon));
         }
         let sent = transaction.send().await;
         let answer = sent.map_err(|e| call::transaction_refused(whats.iter().map(String::as_str), e))?;

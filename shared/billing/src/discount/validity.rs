@@ -217,7 +217,7 @@ impl NotRedeemable {
 
 impl From<NotRedeemable> for Refusal {
     fn from(reason: NotRedeemable) -> Self {
-        Self::InvalidField { field: "coupon", detail: reason.to_string() }
+        Self::Coupon(reason)
     }
 }
 
@@ -380,7 +380,7 @@ mod tests {
         let refusal = Refusal::from(NotRedeemable::NewCustomersOnly);
         assert_eq!(
             (refusal.field(), refusal.to_string().as_str()),
-            (Some("coupon"), "coupon: this offer is for new customers only")
+            (Some("coupons"), "this offer is for new customers only")
         );
     }
 }

@@ -7,9 +7,10 @@ use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 
-use super::{Basis, Invoice, InvoiceState, Line, LineKind, UsedUnits, compute};
+use super::{Adjustment, Basis, Invoice, InvoiceState, Line, LineKind, UsedUnits, compute};
 use crate::{
     calendar::Instant,
+    discount::Cut,
     money::{Money, Rounding},
     pricing::{Step, StepKind},
     proration::{LineRule, ProrationUnit},
@@ -79,6 +80,7 @@ fn title(line: &Line) -> String {
             let meter = line.used.as_ref().map_or("", |used| &used.meter);
             format!("{} {} {meter}", line.kind, line.plan)
         }
+        LineKind::Discount | LineKind::Tax => format!("{} {}", line.kind, line.why.rule),
         _ => format!("{} {} × {}", line.kind, line.plan, line.quantity),
     }
 }
@@ -87,10 +89,19 @@ fn why(line: &Line) -> Vec<String> {
     match line.kind {
         LineKind::CreditUsed => return vec!["the customer's credit pays first".into()],
         LineKind::CreditKept => return vec!["what is below zero becomes the customer's credit".into()],
-        LineKind::Recurring | LineKind::ProrationCharge | LineKind::ProrationCredit => {}
-        LineKind::Usage | LineKind::UsageLate => {}
+        LineKind::Recurring
+        | LineKind::ProrationCharge
+        | LineKind::ProrationCredit
+        | LineKind::Usage
+        | LineKind::UsageLate
+        | LineKind::Discount
+        | LineKind::Tax => {}
     }
     let why = &line.why;
+    let adjusted = adjustment(line);
+    if matches!(line.kind, LineKind::Tax) || matches!(why.adjustment.as_deref(), Some(Adjustment::Discount { .. })) {
+        return adjusted;
+    }
     let major = |minor: Decimal| major(minor, line.amount);
     let full = major(why.full_minor);
     let mut said = vec![match (why.share, why.unit) {
@@ -104,6 +115,7 @@ fn why(line: &Line) -> Vec<String> {
             .as_ref()
             .map_or_else(|| format!("{}: {full} for the full period", why.rule), |u| used(u, &why.rule)),
     }];
+    said.extend(adjusted);
     said.extend(why.steps.iter().map(step));
     if major(why.unrounded_minor) != Decimal::new(line.amount.minor, line.amount.currency.exponent()).normalize() {
         said.push(format!("{} before rounding, {}", major(why.unrounded_minor), rounding(why.rounding)));
@@ -120,6 +132,38 @@ fn used(used: &UsedUnits, rule: &str) -> String {
         Some(before) => {
             format!("{rule}: {meter} of {span} came to {units}; {before} were invoiced then, the rest came late")
         }
+    }
+}
+
+/// What discounts and taxes have to do with the line.
+fn adjustment(line: &Line) -> Vec<String> {
+    let why = &line.why;
+    let of = major(why.full_minor, line.amount);
+    let applied = |list: &[crate::discount::Applied]| {
+        list.iter().map(|a| format!("{} off by {}", a.amount, a.source)).collect::<Vec<_>>().join(", ")
+    };
+    let rounded = |exact: Decimal| {
+        let exact = exact.normalize();
+        let whole = if exact.is_integer() { String::new() } else { format!(", {}", rounding(why.rounding)) };
+        format!("{} before rounding{whole}", major(exact, line.amount))
+    };
+    match why.adjustment.as_deref() {
+        None => Vec::new(),
+        Some(Adjustment::Discount { cut: Cut::Percent { percent } }) => {
+            vec![format!("{percent} of {of}: {}", rounded(why.unrounded_minor))]
+        }
+        Some(Adjustment::Discount { cut: Cut::Fixed { amount } }) => vec![format!("up to {amount} off {of}")],
+        Some(Adjustment::SharedDiscount { discounts }) => vec![format!("in a full period: {}", applied(discounts))],
+        Some(Adjustment::Discounted { list_minor, discounts }) => {
+            vec![format!("of {} before discounts: {}", major(*list_minor, line.amount), applied(discounts))]
+        }
+        Some(Adjustment::Tax { rate, tax }) if rate.inclusive => {
+            vec![format!("{tax} is in the prices: {} of {of} net: {}", rate.percent, rounded(why.unrounded_minor))]
+        }
+        Some(Adjustment::Tax { rate, .. }) => {
+            vec![format!("{} of {of} net: {}", rate.percent, rounded(why.unrounded_minor))]
+        }
+        Some(Adjustment::Untaxed { note }) => vec![format!("{note}; {of} net")],
     }
 }
 

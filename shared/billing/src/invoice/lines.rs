@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::adjust::{Adjustment, Adjustments};
 use crate::{
     calendar::{Instant, Period},
     money::{Money, MoneyError, Rounding},
@@ -30,11 +31,14 @@ pub enum Basis {
     /// One full period, in advance.
     Period {
         /// What is bought.
-        terms: Terms,
+        terms: Box<Terms>,
         /// For when.
         period: Period,
         /// Credit of the customer at that instant, in minor units (0 or more).
         credit_minor: i64,
+        /// Discounts and taxes.
+        #[serde(default, skip_serializing_if = "Adjustments::is_none")]
+        adjustments: Box<Adjustments>,
     },
     /// A contract that ends in the middle of a period, where the policy gives the unused part back.
     End {
@@ -50,6 +54,9 @@ pub enum Basis {
         proration: ProrationPolicy,
         /// Credit of the customer at that instant, in minor units (0 or more).
         credit_minor: i64,
+        /// Discounts and taxes.
+        #[serde(default, skip_serializing_if = "Adjustments::is_none")]
+        adjustments: Box<Adjustments>,
     },
     /// A change in the middle of a period.
     Change {
@@ -69,6 +76,9 @@ pub enum Basis {
         next: Option<Period>,
         /// Credit of the customer at that instant, in minor units (0 or more).
         credit_minor: i64,
+        /// Discounts and taxes.
+        #[serde(default, skip_serializing_if = "Adjustments::is_none")]
+        adjustments: Box<Adjustments>,
     },
     /// Nothing by itself: an end, or a change of what usage costs, that only bills what was used.
     Arrears {
@@ -80,6 +90,9 @@ pub enum Basis {
         at: Instant,
         /// Credit of the customer at that instant, in minor units (0 or more).
         credit_minor: i64,
+        /// Taxes.
+        #[serde(default, skip_serializing_if = "Adjustments::is_none")]
+        adjustments: Box<Adjustments>,
     },
     /// Another basis, and what was used up to then.
     Metered {
@@ -110,6 +123,18 @@ impl Basis {
             Self::Change { period, next, .. } => next.as_ref().unwrap_or(period),
         }
     }
+
+    /// Its discounts and taxes.
+    #[must_use]
+    pub fn adjustments(&self) -> &Adjustments {
+        match self {
+            Self::Metered { base, .. } => base.adjustments(),
+            Self::Period { adjustments, .. }
+            | Self::End { adjustments, .. }
+            | Self::Change { adjustments, .. }
+            | Self::Arrears { adjustments, .. } => adjustments,
+        }
+    }
 }
 
 /// What a line is.
@@ -131,6 +156,10 @@ pub enum LineKind {
     Usage,
     /// What came late to a period that was invoiced before.
     UsageLate,
+    /// What a discount takes off the charge before it.
+    Discount,
+    /// A tax, or why there is none.
+    Tax,
 }
 
 /// Why a line has its amount: the computation, as data.
@@ -159,6 +188,9 @@ pub struct Explanation {
     pub unrounded_minor: Decimal,
     /// How it was rounded.
     pub rounding: Rounding,
+    /// What the line has to do with discounts and taxes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adjustment: Option<Box<Adjustment>>,
 }
 
 /// One line.
@@ -216,6 +248,7 @@ fn credit_line(kind: LineKind, terms: &Terms, amount: Money) -> Line {
         steps: Vec::new(),
         unrounded_minor: exact,
         rounding: Rounding::HalfEven,
+        adjustment: None,
     };
     Line { kind, plan: terms.plan.to_string(), quantity: terms.quantity, amount, why, used: None }
 }

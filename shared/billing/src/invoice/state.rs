@@ -174,6 +174,9 @@ pub struct Invoice {
     pub lines: Vec<Line>,
     /// The sum of the lines.
     pub total: Money,
+    /// The tax in the total, in minor units; its share where credit pays a part.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tax_minor: i64,
     /// When it was issued (business time).
     pub issued_at: Instant,
     /// Where it stands.
@@ -243,7 +246,8 @@ impl Invoice {
             purpose: new.purpose,
             automatic: new.days_until_due.is_none(),
             rules: RULES_VERSION,
-            mrr12: crate::run_rate::mrr12(new.basis.terms())?,
+            mrr12: net_run_rate(&new.basis)?,
+            tax_minor: super::adjust::tax_of_total(&lines, total)?.minor,
             basis: new.basis,
             lines,
             total,
@@ -286,6 +290,17 @@ impl Invoice {
             _ => false,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(n: &i64) -> bool {
+    *n == 0
+}
+
+/// Run-rate of the terms that the invoice is for, after the discounts that last.
+fn net_run_rate(basis: &Basis) -> Result<i64, Refusal> {
+    let with = basis.adjustments();
+    crate::run_rate::mrr12_net(basis.terms(), &with.discounts, with.tax.as_ref())
 }
 
 /// When the invoice next needs work, and on which clock: what its place in the due index says.

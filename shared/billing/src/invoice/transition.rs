@@ -278,7 +278,8 @@ impl Next {
             (Purpose::Period, 1) => EventType::Renewal,
             (Purpose::Change, 1) => EventType::Payment,
             (Purpose::Opening, _) => {
-                let opened = Input::OpeningPaid { amount: claim.amount, claim: Some(Box::new(claim.clone())), at };
+                let (amount, tax_minor) = (claim.amount, self.invoice.tax_minor);
+                let opened = Input::OpeningPaid { amount, tax_minor, claim: Some(Box::new(claim.clone())), at };
                 self.effects.push(InvoiceEffect::Subscription(opened));
                 return true;
             }
@@ -315,7 +316,8 @@ impl Next {
             self.invoice.resend = None;
             self.restore();
             if self.invoice.purpose == Purpose::Opening {
-                let opened = Input::OpeningPaid { amount: total, claim: None, at };
+                let tax_minor = self.invoice.tax_minor;
+                let opened = Input::OpeningPaid { amount: total, tax_minor, claim: None, at };
                 self.effects.push(InvoiceEffect::Subscription(opened));
             }
         } else {
@@ -416,6 +418,9 @@ impl Next {
     fn fact(&mut self, event_type: EventType, at: Instant, amount: Money, fill: impl FnOnce(&mut Happening)) {
         let invoice = &self.invoice;
         let terms = invoice.basis.terms();
+        let with = invoice.basis.adjustments();
+        // What does not cover the invoice is nobody's tax yet: it becomes credit as a whole.
+        let tax = if amount.minor >= invoice.total.minor { invoice.tax_minor } else { 0 };
         let mut happening = Happening {
             subscription_id: invoice.subscription.clone(),
             customer_id: invoice.customer.clone(),
@@ -425,17 +430,17 @@ impl Next {
             interval: terms.price.interval.to_string(),
             quantity: terms.quantity,
             currency: amount.currency.to_string(),
-            amount_minor: amount.minor,
+            amount_minor: amount.minor - tax,
             mrr12_minor: invoice.mrr12,
             invoice_id: Some(invoice.id.clone()),
             attempt: None,
             reason: None,
             list12_minor: None,
-            tax_minor: None,
+            tax_minor: (tax != 0).then_some(tax),
             gateway: None,
             method: None,
             code: None,
-            coupon: None,
+            coupon: with.coupon(),
             storefront: invoice.storefront.clone(),
             period_end: Some(invoice.basis.period().end),
             sku: None,

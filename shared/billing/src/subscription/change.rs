@@ -3,9 +3,10 @@
 use super::{input::When, open::first_start, state::State, state::Subscription, transition::Step, usage::metered};
 use crate::{
     calendar::{Anchor, Instant, Period},
+    discount::start_period,
     fact::EventType,
     ids::Cause,
-    invoice::{Basis, LineKind, NewInvoice, Purpose, compute},
+    invoice::{Adjustments, Basis, LineKind, NewInvoice, Purpose, compute, tax_of},
     proration::{ProrationPolicy, TerminationCredit},
     refusal::Refusal,
     terms::Terms,
@@ -73,7 +74,7 @@ pub(super) fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
         // The renewal that follows at this instant starts at boundary 0 of a new anchor.
         step.next.anchor = Anchor::at(at, step.next.anchor.zone());
         let credit = step.next.credit_minor;
-        let invoice = step.next.start_period(0, Purpose::Period, at)?;
+        let invoice = step.next.start_period(0, Purpose::Period, at, &step.known.taxes)?;
         step.issue_with_usage(invoice, usage, credit)?;
     }
     changed(step, before, at)
@@ -89,7 +90,17 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
     // Other prices of usage, or a period that is cut here: what was used so far is billed by the old terms.
     let closes = restarts || step.next.terms.usage != terms.usage;
     let usage = if closes { step.close_usage(now)? } else { Vec::new() };
+    let mut adjustments = before_change(step)?;
     let next = if !restarts { None } else { Some(new_interval(&mut step.next, &terms, &period, now)?) };
+    if next.is_some() {
+        // A new period starts: the coupons count it, and loyalty is counted up to it.
+        start_period(&mut step.next.discounts);
+    }
+    step.next.period = Some(next.unwrap_or(period));
+    adjustments.discounts = step.next.discounts_of(&terms)?;
+    adjustments.tax = step.next.treatment_of(&terms, now, &step.known.taxes)?;
+    adjustments.policy = terms.conditions.document;
+    let tax = adjustments.tax.clone();
     let basis = Basis::Change {
         from: Box::new(step.next.terms.clone()),
         to: Box::new(terms.clone()),
@@ -99,6 +110,7 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
         proration: step.next.proration,
         next,
         credit_minor: step.next.credit_minor,
+        adjustments,
     };
     let basis = metered(basis, usage);
     settle_credit(step, &basis, now)?;
@@ -106,7 +118,7 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
     step.next.proration = proration;
     step.next.scheduled.change = None;
     step.next.scheduled.change_proration = None;
-    step.next.period = Some(next.unwrap_or(period));
+    step.next.tax = tax.map(Box::new);
     step.issue(NewInvoice {
         cause: Cause::Change(step.version),
         purpose: Purpose::Change,
@@ -130,6 +142,7 @@ pub(super) fn give_back(step: &mut Step, now: Instant) -> Result<(), Refusal> {
         zone: step.next.anchor.zone(),
         proration: step.next.proration,
         credit_minor: step.next.credit_minor,
+        adjustments: Box::new(Adjustments { tax: step.next.tax.as_deref().cloned(), ..*before_change(step)? }),
     };
     let basis = metered(basis, usage);
     settle_credit(step, &basis, now)?;
@@ -141,6 +154,16 @@ pub(super) fn give_back(step: &mut Step, now: Instant) -> Result<(), Refusal> {
         days_until_due: step.next.collection.days_until_due(),
     });
     Ok(())
+}
+
+/// The discounts and the tax that the running period was charged with: what is given back of it has them, too.
+fn before_change(step: &Step) -> Result<Box<Adjustments>, Refusal> {
+    Ok(Box::new(Adjustments {
+        earlier_discounts: step.next.discounts_now()?,
+        earlier_tax: step.next.tax.as_deref().cloned(),
+        policy: step.next.terms.conditions.document,
+        ..Adjustments::default()
+    }))
 }
 
 /// The new interval's first period starts at once. What was agreed for the end of the old period moves to the end of
@@ -163,18 +186,27 @@ fn new_interval(next: &mut Subscription, terms: &Terms, old: &Period, now: Insta
 
 /// The customer's credit after the change's invoice: what it keeps is added, what it uses is taken.
 pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Result<(), Refusal> {
-    for line in compute(crate::RULES_VERSION, basis)? {
+    let lines = compute(crate::RULES_VERSION, basis)?;
+    let tax = tax_of(&lines, basis.terms().price.currency)?.negated()?.minor;
+    for line in lines {
         match line.kind {
             LineKind::CreditKept => {
                 step.next.credit_minor += line.amount.minor;
                 let mut credit = super::facts::fact(&step.next, EventType::Credit, now)?;
-                credit.amount_minor = line.amount.minor;
+                // As all facts about money: without the tax that is given back with it.
+                credit.amount_minor = line.amount.minor - tax;
+                credit.tax_minor = (tax != 0).then_some(tax);
                 credit.reason = Some("proration".into());
                 step.facts.push(credit);
             }
             LineKind::CreditUsed => step.next.credit_minor += line.amount.minor,
-            LineKind::Recurring | LineKind::ProrationCharge | LineKind::ProrationCredit => {}
-            LineKind::Usage | LineKind::UsageLate => {}
+            LineKind::Recurring
+            | LineKind::ProrationCharge
+            | LineKind::ProrationCredit
+            | LineKind::Usage
+            | LineKind::UsageLate
+            | LineKind::Discount
+            | LineKind::Tax => {}
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{calendar::Instant, ids::InvoiceId, invoice::Claim, money::Money, terms::Terms};
+use crate::{calendar::Instant, discount::Coupon, ids::InvoiceId, invoice::Claim, money::Money, terms::Terms};
 
 /// When a command takes effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
@@ -23,8 +23,11 @@ pub enum Input {
     Wake,
     /// The first invoice was paid.
     OpeningPaid {
-        /// What was captured, ex tax.
+        /// What was captured, tax included.
         amount: Money,
+        /// The tax in it, in minor units.
+        #[serde(skip_serializing_if = "is_zero")]
+        tax_minor: i64,
         /// By which attempt; none when the money came without one.
         claim: Option<Box<Claim>>,
         /// The gateway's time.
@@ -39,6 +42,16 @@ pub enum Input {
         proration: crate::proration::ProrationPolicy,
         /// When.
         when: When,
+    },
+    /// Hold a redeemed coupon: it counts from the next period that starts.
+    ApplyCoupon {
+        /// Which, as it was when it was redeemed.
+        coupon: Box<Coupon>,
+    },
+    /// Let a coupon go: the running period is its last.
+    RemoveCoupon {
+        /// Its id.
+        coupon: String,
     },
     /// End it.
     Cancel {
@@ -88,11 +101,25 @@ pub enum Input {
     },
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(n: &i64) -> bool {
+    *n == 0
+}
+
 impl Input {
     /// Whether somebody asks for it; the rest is news from invoices, or time.
     #[must_use]
     pub fn is_command(&self) -> bool {
-        matches!(self, Self::Change { .. } | Self::Cancel { .. } | Self::Keep | Self::Pause { .. } | Self::Resume)
+        matches!(
+            self,
+            Self::Change { .. }
+                | Self::ApplyCoupon { .. }
+                | Self::RemoveCoupon { .. }
+                | Self::Cancel { .. }
+                | Self::Keep
+                | Self::Pause { .. }
+                | Self::Resume
+        )
     }
 
     /// What is being asked, for refusals ("a subscription that is paused cannot ...").
@@ -102,6 +129,8 @@ impl Input {
             Self::Wake => "wake",
             Self::OpeningPaid { .. } => "be opened",
             Self::Change { .. } => "change its plan",
+            Self::ApplyCoupon { .. } => "have a coupon applied",
+            Self::RemoveCoupon { .. } => "have a coupon removed",
             Self::Cancel { .. } => "be cancelled",
             Self::Keep => "be kept",
             Self::Pause { .. } => "be paused",

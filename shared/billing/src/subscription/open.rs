@@ -11,11 +11,14 @@ use super::{
 };
 use crate::{
     calendar::{Anchor, Instant, plus_local_days},
+    discount::{Coupon, Discount, Held, discounts, start_period},
     fact::EventType,
     ids::{Cause, CustomerId, SubscriptionId},
-    invoice::{Basis, NewInvoice, Purpose},
+    invoice::{Adjustments, Basis, LineKind, NewInvoice, Purpose, compute},
+    money::Money,
     proration::ProrationPolicy,
     refusal::Refusal,
+    tax::{TaxTreatment, Taxes},
     terms::Terms,
 };
 
@@ -61,18 +64,30 @@ pub struct Order {
     pub trial_days: u32,
     /// The customer's zone.
     pub zone: Tz,
+    /// Redeemed with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<Coupon>,
     /// Where it is sold.
     pub storefront: Option<String>,
     /// The arm of an experiment.
     pub arm: Option<String>,
 }
 
+/// [`open_with`], without tax.
+///
+/// # Errors
+/// As [`open_with`].
+pub fn open(order: Order, now: Instant) -> Result<Outcome, Refusal> {
+    open_with(order, now, &Taxes::default())
+}
+
 /// Opens a subscription at `now`. A trial starts free; on account it is active at once; else it is incomplete until
 /// its first invoice is paid.
 ///
 /// # Errors
-/// [`Refusal::Money`] or [`Refusal::Calendar`] when amounts or dates cannot be computed.
-pub fn open(order: Order, now: Instant) -> Result<Outcome, Refusal> {
+/// [`Refusal::Money`] or [`Refusal::Calendar`] when amounts or dates cannot be computed; what [`Taxes::treatment`]
+/// refuses.
+pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, Refusal> {
     let trial_end = match order.trial_days {
         0 => None,
         days => Some(plus_local_days(now, days, order.zone)?),
@@ -90,6 +105,8 @@ pub fn open(order: Order, now: Instant) -> Result<Outcome, Refusal> {
         collection: order.collection,
         credit_minor: 0,
         usage: crate::usage::UsageAccount::default(),
+        discounts: order.coupons.into_iter().map(Held::new).collect(),
+        tax: None,
         suspended_by: None,
         created_at: now,
         started_at: None,
@@ -97,14 +114,17 @@ pub fn open(order: Order, now: Instant) -> Result<Outcome, Refusal> {
         arm: order.arm,
     };
     if let Some(ends_at) = trial_end {
+        // Asked now, so that a question without an answer is refused to the customer and not at the end of the trial.
+        next.treatment(ends_at, taxes)?;
         next.state = State::Trialing { ends_at };
         let facts = vec![fact(&next, EventType::TrialStarted, now)?];
         return Ok(Outcome::Applied { next: Box::new(next), effects: Vec::new(), facts });
     }
     let on_account = next.collection != Collection::Automatic;
     let purpose = if on_account { Purpose::Period } else { Purpose::Opening };
-    let invoice = next.start_period(0, purpose, now)?;
-    let free = invoice.basis.terms().full_period_money()?.minor == 0;
+    let invoice = next.start_period(0, purpose, now, taxes)?;
+    let owed = compute(crate::RULES_VERSION, &invoice.basis)?;
+    let free = Money::sum(next.terms.price.currency, owed.iter().map(|l| l.amount))?.minor == 0;
     let mut facts = Vec::new();
     if on_account || free {
         facts.extend(next.start(now)?);
@@ -114,16 +134,33 @@ pub fn open(order: Order, now: Instant) -> Result<Outcome, Refusal> {
 
 impl Subscription {
     /// Moves to the period at boundary `index` of the anchor and asks for its invoice.
-    pub(super) fn start_period(&mut self, index: u32, purpose: Purpose, at: Instant) -> Result<NewInvoice, Refusal> {
+    pub(super) fn start_period(
+        &mut self,
+        index: u32,
+        purpose: Purpose,
+        at: Instant,
+        taxes: &Taxes,
+    ) -> Result<NewInvoice, Refusal> {
         let mut period = self.anchor.period(self.terms.price.interval, index, self.next_ordinal)?;
         if index == 0 {
             period.start = first_start(at);
         }
         self.period = Some(period);
         self.next_ordinal += 1;
-        let basis = Basis::Period { terms: self.terms.clone(), period, credit_minor: self.credit_minor };
-        let full = self.terms.full_period_money()?.minor;
-        self.credit_minor -= self.credit_minor.min(full);
+        start_period(&mut self.discounts);
+        self.tax = self.treatment(period.start, taxes)?.map(Box::new);
+        let adjustments = Box::new(Adjustments {
+            discounts: self.discounts_now()?,
+            tax: self.tax.as_deref().cloned(),
+            policy: self.terms.conditions.document,
+            ..Adjustments::default()
+        });
+        let basis =
+            Basis::Period { terms: Box::new(self.terms.clone()), period, credit_minor: self.credit_minor, adjustments };
+        let lines = compute(crate::RULES_VERSION, &basis)?;
+        let used = lines.iter().filter(|l| l.kind == LineKind::CreditUsed).map(|l| l.amount);
+        // What is used is negative, and never more than there is.
+        self.credit_minor += Money::sum(self.terms.price.currency, used)?.minor;
         Ok(NewInvoice {
             cause: Cause::Period(period.ordinal),
             purpose,
@@ -131,6 +168,36 @@ impl Subscription {
             at,
             days_until_due: self.collection.days_until_due(),
         })
+    }
+
+    /// The discounts that hold in the running period; its ordinal says how many were billed before it.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidField`] for a coupon without an amount in the terms' currency.
+    pub fn discounts_now(&self) -> Result<Vec<Discount>, Refusal> {
+        self.discounts_of(&self.terms)
+    }
+
+    /// The discounts that other terms would have in the running period.
+    pub(super) fn discounts_of(&self, terms: &Terms) -> Result<Vec<Discount>, Refusal> {
+        let paid = self.period.map_or(0, |p| p.ordinal.saturating_sub(1));
+        Ok(discounts(terms, &self.discounts, paid)?)
+    }
+
+    /// How the terms are taxed from `at` on: by the customer's local day.
+    pub(super) fn treatment(&self, at: Instant, taxes: &Taxes) -> Result<Option<TaxTreatment>, Refusal> {
+        self.treatment_of(&self.terms, at, taxes)
+    }
+
+    /// How other terms would be taxed from `at` on.
+    pub(super) fn treatment_of(
+        &self,
+        terms: &Terms,
+        at: Instant,
+        taxes: &Taxes,
+    ) -> Result<Option<TaxTreatment>, Refusal> {
+        let day = at.with_timezone(&self.anchor.zone()).date_naive();
+        taxes.treatment(terms.conditions.tax.as_ref(), day)
     }
 
     /// The contract runs. Where run-rate begins with it, the `signup` fact without money (paid starts add what was

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::open::Collection;
 use crate::{
     calendar::{Anchor, Instant, Period},
+    discount::Held,
     ids::{CustomerId, InvoiceId, SubscriptionId},
     proration::ProrationPolicy,
+    tax::TaxTreatment,
     terms::Terms,
     usage::UsageAccount,
 };
@@ -58,6 +60,12 @@ pub enum State {
 }
 
 impl State {
+    /// Whether the contract has begun and not ended: what is agreed about it may change.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        matches!(self, Self::Active | Self::Trialing { .. } | Self::Paused { .. })
+    }
+
     /// The state in a word, as the API shows it.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -125,6 +133,12 @@ pub struct Subscription {
     /// What usage it was billed for.
     #[serde(default, skip_serializing_if = "UsageAccount::is_empty")]
     pub usage: UsageAccount,
+    /// The coupons that were redeemed and are not over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub discounts: Vec<Held>,
+    /// How the running period was taxed: what is given back of it is taxed the same. None: without tax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<Box<TaxTreatment>>,
     /// The invoice whose ladder took access away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_by: Option<InvoiceId>,

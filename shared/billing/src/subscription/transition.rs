@@ -12,6 +12,7 @@ use crate::{
     fact::{EventType, Happening},
     invoice::{NewInvoice, Purpose},
     refusal::Refusal,
+    tax::Taxes,
     usage::UsageRecord,
 };
 
@@ -42,38 +43,50 @@ pub enum Outcome {
     },
 }
 
+/// What is known beside the contract when it is decided: what the shell read for the decision.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Which tax holds, for every day that the decision bills.
+    pub taxes: Taxes,
+    /// What is stored of the contract's usage; none: the decision was not given any, and refuses to bill usage. What it
+    /// comes to goes into the invoices' bases, so that they are computed again without it.
+    pub usage: Option<UsageRecord>,
+}
+
+impl From<Taxes> for Known {
+    fn from(taxes: Taxes) -> Self {
+        Self { taxes, usage: None }
+    }
+}
+
+impl From<UsageRecord> for Known {
+    fn from(record: UsageRecord) -> Self {
+        Self { taxes: Taxes::default(), usage: Some(record) }
+    }
+}
+
+/// [`transition_with`], for contracts without tax and usage.
+///
+/// # Errors
+/// As [`transition_with`].
+pub fn transition(subscription: &Subscription, version: u64, input: Input, now: Instant) -> Result<Outcome, Refusal> {
+    transition_with(subscription, version, input, now, &Known::default())
+}
+
 /// Decides. Same arguments, same answer, for ever. `version` is the version that the decision will make: the cause
 /// of a change's invoice.
 ///
 /// # Errors
 /// A [`Refusal`] when the state does not allow the input or an amount cannot be computed.
-pub fn transition(subscription: &Subscription, version: u64, input: Input, now: Instant) -> Result<Outcome, Refusal> {
-    decided(subscription, version, input, now, None)
-}
-
-/// As [`transition`], with what is stored of the contract's usage: what it comes to goes into the invoices' bases, so
-/// that they are computed again without it.
-///
-/// # Errors
-/// As [`transition`], which refuses to bill a contract with usage.
-pub fn transition_with_usage(
+pub fn transition_with(
     subscription: &Subscription,
     version: u64,
     input: Input,
     now: Instant,
-    usage: UsageRecord,
+    known: &Known,
 ) -> Result<Outcome, Refusal> {
-    decided(subscription, version, input, now, Some(usage))
-}
-
-fn decided(
-    subscription: &Subscription,
-    version: u64,
-    input: Input,
-    now: Instant,
-    usage: Option<UsageRecord>,
-) -> Result<Outcome, Refusal> {
-    let mut step = Step { next: subscription.clone(), version, usage, effects: Vec::new(), facts: Vec::new() };
+    let (effects, facts) = (Vec::new(), Vec::new());
+    let mut step = Step { next: subscription.clone(), version, known: known.clone(), effects, facts };
     let applied = step.apply(input, now)?;
     if !applied {
         return Ok(Outcome::AlreadyApplied);
@@ -94,10 +107,12 @@ fn check_end_of_pause(resume_at: Option<Instant>, from: Instant) -> Result<(), R
 }
 
 /// What was captured with the sign-up. Money that came without an attempt of ours has a fact of its own.
-fn captured_with(signup: Happening, amount: crate::money::Money, claim: Option<&crate::invoice::Claim>) -> Happening {
+fn captured_with(signup: Happening, captured: (i64, i64), claim: Option<&crate::invoice::Claim>) -> Happening {
     let Some(claim) = claim else { return signup };
+    let (amount, tax) = captured;
     Happening {
-        amount_minor: amount.minor,
+        amount_minor: amount - tax,
+        tax_minor: (tax != 0).then_some(tax),
         attempt: (claim.attempt == 1).then_some(1),
         gateway: Some(claim.method.gateway.clone()),
         method: Some(claim.method.kind.clone()),
@@ -110,8 +125,7 @@ fn captured_with(signup: Happening, amount: crate::money::Money, claim: Option<&
 pub(super) struct Step {
     pub(super) next: Subscription,
     pub(super) version: u64,
-    /// What is stored of its usage; none: the decision was not given any.
-    pub(super) usage: Option<UsageRecord>,
+    pub(super) known: Known,
     pub(super) effects: Vec<Effect>,
     pub(super) facts: Vec<Happening>,
 }
@@ -139,9 +153,9 @@ impl Step {
         match (state, input) {
             (_, Input::Wake) => self.wake(now),
 
-            (State::Incomplete { .. }, Input::OpeningPaid { amount, claim, at }) => {
+            (State::Incomplete { .. }, Input::OpeningPaid { amount, tax_minor, claim, at }) => {
                 let signup = self.next.start(at)?;
-                self.facts.extend(signup.map(|fact| captured_with(fact, amount, claim.as_deref())));
+                self.facts.extend(signup.map(|fact| captured_with(fact, (amount.minor, tax_minor), claim.as_deref())));
                 Ok(true)
             }
             // The money came after it was given up: it must not vanish.
@@ -151,6 +165,8 @@ impl Step {
                 change::change(self, *terms, proration, when, now)
             }
 
+            (state, Input::ApplyCoupon { coupon }) if state.is_running() => Ok(self.apply_coupon(*coupon)),
+            (state, Input::RemoveCoupon { coupon }) if state.is_running() => self.remove_coupon(&coupon),
             (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Cancel { when, reason, .. }) => {
                 self.cancel_requested(when, reason.as_deref(), now)
             }
@@ -192,6 +208,8 @@ impl Step {
             (
                 state,
                 Input::Change { .. }
+                | Input::ApplyCoupon { .. }
+                | Input::RemoveCoupon { .. }
                 | Input::Cancel { .. }
                 | Input::Keep
                 | Input::Pause { .. }
@@ -221,7 +239,7 @@ impl Step {
             DueKind::Change => change::take_over(self, at),
             DueKind::Resume => self.resume(at),
             DueKind::TrialEnd => {
-                let invoice = self.next.start_period(0, Purpose::Period, at)?;
+                let invoice = self.next.start_period(0, Purpose::Period, at, &self.known.taxes)?;
                 let signup = self.next.start(at)?;
                 self.issue(invoice);
                 self.facts.extend(signup);
@@ -229,10 +247,7 @@ impl Step {
             }
             DueKind::Renewal => {
                 let index = self.next.period.map_or(0, |p| p.index + 1);
-                let (usage, credit) = (self.close_usage(at)?, self.next.credit_minor);
-                let invoice = self.next.start_period(index, Purpose::Period, at)?;
-                self.issue_with_usage(invoice, usage, credit)?;
-                Ok(true)
+                self.renew(index, at)
             }
         }
     }
@@ -318,7 +333,7 @@ impl Step {
             // A change agreed for the end of that period waited for the end of the pause: the new period is its first.
             change::adopt(&mut self.next, at);
             self.next.anchor = Anchor::at(at, self.next.anchor.zone());
-            let invoice = self.next.start_period(0, Purpose::Period, at)?;
+            let invoice = self.next.start_period(0, Purpose::Period, at, &self.known.taxes)?;
             self.issue_with_usage(invoice, usage, credit)?;
         }
         self.write(EventType::Resume, at, None)

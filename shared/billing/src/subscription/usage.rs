@@ -4,7 +4,7 @@ use super::{change::settle_credit, transition::Step};
 use crate::{
     calendar::Instant,
     ids::Cause,
-    invoice::{Basis, NewInvoice, Purpose},
+    invoice::{Adjustments, Basis, NewInvoice, Purpose},
     refusal::Refusal,
     usage::UsageCharge,
 };
@@ -15,7 +15,7 @@ impl Step {
         let Some(period) = self.next.period.filter(|_| !self.next.terms.usage.is_empty()) else {
             return Ok(Vec::new());
         };
-        let Some(record) = &self.usage else {
+        let Some(record) = &self.known.usage else {
             let detail = "the contract has usage, and the decision was not given its record".to_owned();
             return Err(Refusal::InvalidField { field: "usage", detail });
         };
@@ -50,6 +50,11 @@ impl Step {
             period,
             at,
             credit_minor: self.next.credit_minor,
+            adjustments: Box::new(Adjustments {
+                tax: self.next.tax.as_deref().cloned(),
+                policy: self.next.terms.conditions.document,
+                ..Adjustments::default()
+            }),
         };
         let basis = metered(base, usage);
         settle_credit(self, &basis, at)?;

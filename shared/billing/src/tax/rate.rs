@@ -70,6 +70,18 @@ impl TaxTreatment {
         }
     }
 
+    /// What a price with the inclusive rates in it is for one unit of the net amount: 1.19 for 19 %; 1 where no rate is
+    /// inclusive.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn gross_of_one(&self) -> Result<Decimal, MoneyError> {
+        let rates = self.rates();
+        let factors = factors(rates)?;
+        let mut inside = rates.iter().zip(&factors).filter(|(rate, _)| rate.inclusive);
+        inside.try_fold(Decimal::ONE, |sum, (_, factor)| sum.checked_add(*factor)).ok_or(MoneyError::Overflow)
+    }
+
     /// What the invoice has to say where nothing is taxed.
     #[must_use]
     pub fn note(&self) -> Option<String> {

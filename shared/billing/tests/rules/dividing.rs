@@ -85,7 +85,7 @@ fn a_price_in_tiers_says_its_steps_on_the_line() {
     )
     .unwrap();
     let period = Period { ordinal: 1, index: 0, start: at(START), end: at("2023-06-15T00:00:00Z") };
-    let basis = Basis::Period { terms: tiered, period, credit_minor: 0 };
+    let basis = Basis::Period { terms: Box::new(tiered), period, credit_minor: 0, adjustments: Box::default() };
     let lines = compute(2, &basis).unwrap();
     assert_eq!(lines[0].amount.minor, 2500);
     assert_eq!(lines[0].why.steps.len(), 2);
@@ -133,6 +133,7 @@ proptest! {
             proration: proration(unit, billing::money::Rounding::HalfUp),
             next: restarts.then_some(next),
             credit_minor,
+            adjustments: Box::default(),
         };
         let of = |rules| -> Vec<_> {
             compute(rules, &basis).unwrap().iter().map(|l| (l.kind, l.amount.minor)).filter(|l| l.1 != 0).collect()

@@ -13,11 +13,12 @@ use billing::{
     gateway::{ChargeOutcome, DeclineClass},
     invoice::{Answer, Invoice, InvoiceInput, InvoiceOutcome, compute, key, transition as collect},
     journal::JournalEntry,
-    subscription::{Input, Outcome, State, Subscription, When, open, transition},
+    subscription::{Input, Outcome, State, Subscription, When, open, transition, transition_with},
 };
 use chrono::TimeDelta;
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::adjusted::{applied as adjusted, coupon, opened, taxed, taxes};
 use crate::sample::{active, applied, at, give, method, order, terms, wall};
 
 fn folder() -> PathBuf {
@@ -144,7 +145,7 @@ fn metered() -> (Subscription, Invoice) {
     };
     let renewed = |held: &Subscription, chunks: Vec<Chunk>| {
         let (end, record) = (held.period.expect("a period").end, UsageRecord::new(chunks));
-        applied(billing::subscription::transition_with_usage(held, 7, Input::Wake, end, record).expect("allowed"))
+        applied(billing::subscription::transition_with(held, 7, Input::Wake, end, &record.into()).expect("allowed"))
     };
     let (held, _) = renewed(&held, vec![chunk(1, 1_500)]);
     let (held, mut invoices) = renewed(&held, vec![chunk(1, 1_500), chunk(2, 250), chunk(30, 1_200)]);
@@ -175,9 +176,58 @@ fn samples() -> BTreeMap<String, String> {
     let metered: Catalog = serde_json::from_str(USAGE_CATALOG).expect("a catalog");
     samples.insert("catalog-usage".into(), pretty(&metered));
     samples.insert("customer-berlin".into(), pretty(&serde_json::from_str::<Customer>(CUSTOMER).expect("a customer")));
+    samples.extend(adjusted_samples());
     samples.insert("contract-price".into(), pretty(&serde_json::from_str::<ContractPrice>(CONTRACT).expect("a price")));
     samples
 }
+
+/// What discounts and taxes add to the stored forms.
+fn adjusted_samples() -> Vec<(String, String)> {
+    let (taxes, spring) = (taxes(false), coupon(25, r#"{"is":"repeating","periods":3}"#));
+    let (held, invoices, facts) = opened(taxed(terms("team", "month", "9.90", 3)), vec![spring], &taxes);
+    let change = Input::Change {
+        terms: Box::new(taxed(terms("business", "month", "24.90", 3))),
+        proration: held.proration,
+        when: When::Now,
+    };
+    let now = start() + TimeDelta::days(14);
+    let changed = transition_with(&held, 7, change, now, &taxes.into()).expect("a change");
+    let fact = stamp(facts, held.id.as_str(), 1, wall("2027-01-31T09:00:01Z")).remove(0);
+    let catalog: Catalog = serde_json::from_str(OFFERS).expect("a catalog");
+    assert_eq!(catalog.problems(), []);
+    let customer: Customer = serde_json::from_str(BUSINESS).expect("a customer");
+    vec![
+        ("subscription-discounted".into(), pretty(&held)),
+        ("invoice-rules-2-discounted".into(), pretty(&invoices[0])),
+        ("invoice-rules-2-discounted-change".into(), pretty(&adjusted(changed).1[0])),
+        ("fact-discounted".into(), pretty(&fact)),
+        ("catalog-offers".into(), pretty(&catalog)),
+        ("customer-business".into(), pretty(&customer)),
+    ]
+}
+
+const OFFERS: &str = r#"{
+    "plans": [{"id": "team", "version": 1, "title": "Team", "policy": "taxed", "tax_class": "books",
+        "loyalty": {"steps": [{"after_paid_periods": 12, "percent": "5"}]},
+        "long_term": {"terms": [{"at_least": "year", "percent": "10"}]},
+        "prices": [{"currency": "EUR", "interval": "month", "model": "flat", "amount": "9"}]}],
+    "policies": [{"id": "taxed", "version": 1, "tax": "home", "document": {"tax": {"level": "line"}}}],
+    "coupons": [{"id": "spring", "code": "SPRING", "benefit": {"kind": "fixed",
+        "amounts": [{"currency": "EUR", "amount": "5.00"}]}, "duration": {"is": "repeating", "periods": 3},
+        "valid": {"from": "2027-03-01", "until": "2027-05-31", "zone": "Europe/Berlin"}, "redemptions_max": 100,
+        "redemptions_per_customer_max": 1, "audience": "first-time", "plans": ["team"], "intervals": ["month"],
+        "stacking": "with-others"}],
+    "taxes": [{"id": "home", "version": 1, "country": "DE", "prices": "inclusive", "classes": ["books"],
+        "registrations": [{"is": "one-stop-shop", "union": "EU"}],
+        "countries": [{"country": "DE", "union": "EU", "name": "USt", "rates": [
+            {"class": "standard", "percent": "19", "from": "2021-01-01"},
+            {"class": "books", "percent": "7", "from": "2021-01-01"}]}]}]
+}"#;
+
+const BUSINESS: &str = r#"{
+    "id": "cus_acme", "currency": "EUR", "time_zone": "Europe/Paris", "country": "FR",
+    "tax": {"region": "IDF", "vat_id": "FR40303265045"}, "redeemed": {"spring": 1}, "acquired_at": "2027-01-31T09:00:00Z"
+}"#;
 
 const CATALOG: &str = r#"{
     "plans": [

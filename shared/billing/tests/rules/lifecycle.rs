@@ -16,6 +16,7 @@ use billing::{
 };
 use chrono::TimeDelta;
 
+use crate::adjusted::coupon;
 use crate::sample::{applied, at, method, order, terms, usd, wall};
 
 const NOW: &str = "2027-02-15T00:00:00Z";
@@ -76,9 +77,14 @@ fn inputs() -> Vec<(&'static str, Input)> {
     let claim = |key: String| Some(Box::new(claim(key)));
     vec![
         ("wake", Input::Wake),
-        ("opening paid", Input::OpeningPaid { amount: usd(1_000), claim: claim(key(&invoice_id(), 1)), at: at(NOW) }),
+        (
+            "opening paid",
+            Input::OpeningPaid { amount: usd(1_000), tax_minor: 0, claim: claim(key(&invoice_id(), 1)), at: at(NOW) },
+        ),
         ("change now", change(When::Now)),
         ("change at period end", change(When::PeriodEnd)),
+        ("apply coupon", Input::ApplyCoupon { coupon: Box::new(coupon(25, r#"{"is":"once"}"#)) }),
+        ("remove coupon", Input::RemoveCoupon { coupon: "spring".into() }),
         ("cancel now", cancel(When::Now)),
         ("cancel at period end", cancel(When::PeriodEnd)),
         ("keep", Input::Keep),

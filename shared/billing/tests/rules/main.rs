@@ -4,6 +4,8 @@
 
 // `cfg(test)` is always on here; it tells the linter that helpers may panic as tests do.
 #[cfg(test)]
+mod adjusted;
+#[cfg(test)]
 mod anchors;
 #[cfg(test)]
 mod billing_dates;

@@ -49,6 +49,7 @@ pub(crate) fn order(terms: Terms) -> Order {
         proration: ProrationPolicy::default(),
         collection: Collection::Invoice { days_until_due: 14 },
         trial_days: 0,
+        coupons: Vec::new(),
         zone: Tz::UTC,
         storefront: Some("web".into()),
         arm: None,
@@ -57,7 +58,7 @@ pub(crate) fn order(terms: Terms) -> Order {
 
 /// The contract after an outcome that must have changed it, and its invoices.
 pub(crate) fn applied(outcome: Outcome) -> (Subscription, Vec<Invoice>) {
-    let Outcome::Applied { next, effects, .. } = outcome else { panic!("nothing was applied") };
+    let Outcome::Applied { next, effects, .. } = outcome else { unreachable!("nothing was applied") };
     let issued = effects.into_iter().filter_map(|effect| match effect {
         Effect::Issue(new) => Some(Invoice::issue(&next, *new).expect("an invoice")),
         _ => None,

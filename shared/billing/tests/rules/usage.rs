@@ -8,7 +8,7 @@ use billing::{
     invoice::{Invoice, Line, LineKind, compute},
     pricing::{Aggregation, Meter, Reading as MeterReading},
     refusal::Refusal,
-    subscription::{Collection, Effect, Input, Outcome, Subscription, When, transition, transition_with_usage},
+    subscription::{Collection, Effect, Input, Outcome, Subscription, When, transition, transition_with},
     terms::Terms,
     usage::{BATCH_MAX, CHUNK_IDS_MAX, CHUNKS_MAX, Chain, Chunk, Placed, Reading, UNIQUE_KEYS_MAX},
     usage::{UsageAccount, UsageEvent, UsageItem, UsageRecord, accept},
@@ -96,7 +96,7 @@ impl Days {
 
     /// What a decision makes of the contract with this record.
     fn decide(&self, held: &Subscription, input: Input, now: Instant) -> (Subscription, Vec<Invoice>) {
-        crate::sample::applied(transition_with_usage(held, 7, input, now, self.stored()).expect("allowed"))
+        crate::sample::applied(transition_with(held, 7, input, now, &self.stored().into()).expect("allowed"))
     }
 }
 
@@ -227,7 +227,7 @@ fn the_same_batch_twice_counts_once_and_a_chunk_is_begun_only_when_the_one_befor
     let other = |id: &str| accept(&subscription, &event(id, start(), "1"), start()).expect("taken");
     let (a, b) = (chain.plan(&[&other("a")]), chain.plan(&[&other("b"), &other("a")]));
     assert_eq!(a.write.map(|(n, _)| n), b.write.map(|(n, _)| n));
-    assert!(BATCH_MAX <= CHUNK_IDS_MAX);
+    const { assert!(BATCH_MAX <= CHUNK_IDS_MAX) };
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn bad_events_are_refused_by_field() {
 #[test]
 fn a_catalog_with_usage_is_published_and_a_bad_one_says_what_to_mend() {
     let catalog = |usage: Value| -> Vec<String> {
-        let catalog = Catalog { plans: vec![plan("api", &usage)], policies: Vec::new() };
+        let catalog = Catalog { plans: vec![plan("api", &usage)], ..Catalog::default() };
         catalog.problems().iter().map(ToString::to_string).collect()
     };
     let with = |name: &str, value: Value| {

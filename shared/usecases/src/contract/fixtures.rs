@@ -3,7 +3,7 @@
 use billing::{
     calendar::{Instant, WallTime},
     catalog::{Plan, Policy},
-    customer::Customer,
+    customer::{Customer, TaxData},
     fact::{Happening, stamp},
     ids::{CustomerId, SubscriptionId},
     invoice::{Claim, Invoice, InvoiceState, Method, key},
@@ -77,6 +77,8 @@ impl Subject {
             storefront: Some("web".into()),
             arm: None,
             method: Some(method()),
+            tax: TaxData::default(),
+            redeemed: std::collections::BTreeMap::new(),
             acquired_at: now,
         };
         let order = Order {
@@ -86,6 +88,7 @@ impl Subject {
             proration: Policy::standard().proration,
             collection: Collection::Automatic,
             trial_days: 0,
+            coupons: Vec::new(),
             zone: customer.time_zone,
             storefront: customer.storefront.clone(),
             arm: None,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    ports::{Commit, Save},
+    ports::{Commit, CountRedemption, Save},
 };
 
 /// Writers that run against each other.
@@ -37,6 +37,39 @@ async fn wins(subject: &Subject, work: Vec<Work>) -> Result<u32, Error> {
         sum += result?;
     }
     Ok(sum)
+}
+
+/// Eight customers want the last three of a coupon: three have them, and what the others would have written is not there.
+pub(super) async fn a_coupon_is_never_redeemed_beyond_its_limit(subject: &Subject) -> Result<(), Error> {
+    let (coupon, limit) = (format!("{}-few", subject.prefix), 3);
+    assert_eq!(subject.store.redemptions(&coupon).await?, 0);
+    let mut won = 0;
+    // A table may refuse all who meet; those come again.
+    for round in 0..WRITERS {
+        let mut work = Vec::new();
+        for writer in 0..WRITERS {
+            let world = subject.world(&format!("few{round}x{writer}"), new_year())?;
+            let (store, coupon) = (Arc::clone(&subject.store), coupon.clone());
+            work.push(Box::pin(async move {
+                let count = CountRedemption { coupon, limit };
+                let customer = world.customer.id.clone();
+                let done = lost(store.commit(Commit { redemptions: vec![count], ..world.commit() }).await)?;
+                assert_eq!(store.file(&customer).await?.is_some(), done == 1, "half a commit was written");
+                Ok(done)
+            }) as Work);
+        }
+        won += wins(subject, work).await?;
+        assert!(won <= limit, "a coupon was redeemed beyond its limit");
+        if won == limit {
+            break;
+        }
+    }
+    assert_eq!(
+        (won, subject.store.redemptions(&coupon).await?),
+        (limit, limit),
+        "redemptions are not what was counted"
+    );
+    Ok(())
 }
 
 /// Eight workers claim one invoice: one may call the gateway.

@@ -3,8 +3,10 @@
 use billing::{
     catalog::{Plan, Policy},
     customer::ContractPrice,
+    discount::Coupon,
     fact::stamp,
     journal::JournalEntry,
+    tax::TaxSettings,
 };
 
 use super::{
@@ -203,5 +205,40 @@ pub(super) async fn a_published_version_never_changes(subject: &Subject) -> Resu
     assert!(!store.publish_policy(&Policy { days_until_due: 3, ..policy.clone() }).await?);
     assert_eq!(store.current_policy(&policy.id).await?, Some(policy.clone()));
     assert_eq!(store.policy(&policy.reference()).await?, Some(policy));
+    Ok(())
+}
+
+/// A coupon keeps its contents; its code belongs to the coupon that took it last. Tax settings are versions as plans are.
+pub(super) async fn a_published_coupon_never_changes_and_its_code_moves(subject: &Subject) -> Result<(), Error> {
+    let store = &subject.store;
+    let coupon = |id: &str, percent: &str| -> Result<Coupon, Error> {
+        let json = serde_json::json!({
+            "id": format!("{}-{id}", subject.prefix), "code": format!("{}-CODE", subject.prefix),
+            "benefit": {"kind": "percent", "percent": percent}, "duration": {"is": "repeating", "periods": 3},
+            "valid": {"until": "2027-05-31", "zone": "Europe/Berlin"}, "redemptions_max": 3, "plans": ["at"],
+        });
+        serde_json::from_value(json).map_err(|e| Error::unavailable("make the contract's fixtures", e))
+    };
+    let (first, second) = (coupon("one", "10")?, coupon("two", "20")?);
+    let code = first.code.clone().ok_or_else(|| Error::unavailable("make the contract's fixtures", "no code"))?;
+    assert_eq!(store.coupon_of(&code).await?, None);
+    assert!(store.publish_coupon(&first).await? && store.publish_coupon(&first).await?);
+    assert!(!store.publish_coupon(&coupon("one", "90")?).await?, "a published coupon was changed");
+    assert_eq!(store.coupon_of(&code).await?.as_ref(), Some(&first));
+    assert!(store.publish_coupon(&second).await?);
+    assert_eq!(store.coupon_of(&code).await?.as_ref(), Some(&second), "the code did not move");
+    assert_eq!(store.coupon(&first.id).await?, Some(first));
+    let settings = |version: u32, country: &str| -> Result<TaxSettings, Error> {
+        let json = serde_json::json!({
+            "id": format!("{}-home", subject.prefix), "version": version, "country": country,
+            "registrations": [{"is": "one-stop-shop", "union": "EU"}],
+        });
+        serde_json::from_value(json).map_err(|e| Error::unavailable("make the contract's fixtures", e))
+    };
+    let (old, new) = (settings(1, "DE")?, settings(2, "FR")?);
+    assert!(store.publish_tax_settings(&old).await? && store.publish_tax_settings(&new).await?);
+    assert!(!store.publish_tax_settings(&settings(2, "AT")?).await?, "a published version was changed");
+    assert_eq!(store.current_tax_settings(&new.id).await?.as_ref(), Some(&new));
+    assert_eq!(store.tax_settings(&old.reference()).await?, Some(old));
     Ok(())
 }

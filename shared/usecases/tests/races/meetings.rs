@@ -138,3 +138,38 @@ fn two_sign_ups_for_one_id_make_one_contract() {
         assert_eq!(world.captured(), ["inv_ana-p1:1"], "{schedule:b}");
     }
 }
+
+#[test]
+fn two_sign_ups_never_redeem_the_last_of_a_coupon_twice() {
+    for schedule in schedules() {
+        let world = World::new();
+        let (one, other) = interleave(
+            schedule,
+            world.sign_up_with("ana", "k1", &["LAST"]),
+            world.sign_up_with("bob", "k2", &["LAST"]),
+        );
+        assert!(one.is_ok() != other.is_ok(), "{schedule:b}");
+        let refused = one.err().or(other.err()).unwrap();
+        assert!(refused.to_string().contains("limited to 1 redemptions, and all are used"), "{refused} {schedule:b}");
+        assert_eq!(run(world.ledger.store.redemptions("last")).unwrap(), 1, "{schedule:b}");
+        assert_eq!(world.captured().len(), 1, "{schedule:b}");
+    }
+}
+
+#[test]
+fn a_customer_never_redeems_more_often_than_a_customer_may() {
+    for schedule in schedules().step_by(3) {
+        let world = World::with_ana();
+        let request: ChangeRequest = serde_json::from_value(serde_json::json!({
+            "customer": "cus_ana", "subscription": "sub_ana", "action": "apply_coupon", "coupon": "own"
+        }))
+        .unwrap();
+        let callers = ["a", "b"].map(|key| Caller::new("web".into(), key.into(), "change", key.as_bytes()));
+        let apply = |caller| change_plan(&world.ledger, caller, None, &request);
+        let (one, other) = interleave(schedule, apply(&callers[0]), apply(&callers[1]));
+        assert!(one.is_ok() != other.is_ok(), "{schedule:b}");
+        let file = world.file("ana");
+        assert_eq!(file.customer.value.redeemed["own"], 1, "{schedule:b}");
+        assert_eq!(file.subscriptions[0].value.discounts.len(), 1, "{schedule:b}");
+    }
+}

@@ -13,10 +13,12 @@ use billing::{
     calendar::Instant,
     catalog::{Catalog, Plan, Policy, VersionRef},
     customer::{ContractPrice, Customer},
+    discount::{Coupon, CouponCode},
     gateway::{ChargeOutcome, GatewayDeclaration, Lookup},
     ids::{CustomerId, InvoiceId, SubscriptionId},
     invoice::{Claim, Invoice},
     subscription::Subscription,
+    tax::TaxSettings,
 };
 use usecases::{
     error::Error,
@@ -131,6 +133,29 @@ impl Store for StagedStore {
     async fn put_contract_price(&self, price: &ContractPrice) -> Result<(), Error> {
         self.inner.put_contract_price(price).await
     }
+    async fn coupon(&self, id: &str) -> Result<Option<Coupon>, Error> {
+        self.inner.coupon(id).await
+    }
+    async fn coupon_of(&self, code: &CouponCode) -> Result<Option<Coupon>, Error> {
+        self.inner.coupon_of(code).await
+    }
+    async fn publish_coupon(&self, coupon: &Coupon) -> Result<bool, Error> {
+        self.inner.publish_coupon(coupon).await
+    }
+    async fn redemptions(&self, coupon: &str) -> Result<u32, Error> {
+        let found = self.inner.redemptions(coupon).await;
+        GiveWay::default().await;
+        found
+    }
+    async fn tax_settings(&self, reference: &VersionRef) -> Result<Option<TaxSettings>, Error> {
+        self.inner.tax_settings(reference).await
+    }
+    async fn current_tax_settings(&self, name: &str) -> Result<Option<TaxSettings>, Error> {
+        self.inner.current_tax_settings(name).await
+    }
+    async fn publish_tax_settings(&self, settings: &TaxSettings) -> Result<bool, Error> {
+        self.inner.publish_tax_settings(settings).await
+    }
 }
 
 pub(crate) struct StagedGateway {
@@ -228,7 +253,10 @@ pub(crate) fn schedules() -> impl Iterator<Item = u32> {
     0..1 << SCHEDULE_BITS
 }
 
-const CATALOG: &str = r#"{"plans": [
+const CATALOG: &str = r#"{"coupons": [
+    {"id": "last", "code": "LAST", "benefit": {"kind": "percent", "percent": "50"}, "redemptions_max": 1},
+    {"id": "own", "code": "OWN", "benefit": {"kind": "percent", "percent": "50"}, "redemptions_per_customer_max": 1}],
+  "plans": [
     {"id": "team", "version": 1, "title": "Team", "prices": [
         {"currency": "USD", "interval": "month", "model": "per-seat", "unit_amount": "10"},
         {"currency": "USD", "interval": "year", "model": "per-seat", "unit_amount": "100"}]}]}"#;
@@ -269,7 +297,13 @@ impl World {
     }
 
     pub(crate) async fn sign_up(&self, name: &str, key: &str) -> Result<SignupReply, Error> {
+        self.sign_up_with(name, key, &[]).await
+    }
+
+    /// The same with coupons.
+    pub(crate) async fn sign_up_with(&self, name: &str, key: &str, coupons: &[&str]) -> Result<SignupReply, Error> {
         let body = serde_json::json!({
+            "coupons": coupons,
             "customer": {"id": format!("cus_{name}"), "currency": "USD"}, "plan": "team",
             "subscription": format!("sub_{name}"), "payment_method": {"token": "pm_card_visa"},
         });

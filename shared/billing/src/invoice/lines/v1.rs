@@ -15,7 +15,7 @@ pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
         Basis::Period { terms, credit_minor, .. } => {
             (vec![share_line(LineKind::Recurring, terms, None, ProrationPolicy::default())?], *credit_minor)
         }
-        Basis::Change { from, to, period, at, zone, proration, next, credit_minor } => {
+        Basis::Change { from, to, period, at, zone, proration, next, credit_minor, .. } => {
             let left = Share::left_of(period, *at, *zone, proration.unit);
             let credit = share_line(LineKind::ProrationCredit, from, Some(left), *proration)?;
             let charge = match next {
@@ -62,6 +62,7 @@ fn share_line(
             steps: Vec::new(),
             unrounded_minor: unrounded.minor().normalize(),
             rounding: policy.rounding,
+            adjustment: None,
         },
         used: None,
     })

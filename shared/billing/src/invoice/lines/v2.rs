@@ -6,13 +6,14 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use super::{Basis, Explanation, Line, LineKind};
+use crate::invoice::adjust::{self, Adjustment, Adjustments, Full, full_period};
 use crate::{
     calendar::{Instant, Period},
-    money::{Money, Rounding, Unrounded},
+    money::{Money, MoneyError, Rounding, Unrounded},
     pricing::{Step, Units},
     proration::{
-        ChangeInput, ChangeKind, ChangeLines, Factor, ItemChange, LineRule, ProratedLine, ProrationPolicy, Reach,
-        Share, Side, Timing, change,
+        Cadence, ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, ItemChange, LineRule, ProratedLine,
+        ProrationPolicy, Reach, Share, Side, Timing, change,
     },
     refusal::Refusal,
     terms::Terms,
@@ -21,20 +22,22 @@ use crate::{
 /// See [`super::compute`].
 pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
     let (mut lines, credit_minor) = unsettled(basis)?;
+    adjust::add_taxes(&mut lines, basis.adjustments(), basis.terms())?;
     super::settle(&mut lines, basis.terms(), credit_minor)?;
     Ok(lines)
 }
 
-/// The lines before the customer's credit, and that credit.
+/// The lines before taxes and the customer's credit, and that credit.
 fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
     Ok(match basis {
-        Basis::Period { terms, credit_minor, .. } => (vec![recurring(terms)?], *credit_minor),
-        Basis::Change { from, to, period, at, zone, proration, next, credit_minor } => {
-            let cut = Cut { period, at: *at, zone: *zone };
+        Basis::Period { terms, credit_minor, adjustments, .. } => (recurring(terms, adjustments)?, *credit_minor),
+        Basis::Change { from, to, period, at, zone, proration, next, credit_minor, adjustments } => {
+            let cut = Cut { period, at: *at, zone: *zone, with: adjustments };
             (changed(&cut, from, to, *proration, next.is_some())?, *credit_minor)
         }
-        Basis::End { terms, period, at, zone, proration, credit_minor } => {
-            (ended(&Cut { period, at: *at, zone: *zone }, terms, *proration)?, *credit_minor)
+        Basis::End { terms, period, at, zone, proration, credit_minor, adjustments } => {
+            let cut = Cut { period, at: *at, zone: *zone, with: adjustments };
+            (ended(&cut, terms, *proration)?, *credit_minor)
         }
         Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
         Basis::Metered { base, usage } => {
@@ -45,11 +48,12 @@ fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
     })
 }
 
-/// Where a period is cut.
+/// Where a period is cut, and with which discounts.
 struct Cut<'a> {
     period: &'a Period,
     at: Instant,
     zone: Tz,
+    with: &'a Adjustments,
 }
 
 impl Cut<'_> {
@@ -68,6 +72,15 @@ impl Cut<'_> {
             balance: Money::zero(of.price.currency),
         }
     }
+
+    /// A full period of the old terms, as it was charged.
+    fn before(&self, terms: &Terms) -> Result<Full, Refusal> {
+        full_period(terms, &self.with.earlier_discounts, self.with.policy)
+    }
+
+    fn after(&self, terms: &Terms) -> Result<Full, Refusal> {
+        full_period(terms, &self.with.discounts, self.with.policy)
+    }
 }
 
 fn changed(
@@ -82,67 +95,107 @@ fn changed(
         // A difference only makes sense between two parts of the same period.
         policy.lines = ChangeLines::Two;
     }
-    let item = ItemChange::new(&to.plan.name, Some(side(from)?), Some(side(to)?));
+    let (old, new) = (cut.before(from)?, cut.after(to)?);
+    let item = ItemChange::new(&to.plan.name, Some(side(&old)), Some(side(&new)));
     let outcome = change(&policy, &cut.input(ChangeKind::Terms, item, from, reach))?;
-    outcome
-        .lines
-        .into_iter()
-        .map(|line| match line.rule {
+    let mut lines = Vec::new();
+    for line in outcome.lines {
+        lines.extend(match line.rule {
             // A full period is rounded as every full period is: later credit is counted from that amount.
-            LineRule::FullPeriod => recurring(to),
-            LineRule::UnusedPrice | LineRule::UnusedDebit | LineRule::Used => divided(&line, from),
-            LineRule::RestOfPeriod | LineRule::Stub | LineRule::Once | LineRule::Difference => divided(&line, to),
-        })
-        .collect()
+            LineRule::FullPeriod => recurring(to, cut.with)?,
+            LineRule::UnusedPrice | LineRule::UnusedDebit | LineRule::Used => divided(&line, from, &old, &policy)?,
+            LineRule::RestOfPeriod | LineRule::Stub | LineRule::Once => divided(&line, to, &new, &policy)?,
+            LineRule::Difference => divided(&line, to, &difference(&old, &new)?, &policy)?,
+        });
+    }
+    Ok(lines)
 }
 
 fn ended(cut: &Cut<'_>, terms: &Terms, policy: ProrationPolicy) -> Result<Vec<Line>, Refusal> {
-    let item = ItemChange::new(&terms.plan.name, Some(side(terms)?), None);
+    let old = cut.before(terms)?;
+    let item = ItemChange::new(&terms.plan.name, Some(side(&old)), None);
     let outcome = change(&policy, &cut.input(ChangeKind::Termination, item, terms, Reach::Period))?;
-    outcome.lines.iter().map(|line| divided(line, terms)).collect()
+    let mut lines = Vec::new();
+    for line in &outcome.lines {
+        lines.extend(divided(line, terms, &old, &policy)?);
+    }
+    Ok(lines)
 }
 
 /// What was really charged for a full period, so its rounding is undone exactly once.
-fn side(terms: &Terms) -> Result<Side, Refusal> {
-    Ok(Side::plain(Unrounded::from_money(terms.full_period_money()?)))
+fn side(full: &Full) -> Side {
+    let [list, net] = [full.list, full.net].map(Unrounded::from_money);
+    Side { list, net, cadence: Cadence::Period }
 }
 
-/// A full period, in advance.
-fn recurring(terms: &Terms) -> Result<Line, Refusal> {
+/// What discounts take off the difference of two prices.
+fn difference(old: &Full, new: &Full) -> Result<Full, MoneyError> {
+    let less = |a: Money, b: Money| a.plus(b.negated()?);
+    Ok(Full {
+        list: less(new.list, old.list)?,
+        off: less(new.off, old.off)?,
+        net: less(new.net, old.net)?,
+        applied: new.applied.clone(),
+    })
+}
+
+/// A full period, in advance, and the discounts off it.
+fn recurring(terms: &Terms, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
     let exact = terms.full_period()?;
+    let minor = exact.minor();
     let why = Explanation {
-        rule: terms.price.model.name().into(),
-        part: None,
-        full_minor: exact.minor().normalize(),
-        share: None,
-        unit: None,
-        factor: None,
         steps: steps(terms)?,
-        unrounded_minor: exact.minor().normalize(),
-        rounding: Rounding::default(),
+        ..adjust::plain(terms.price.model.name(), minor, minor, Rounding::default())
     };
-    Ok(line(LineKind::Recurring, terms, exact.round(Rounding::default())?, why))
+    let full = full_period(terms, &with.discounts, with.policy)?;
+    let mut lines = vec![adjust::of_terms(LineKind::Recurring, terms, exact.round(Rounding::default())?, why)];
+    lines.extend(adjust::discount_lines(&full, terms, with.policy.discount.rounding)?);
+    Ok(lines)
 }
 
-/// A part of a period.
-fn divided(part: &ProratedLine, terms: &Terms) -> Result<Line, Refusal> {
+/// A part of a period, and its part of the discounts where they come off afterwards.
+fn divided(part: &ProratedLine, terms: &Terms, full: &Full, policy: &ProrationPolicy) -> Result<Vec<Line>, Refusal> {
     let kind = if part.amount.minor < 0 || part.unrounded_minor.is_sign_negative() {
         LineKind::ProrationCredit
     } else {
         LineKind::ProrationCharge
     };
+    let after = policy.discount == DiscountOrder::AfterProration;
+    let discounted = (full.off.minor != 0 && !after).then(|| {
+        let list_minor = Decimal::from(full.list.minor);
+        Box::new(Adjustment::Discounted { list_minor, discounts: full.applied.clone() })
+    });
     let why = Explanation {
-        rule: terms.price.model.name().into(),
         part: Some(part.rule),
-        full_minor: part.full_minor.abs().normalize(),
         share: Some(Share { left: part.factor.numerator(), whole: part.factor.denominator() }),
         unit: Some(part.unit),
         factor: as_decimal(part.factor)?,
         steps: steps(terms)?,
-        unrounded_minor: part.unrounded_minor.normalize(),
-        rounding: part.rounding,
+        adjustment: discounted,
+        ..adjust::plain(terms.price.model.name(), part.full_minor.abs(), part.unrounded_minor, part.rounding)
     };
-    Ok(line(kind, terms, part.amount, why))
+    let mut lines = vec![adjust::of_terms(kind, terms, part.amount, why)];
+    if full.off.minor != 0 && after {
+        lines.push(shared_discount(part, terms, full)?);
+    }
+    Ok(lines)
+}
+
+/// The discount's share of a part that was divided at its list price: off a charge, back from a credit.
+fn shared_discount(part: &ProratedLine, terms: &Terms, full: &Full) -> Result<Line, Refusal> {
+    let off = part.factor.of(Unrounded::from_money(full.off))?;
+    let gives_back = matches!(part.rule, LineRule::UnusedPrice | LineRule::UnusedDebit);
+    let sign = if gives_back { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
+    let exact = off.times(sign, Decimal::ONE)?;
+    let why = Explanation {
+        part: Some(part.rule),
+        share: Some(Share { left: part.factor.numerator(), whole: part.factor.denominator() }),
+        unit: Some(part.unit),
+        factor: as_decimal(part.factor)?,
+        adjustment: Some(Box::new(Adjustment::SharedDiscount { discounts: full.applied.clone() })),
+        ..adjust::plain("discount", Decimal::from(full.off.minor), exact.minor(), part.rounding)
+    };
+    Ok(adjust::of_terms(LineKind::Discount, terms, exact.round(part.rounding)?, why))
 }
 
 fn as_decimal(factor: Factor) -> Result<Option<Decimal>, Refusal> {
@@ -154,8 +207,4 @@ fn steps(terms: &Terms) -> Result<Vec<Step>, Refusal> {
     let priced = terms.price.model.price(&Units::of(terms.quantity.into()), terms.price.currency);
     let steps = priced.map_err(crate::money::MoneyError::from)?.steps;
     Ok(if steps.len() > 1 { steps } else { Vec::new() })
-}
-
-fn line(kind: LineKind, terms: &Terms, amount: Money, why: Explanation) -> Line {
-    Line { kind, plan: terms.plan.to_string(), quantity: terms.quantity, amount, why, used: None }
 }

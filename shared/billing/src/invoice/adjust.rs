@@ -1,0 +1,242 @@
+//! Discounts and taxes of an invoice: what is stored with its basis, and the lines that follow from it.
+//!
+//! Order: charges (each followed by the discounts off it), taxes, then credit of the customer. A credit for an unused part
+//! is net of the discount that its charge had, and taxed as that charge was. Only rules version 2 and later know this.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::lines::{Explanation, Line, LineKind};
+use crate::{
+    discount::{Applied, Cut, Discount, DiscountableLine, apply},
+    document::DocumentPolicy,
+    money::{Currency, Money, MoneyError, Rounding},
+    refusal::Refusal,
+    tax::{TaxLine, TaxRate, TaxTotal, TaxTreatment, compute},
+    terms::Terms,
+};
+
+/// What stood beside the terms when an invoice was decided: all that its discounts and taxes follow from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adjustments {
+    /// The discounts off what is charged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub discounts: Vec<Discount>,
+    /// The discounts that the charge of the old terms had, where its unused part is given back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_discounts: Vec<Discount>,
+    /// How charges are taxed; none: without tax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<TaxTreatment>,
+    /// How the charge of the old terms was taxed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_tax: Option<TaxTreatment>,
+    /// In which order, and where it is rounded.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub policy: DocumentPolicy,
+}
+
+fn is_default(policy: &DocumentPolicy) -> bool {
+    *policy == DocumentPolicy::default()
+}
+
+impl Adjustments {
+    /// Whether the invoice is as it would be without any discount, tax or policy for them.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The coupons in force, by id, joined by `+`: the `coupon` of facts. Loyalty and long terms are no coupons.
+    #[must_use]
+    pub fn coupon(&self) -> Option<String> {
+        coupon_of(&self.discounts)
+    }
+}
+
+/// The coupons among `discounts`, by id, joined by `+`.
+pub(crate) fn coupon_of(discounts: &[Discount]) -> Option<String> {
+    let ids = discounts.iter().map(|d| d.source.as_str()).filter(|s| !matches!(*s, "loyalty" | "long-term"));
+    let text = ids.collect::<Vec<_>>().join("+");
+    (!text.is_empty()).then_some(text)
+}
+
+/// What a line of a discount or a tax is, or what a line has of them in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Adjustment {
+    /// The line is a discount.
+    Discount {
+        /// What was to be taken off.
+        cut: Cut,
+    },
+    /// The line is the discount for the part of a period that another line gives back or charges.
+    SharedDiscount {
+        /// What the full period has.
+        discounts: Vec<Applied>,
+    },
+    /// The line's amount is a part of a full period after these discounts.
+    Discounted {
+        /// The full period before them, in minor units.
+        list_minor: Decimal,
+        /// What each took off the full period.
+        discounts: Vec<Applied>,
+    },
+    /// The line is a tax; one that is in the prices has no amount of its own.
+    Tax {
+        /// By which rate.
+        rate: TaxRate,
+        /// What it comes to.
+        tax: Money,
+    },
+    /// The line says why nothing is taxed.
+    Untaxed {
+        /// As it stands on the invoice.
+        note: String,
+    },
+}
+
+/// The full price of a period, what discounts take off it, and what is left.
+#[derive(Clone, Debug)]
+pub(super) struct Full {
+    pub(super) list: Money,
+    pub(super) off: Money,
+    pub(super) net: Money,
+    pub(super) applied: Vec<Applied>,
+}
+
+/// One full period of `terms` with `discounts`: the one computation for charges and for what is given back of them.
+pub(super) fn full_period(terms: &Terms, discounts: &[Discount], policy: DocumentPolicy) -> Result<Full, Refusal> {
+    let list = terms.full_period_money()?;
+    if discounts.is_empty() {
+        return Ok(Full { list, off: Money::zero(list.currency), net: list, applied: Vec::new() });
+    }
+    let line = DiscountableLine { item: terms.plan.name.clone(), amount: list, discountable: true };
+    let done = apply(&[line], discounts, list.currency, policy.discount)?;
+    let applied = done.applied.into_iter().filter(|a| a.amount.minor != 0).collect();
+    Ok(Full { list, off: done.total, net: list.plus(done.total.negated()?)?, applied })
+}
+
+/// The lines of the discounts off a full period.
+pub(super) fn discount_lines(full: &Full, terms: &Terms, rounding: Rounding) -> Result<Vec<Line>, MoneyError> {
+    let line = |applied: &Applied| {
+        let exact = match applied.cut {
+            Cut::Percent { percent } => applied.of_minor.checked_mul(percent.value()).map(|m| m / Decimal::ONE_HUNDRED),
+            Cut::Fixed { .. } => Some(Decimal::from(applied.amount.minor)),
+        };
+        let why = Explanation {
+            adjustment: Some(Box::new(Adjustment::Discount { cut: applied.cut })),
+            ..plain(&applied.source, applied.of_minor, -exact.ok_or(MoneyError::Overflow)?, rounding)
+        };
+        Ok(of_terms(LineKind::Discount, terms, applied.amount.negated()?, why))
+    };
+    full.applied.iter().map(line).collect()
+}
+
+pub(super) fn of_terms(kind: LineKind, terms: &Terms, amount: Money, why: Explanation) -> Line {
+    Line { kind, plan: terms.plan.to_string(), quantity: terms.quantity, amount, why, used: None }
+}
+
+pub(super) fn plain(rule: &str, full_minor: Decimal, unrounded_minor: Decimal, rounding: Rounding) -> Explanation {
+    Explanation {
+        rule: rule.into(),
+        part: None,
+        full_minor: full_minor.normalize(),
+        share: None,
+        unit: None,
+        factor: None,
+        steps: Vec::new(),
+        unrounded_minor: unrounded_minor.normalize(),
+        rounding,
+        adjustment: None,
+    }
+}
+
+/// Adds the lines of the taxes on `lines`, charges with their discounts: one for each rate, one for each reason for none.
+pub(super) fn add_taxes(lines: &mut Vec<Line>, with: &Adjustments, terms: &Terms) -> Result<(), Refusal> {
+    if with.tax.is_none() && with.earlier_tax.is_none() {
+        return Ok(());
+    }
+    let currency = terms.price.currency;
+    let none = TaxTreatment::Taxed { rates: Vec::new() };
+    let taxable = taxable(lines, with, currency, &none)?;
+    let taxed = compute(&taxable, currency, with.policy.tax)?;
+    for total in &taxed.totals {
+        lines.extend(tax_line(total, terms, with.policy.tax.rounding)?);
+    }
+    Ok(())
+}
+
+/// One amount to tax for each charge: it and the discounts that follow it.
+fn taxable<'a>(
+    lines: &[Line],
+    with: &'a Adjustments,
+    currency: Currency,
+    none: &'a TaxTreatment,
+) -> Result<Vec<TaxLine<'a>>, MoneyError> {
+    let mut found: Vec<TaxLine<'a>> = Vec::new();
+    for line in lines {
+        match (line.kind, found.last_mut()) {
+            (LineKind::Discount, Some(charge)) => charge.amount = charge.amount.plus(line.amount)?,
+            (kind, _) => {
+                let earlier = kind == LineKind::ProrationCredit;
+                let treatment = if earlier { &with.earlier_tax } else { &with.tax };
+                let amount = line.amount.plus(Money::zero(currency))?;
+                let treatment = treatment.as_ref().unwrap_or(none);
+                found.push(TaxLine { amount, taxable_minor: Decimal::ZERO, treatment });
+            }
+        }
+    }
+    for line in &mut found {
+        line.taxable_minor = Decimal::from(line.amount.minor);
+    }
+    Ok(found)
+}
+
+fn tax_line(total: &TaxTotal, terms: &Terms, rounding: Rounding) -> Result<Option<Line>, MoneyError> {
+    let net = Decimal::from(total.net.minor);
+    let zero = Money::zero(total.net.currency);
+    Ok(match (&total.rate, &total.note) {
+        (Some(rate), _) => {
+            let amount = if rate.inclusive { zero } else { total.tax };
+            let is = Adjustment::Tax { rate: rate.clone(), tax: total.tax };
+            let why =
+                Explanation { adjustment: Some(Box::new(is)), ..plain(&rate.name, net, total.exact_minor, rounding) };
+            Some(of_terms(LineKind::Tax, terms, amount, why))
+        }
+        (None, Some(note)) => {
+            let is = Adjustment::Untaxed { note: note.clone() };
+            let why = Explanation { adjustment: Some(Box::new(is)), ..plain("untaxed", net, Decimal::ZERO, rounding) };
+            Some(of_terms(LineKind::Tax, terms, zero, why))
+        }
+        (None, None) => None,
+    })
+}
+
+/// All taxes of `lines`, those in the prices included; below zero where tax is given back.
+///
+/// # Errors
+/// [`MoneyError::Overflow`].
+pub fn tax_of(lines: &[Line], currency: Currency) -> Result<Money, MoneyError> {
+    let taxes = lines.iter().filter_map(|line| match line.why.adjustment.as_deref() {
+        Some(Adjustment::Tax { tax, .. }) => Some(*tax),
+        _ => None,
+    });
+    Money::sum(currency, taxes)
+}
+
+/// The tax in what is left to be paid: all of it, or its share where credit pays a part. Rounded half to even.
+///
+/// # Errors
+/// [`MoneyError::Overflow`].
+pub fn tax_of_total(lines: &[Line], total: Money) -> Result<Money, MoneyError> {
+    let tax = tax_of(lines, total.currency)?;
+    let used = Money::sum(total.currency, lines.iter().filter(|l| l.kind == LineKind::CreditUsed).map(|l| l.amount))?;
+    let whole = total.plus(used.negated()?)?;
+    if total.minor <= 0 || tax.minor == 0 {
+        return Ok(Money::zero(total.currency));
+    }
+    let share = crate::money::Unrounded::from_money(tax);
+    share.times(Decimal::from(total.minor), Decimal::from(whole.minor))?.round(Rounding::HalfEven)
+}

@@ -1,0 +1,86 @@
+//! What merchants offer beside plans, and what an invoice says about itself: coupons, tax settings, explanations.
+
+use billing::{discount::Coupon, ids::InvoiceId, tax::TaxSettings};
+use serde_json::{Value, json};
+use usecases::ports::Store;
+
+use crate::{
+    args::Args,
+    requests::{customer_id, put_on_sale},
+    world::World,
+};
+
+fn number(text: &str) -> Result<Value, String> {
+    text.parse::<u32>().map(Into::into).map_err(|_| format!("{text} is not a number"))
+}
+
+pub(crate) async fn coupon(world: &mut World, mut args: Args) -> Result<(), String> {
+    let mut coupon = json!({"id": args.next("an id")?});
+    let currency = args.setting("currency").unwrap_or_else(|| "USD".into());
+    coupon["benefit"] = match (args.setting("percent"), args.setting("amount")) {
+        (Some(percent), None) => json!({"kind": "percent", "percent": percent}),
+        (None, Some(amount)) => json!({"kind": "fixed", "amounts": [{"currency": currency, "amount": amount}]}),
+        _ => json!({"kind": "free-periods"}),
+    };
+    coupon["duration"] = match args.setting("periods") {
+        Some(periods) => json!({"is": "repeating", "periods": number(&periods)?}),
+        None if args.flag("forever") => json!({"is": "forever"}),
+        None => json!({"is": "once"}),
+    };
+    if let Some(code) = args.setting("code") {
+        coupon["code"] = code.into();
+    }
+    for (word, field) in [("limit", "redemptions_max"), ("each", "redemptions_per_customer_max")] {
+        if let Some(limit) = args.setting(word) {
+            coupon[field] = number(&limit)?;
+        }
+    }
+    if let Some(until) = args.setting("until") {
+        coupon["valid"] = json!({"until": until, "zone": "UTC"});
+    }
+    if let Some(plan) = args.setting("for") {
+        coupon["plans"] = json!([plan]);
+    }
+    if args.flag("new") {
+        coupon["audience"] = "first-time".into();
+    }
+    if args.flag("stacks") {
+        coupon["stacking"] = "with-others".into();
+    }
+    args.finish()?;
+    let coupon: Coupon = serde_json::from_value(coupon).map_err(|e| e.to_string())?;
+    let mut catalog = world.catalog.clone();
+    catalog.coupons.push(coupon);
+    put_on_sale(world, catalog, false).await
+}
+
+pub(crate) async fn taxes(world: &mut World, mut args: Args) -> Result<(), String> {
+    let reference = args.next("settings@version")?;
+    let (id, version) = reference.split_once('@').ok_or("name@version is needed")?;
+    let mut settings = json!({"id": id, "version": number(version)?, "country": args.next("a country")?});
+    if args.flag("inclusive") {
+        settings["prices"] = "inclusive".into();
+    }
+    if let Some(union) = args.setting("shop") {
+        settings["registrations"] = json!([{"is": "one-stop-shop", "union": union}]);
+    }
+    args.finish()?;
+    let settings: TaxSettings = serde_json::from_value(settings).map_err(|e| e.to_string())?;
+    world.catalog.taxes.push(settings);
+    Ok(())
+}
+
+/// The invoice in words; it also computes the invoice again from what is stored.
+pub(crate) async fn explain(world: &mut World, mut args: Args) -> Result<(), String> {
+    let name = args.next("a name")?;
+    let id = format!("inv_{name}-{}", args.next("an invoice (p1)")?);
+    args.finish()?;
+    let id = InvoiceId::try_new(id).map_err(|e| e.to_string())?;
+    let found = world.store.invoice(&customer_id(&name)?, &id).await.map_err(|e| e.to_string())?;
+    let invoice = found.ok_or("there is no such invoice")?;
+    let text = billing::invoice::explain(&invoice.value).map_err(|e| e.to_string())?;
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        world.say(line.trim_end());
+    }
+    Ok(())
+}
