@@ -34,7 +34,7 @@ pub struct Terms {
     pub quantity: u32,
     /// What stands beside the price: discounts of the plan, tax settings, their order.
     #[serde(default, skip_serializing_if = "Conditions::is_none")]
-    pub conditions: Conditions,
+    pub conditions: Box<Conditions>,
 }
 
 impl Terms {
@@ -51,7 +51,7 @@ impl Terms {
     ) -> Result<Self, Refusal> {
         let quantity = u32::try_from(quantity).ok().filter(|q| (1..=QUANTITY_MAX).contains(q));
         let quantity = quantity.ok_or(Refusal::QuantityOutOfRange)?;
-        let conditions = Conditions::new(plan, policy, price.interval, contract);
+        let conditions = Box::new(Conditions::new(plan, policy, price.interval, contract));
         let (plan, policy) = (plan.reference(), policy.reference());
         Ok(Self { plan, policy, price: price.clone(), contract, quantity, conditions })
     }

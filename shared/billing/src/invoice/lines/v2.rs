@@ -63,11 +63,11 @@ impl Cut<'_> {
     }
 
     /// A full period of the old terms, as it was charged.
-    fn old(&self, terms: &Terms) -> Result<Full, Refusal> {
+    fn as_it_was_charged(&self, terms: &Terms) -> Result<Full, Refusal> {
         full_period(terms, &self.with.earlier_discounts, self.with.policy)
     }
 
-    fn new(&self, terms: &Terms) -> Result<Full, Refusal> {
+    fn charged(&self, terms: &Terms) -> Result<Full, Refusal> {
         full_period(terms, &self.with.discounts, self.with.policy)
     }
 }
@@ -84,7 +84,7 @@ fn changed(
         // A difference only makes sense between two parts of the same period.
         policy.lines = ChangeLines::Two;
     }
-    let (old, new) = (cut.old(from)?, cut.new(to)?);
+    let (old, new) = (cut.as_it_was_charged(from)?, cut.charged(to)?);
     let item = ItemChange::new(&to.plan.name, Some(side(&old)), Some(side(&new)));
     let outcome = change(&policy, &cut.input(ChangeKind::Terms, item, from, reach))?;
     let mut lines = Vec::new();
@@ -101,7 +101,7 @@ fn changed(
 }
 
 fn ended(cut: &Cut<'_>, terms: &Terms, policy: ProrationPolicy) -> Result<Vec<Line>, Refusal> {
-    let old = cut.old(terms)?;
+    let old = cut.as_it_was_charged(terms)?;
     let item = ItemChange::new(&terms.plan.name, Some(side(&old)), None);
     let outcome = change(&policy, &cut.input(ChangeKind::Termination, item, terms, Reach::Period))?;
     let mut lines = Vec::new();
