@@ -1,4 +1,6 @@
-//! `perennial catalog`: check a catalog file, publish it.
+//! `perennial catalog`: check a catalog file, publish it, move subscribers to what was published.
+
+mod migrate;
 
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Move the subscribers of a plan to the version on sale, each from its next renewal on.
+    Migrate(migrate::Args),
 }
 
 /// Runs the command.
@@ -45,6 +49,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
             let count = publish(opened.store(), &catalog).await?;
             println!("{count} plan versions on sale");
         }
+        Command::Migrate(args) => migrate::run(args).await?,
     }
     Ok(())
 }

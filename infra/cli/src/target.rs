@@ -72,6 +72,16 @@ impl Opened {
         self.store.as_ref()
     }
 
+    /// The store port, to be kept.
+    pub(crate) fn shared_store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    /// The operations port, to be kept.
+    pub(crate) fn shared_operations(&self) -> Arc<dyn Operations> {
+        self.store.clone()
+    }
+
     /// The operations port.
     pub(crate) fn operations(&self) -> &dyn Operations {
         self.store.as_ref()

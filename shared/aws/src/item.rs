@@ -184,6 +184,18 @@ pub fn read_subscription(item: Attributes) -> Result<Versioned<Subscription>, It
     Ok(Versioned { version: read.version()?, value })
 }
 
+/// Reads an item as a read of the table brings it, if it is a contract.
+///
+/// # Errors
+/// As [`read_subscription`].
+pub fn subscription_of(
+    item: std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>,
+) -> Result<Option<Versioned<Subscription>>, ItemError> {
+    let attributes = serde_dynamo::Item::from(item).into_inner();
+    let is_one = key_of(&attributes)?.sk.starts_with(keys::SUBSCRIPTION_PREFIX);
+    is_one.then(|| read_subscription(attributes)).transpose()
+}
+
 /// Reads an invoice with its facts.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod ids;
 pub mod invoice;
 pub mod journal;
+pub mod migration;
 pub mod money;
 pub mod percent;
 pub mod pricing;

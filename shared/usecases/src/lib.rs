@@ -11,6 +11,7 @@ pub mod error;
 pub mod gateway_event;
 pub mod get;
 pub mod memory;
+pub mod migrate;
 pub mod ports;
 pub mod publish;
 pub mod reconcile;

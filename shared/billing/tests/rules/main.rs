@@ -27,6 +27,7 @@ mod dunning_cases;
 mod golden;
 #[cfg(test)]
 mod lifecycle;
+mod migration;
 #[cfg(test)]
 mod money;
 #[cfg(test)]

@@ -1,0 +1,119 @@
+//! Moving the subscribers of a plan to another version of it: who moves, when, and what that does to run-rate.
+//!
+//! Exists because versions are immutable and a subscriber stays on what was bought until moved: before anybody is, the
+//! merchant wants to see every one of them. A new price holds from the next renewal; nobody is charged twice for a period.
+
+use crate::{
+    calendar::{Instant, Interval},
+    catalog::{Plan, Policy, VersionRef},
+    money::Currency,
+    refusal::Refusal,
+    subscription::{Input, State, Subscription, When},
+    terms::Terms,
+};
+
+/// What a migration does with one contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It moves.
+    Moves(Box<Move>),
+    /// It stays as it is.
+    Stays(Stay),
+}
+
+/// One contract that moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// What it has now.
+    pub from: VersionRef,
+    /// What it will have.
+    pub terms: Terms,
+    /// From when: the end of the period or trial that runs. None: from whenever it comes back from its pause.
+    pub at: Option<Instant>,
+    /// Its run-rate now, in twelfths of a minor unit of MRR (0 where it does not earn yet, or rests).
+    pub before_mrr12: i64,
+    /// The same under the new terms.
+    pub after_mrr12: i64,
+    /// How the policy of the new version divides periods from then on.
+    pub proration: crate::proration::ProrationPolicy,
+}
+
+/// Why a contract stays.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stay {
+    /// It is about something else, or over.
+    #[error("it does not run, or has another plan")]
+    NotConcerned,
+    /// It has that version.
+    #[error("it has that version already")]
+    AlreadyThere,
+    /// Its price was agreed with the customer.
+    #[error("its price was negotiated with the customer: agree on another first")]
+    ContractPrice,
+    /// The version is not sold as the contract is paid.
+    #[error("the version has no price in {0} per {1}")]
+    NoPrice(Currency, Interval),
+    /// The customer chose something for the end of the period.
+    #[error("a change to {0} is agreed already")]
+    ChangeAgreed(VersionRef),
+    /// It ends with its period.
+    #[error("it ends with its period")]
+    Ending,
+}
+
+impl Move {
+    /// The input that agrees on the move: at the end of the period, so that nothing is divided.
+    #[must_use]
+    pub fn input(self) -> Input {
+        Input::Change { terms: Box::new(self.terms), proration: self.proration, when: When::PeriodEnd }
+    }
+}
+
+/// What becomes of `held` when the subscribers of `plan` are moved to this version, under `policy`.
+///
+/// # Errors
+/// [`Refusal::Money`] and the like where its run-rate cannot be computed.
+pub fn verdict(held: &Subscription, plan: &Plan, policy: &Policy) -> Result<Verdict, Refusal> {
+    match stays(held, plan) {
+        Some(stay) => Ok(Verdict::Stays(stay)),
+        None => moves(held, plan, policy),
+    }
+}
+
+fn stays(held: &Subscription, plan: &Plan) -> Option<Stay> {
+    let runs = matches!(held.state, State::Active | State::Trialing { .. } | State::Paused { .. });
+    if !runs || held.terms.plan.name != plan.id {
+        return Some(Stay::NotConcerned);
+    }
+    if held.terms.plan == plan.reference() {
+        return Some(Stay::AlreadyThere);
+    }
+    if held.terms.contract {
+        return Some(Stay::ContractPrice);
+    }
+    if held.scheduled.cancel.is_some() {
+        return Some(Stay::Ending);
+    }
+    held.scheduled.change.as_ref().map(|(_, terms)| Stay::ChangeAgreed(terms.plan.clone()))
+}
+
+fn moves(held: &Subscription, plan: &Plan, policy: &Policy) -> Result<Verdict, Refusal> {
+    let price = &held.terms.price;
+    let Some(new) = plan.price(price.currency, price.interval) else {
+        return Ok(Verdict::Stays(Stay::NoPrice(price.currency, price.interval)));
+    };
+    let terms = Terms::try_new(plan, policy, new, false, held.terms.quantity.into())?;
+    let moved = Subscription { terms: terms.clone(), ..held.clone() };
+    let at = match held.state {
+        State::Trialing { ends_at } => Some(ends_at),
+        _ => held.period.map(|p| p.end),
+    };
+    Ok(Verdict::Moves(Box::new(Move {
+        from: held.terms.plan.clone(),
+        at,
+        before_mrr12: held.mrr12()?,
+        after_mrr12: moved.mrr12()?,
+        terms,
+        proration: policy.proration,
+    })))
+}
