@@ -290,7 +290,7 @@ def dead_letters(story: Story, merchant: Merchant) -> None:
     counts = {name: merchant.aws.waiting(url) for name, url in queues.items()}
     story.expect(
         f"nothing is in any of the {len(counts)} dead-letter queues",
-        len(counts) == 6 and not any(counts.values()),
+        len(counts) == 7 and not any(counts.values()),
         counts,
     )
 

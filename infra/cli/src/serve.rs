@@ -2,7 +2,12 @@
 //!
 //! Exists so that a shop's developer can wire a storefront on a laptop against the real thing.
 
-use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
@@ -58,17 +63,30 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let webhook_url = Some(format!("{url}/gateway-event"));
     let settings = Settings { data: args.data.clone(), shards: 1, declines: None, webhook_url };
     let local = Arc::new(Local::open(settings).await?);
-    let text = match &args.catalog {
-        Some(file) => std::fs::read_to_string(file).map_err(|e| Failure::io("read", file, e))?,
-        None => catalog::STARTER.to_owned(),
-    };
-    catalog::publish(local.store(), &catalog::parse(&text)?).await?;
+    put_on_sale(&local, args.catalog.as_deref()).await?;
     println!("Perennial listens on {url}, data in {}", args.data.display());
     println!("Storefront key: {}", local.key());
     let ticking = tokio::spawn(tick(local.clone()));
     let served = axum::serve(listener, router(local)).with_graceful_shutdown(interrupted()).await;
     ticking.abort();
     served.map_err(|e| Failure::because("serve", e))
+}
+
+/// Publishes the file that was named; else the starter catalog, but only into an empty folder: what the merchant put on
+/// sale meanwhile stays on sale.
+async fn put_on_sale(local: &Local, file: Option<&Path>) -> Result<(), Failure> {
+    if let Some(file) = file {
+        let text = std::fs::read_to_string(file).map_err(|e| Failure::io("read", file, e))?;
+        return catalog::publish(local.store(), &catalog::parse(&text)?).await.map(|_| ());
+    }
+    let starter = catalog::parse(catalog::STARTER)?;
+    for plan in &starter.plans {
+        let on_sale = local.store().current_plan(&plan.id).await;
+        if on_sale.map_err(|e| Failure::because("read the catalog", e))?.is_some() {
+            return Ok(());
+        }
+    }
+    catalog::publish(local.store(), &starter).await.map(|_| ())
 }
 
 async fn interrupted() {
