@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tooling import BUILD, CACHE, ROOT, target_dir
+from tooling import BUILD, CACHE, ROOT, have_program, target_dir
 
 PYTHON = sys.executable or "python3"
 FREE_GIB = 12  # what a cold build needs on the disk of the target folder
@@ -126,24 +126,9 @@ def take_over_target() -> None:
 def have(step: Step) -> str:
     """Makes the programs that `step` needs available; what is wrong otherwise."""
     for program, package in step.needs:
-        if shutil.which(program):
-            continue
-        if not package:
-            return f"{program} is not installed: install the Rust toolchain (rustup), with clippy and rustfmt"
-        if os.geteuid() != 0 or not shutil.which("apt-get"):
-            return f"{program} is not installed: apt-get install {package}"
-        print(f"installing {package} ...", flush=True)
-        quiet = {
-            "stdin": subprocess.DEVNULL,
-            "stdout": subprocess.DEVNULL,
-            "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-        }
-        subprocess.run(["apt-get", "update", "-q"], timeout=300, check=False, **quiet)
-        subprocess.run(
-            ["apt-get", "install", "-y", "-q", "--no-install-recommends", package], timeout=900, check=False, **quiet
-        )
-        if not shutil.which(program):
-            return f"apt-get install {package} brought no {program}"
+        problem = have_program(program, package)
+        if problem:
+            return problem
     for part in step.command:
         if part.startswith("tests/") and not (ROOT / part).is_file():
             return f"{part} is not there"

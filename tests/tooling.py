@@ -47,6 +47,27 @@ class ToolMissing(Exception):
     """A tool could not be had; the message says what to do."""
 
 
+def have_program(program: str, package: str) -> str:
+    """Makes `program` available by its Debian package (empty: none has it); what is wrong otherwise."""
+    if shutil.which(program):
+        return ""
+    if not package:
+        return f"{program} is not installed: install the Rust toolchain (rustup), with clippy and rustfmt"
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return f"{program} is not installed: apt-get install {package}"
+    print(f"installing {package} ...", flush=True)
+    quiet = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+    }
+    subprocess.run(["apt-get", "update", "-q"], timeout=300, check=False, **quiet)
+    subprocess.run(
+        ["apt-get", "install", "-y", "-q", "--no-install-recommends", package], timeout=900, check=False, **quiet
+    )
+    return "" if shutil.which(program) else f"apt-get install {package} brought no {program}"
+
+
 def venv(name: str) -> Path:
     """The folder of the environment `name`, made and filled when it is not there at these versions."""
     folder = CACHE / "venvs" / name

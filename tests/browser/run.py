@@ -9,16 +9,14 @@ virtual environment. Fails loudly when it cannot.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tests/tooling.py
 
-from tooling import CACHE, reenter
+from tooling import CACHE, have_program, reenter
 
 WIDTHS = {"phone": 390, "desk": 1280}
 FLAGS = [
@@ -29,16 +27,6 @@ FIGURES = [
     "Customers", "Active customers", "MRR", "ARR", "Customer churn", "Revenue churn", "ARPA", "LTV",
     "First-attempt success", "Recovered after decline",
 ]
-
-
-def install() -> None:
-    """Brings browser and driver."""
-    missing = [p for p, program in (("chromium", "chromium"), ("chromium-driver", "chromedriver")) if not shutil.which(program)]
-    if missing:
-        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-q"], check=True, timeout=300, stdout=subprocess.DEVNULL, env=env)
-        subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing], check=True, timeout=900,
-                       stdout=subprocess.DEVNULL, env=env)
 
 
 class Checks:
@@ -95,7 +83,11 @@ def main() -> int:
     if not report.is_file():
         print(f"there is no {report}: run the step `demo` first, or name a report", file=sys.stderr)
         return 1
-    install()
+    for program, package in (("chromium", "chromium"), ("chromedriver", "chromium-driver")):
+        problem = have_program(program, package)
+        if problem:
+            print(problem, file=sys.stderr)
+            return 1
     reenter("browser")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service

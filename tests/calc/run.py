@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import calclib
+import tooling
 
 PASSED: list[str] = []
 FAILED: list[str] = []
@@ -200,7 +201,7 @@ def main() -> int:
     binary = arguments.bin.resolve()
     if not binary.is_file():
         parser.error(f"{binary} is not there: cargo build -p perennial")
-    calclib.tooling.reenter("calc")
+    tooling.reenter("calc")
     program = calclib.Program(binary)
     for kind in calclib.KINDS:
         examples(program, kind)

@@ -25,6 +25,7 @@ import time
 from pathlib import Path
 
 import peerlib
+import tooling
 
 
 def measure(command: list[str]) -> tuple[float, float, float]:
@@ -62,13 +63,13 @@ def main() -> None:
     if not binary.is_file():
         parser.error(f"{binary} is not there: cargo build --release -p analytics")
     if arguments.export:
-        peerlib.tooling.reenter("peers")
+        tooling.reenter("peers")
         return decoding(binary, arguments)
     bench = peerlib.shared_bench()
     if not bench:
         parser.error("the independent generator and reports are not beside this checkout (tests/peers/README.md)")
-    peerlib.tooling.reenter("peers")
-    work = peerlib.tooling.CACHE / "bench"
+    tooling.reenter("peers")
+    work = tooling.CACHE / "bench"
     data = arguments.data or work / f"subs-{arguments.subs}"
     if not (data / "meta.json").is_file():
         subprocess.run([sys.executable, str(bench / "gen_events.py"), "--subs", str(arguments.subs), "--out", str(data)], check=True)
@@ -100,7 +101,7 @@ def interleaved(commands: dict[str, list[str]], repeats: int) -> dict[str, list[
 
 def decoding(binary: Path, arguments: argparse.Namespace) -> None:
     """From an export to checked reports, against DuckDB from the same export to Parquet only."""
-    work = peerlib.tooling.CACHE / "bench" / f"export-{arguments.customers}"
+    work = tooling.CACHE / "bench" / f"export-{arguments.customers}"
     # In a process of its own: a child's peak memory begins with its parent's.
     made = [sys.executable, str(Path(__file__).with_name("generate.py")), str(work / "own"), str(work / "export"), str(arguments.customers), "7"]
     facts = int(subprocess.run(made, check=True, capture_output=True, text=True).stdout)

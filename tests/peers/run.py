@@ -18,6 +18,7 @@ from pathlib import Path
 from string import Template
 
 import peerlib
+import tooling
 
 PASSED: list[str] = []
 FAILED: list[str] = []
@@ -100,7 +101,7 @@ def main() -> int:
     binary = arguments.report_bin.resolve()
     if not binary.is_file():
         parser.error(f"{binary} is not there: cargo build -p analytics")
-    peerlib.tooling.reenter("peers")
+    tooling.reenter("peers")
     import generate
 
     work = arguments.keep or Path(tempfile.mkdtemp(prefix="perennial-peers-"))

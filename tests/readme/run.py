@@ -21,8 +21,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-CACHE = Path(os.environ.get("PERENNIAL_CACHE") or Path.home() / ".cache" / "perennial")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tests/tooling.py
+
+from tooling import ROOT, target_dir
+
 START_SECONDS = 60
 
 
@@ -186,7 +188,7 @@ def repeated(server: Server, checks: Checks) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    target = Path(os.environ.get("CARGO_TARGET_DIR") or CACHE / "target")
+    target = target_dir()
     parser.add_argument("--bin", type=Path, default=target / "debug" / "perennial")
     program = parser.parse_args().bin
     checks = Checks()

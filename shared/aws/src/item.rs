@@ -32,6 +32,9 @@ use crate::{
 /// An item as DynamoDB holds it.
 pub type Attributes = HashMap<String, AttributeValue>;
 
+/// An item as the SDK holds it.
+pub type SdkItem = HashMap<String, aws_sdk_dynamodb::types::AttributeValue>;
+
 /// An item that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 #[error("item {pk} {sk}: {why}")]
@@ -184,14 +187,17 @@ pub fn read_subscription(item: Attributes) -> Result<Versioned<Subscription>, It
     Ok(Versioned { version: read.version()?, value })
 }
 
-/// Reads an item as a read of the table brings it, if it is a contract.
+/// An item as a read of the table brings it.
+pub(crate) fn from_sdk(item: SdkItem) -> Attributes {
+    serde_dynamo::Item::from(item).into_inner()
+}
+
+/// Reads such an item, if it is a contract.
 ///
 /// # Errors
 /// As [`read_subscription`].
-pub fn subscription_of(
-    item: std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>,
-) -> Result<Option<Versioned<Subscription>>, ItemError> {
-    let attributes = serde_dynamo::Item::from(item).into_inner();
+pub fn subscription_of(item: SdkItem) -> Result<Option<Versioned<Subscription>>, ItemError> {
+    let attributes = from_sdk(item);
     let is_one = key_of(&attributes)?.sk.starts_with(keys::SUBSCRIPTION_PREFIX);
     is_one.then(|| read_subscription(attributes)).transpose()
 }

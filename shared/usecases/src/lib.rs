@@ -10,6 +10,7 @@ pub mod due;
 pub mod error;
 pub mod gateway_event;
 pub mod get;
+pub mod interposed;
 pub mod memory;
 pub mod migrate;
 pub mod ports;

@@ -1,9 +1,9 @@
 //! Moves one subscriber to another version of the plan, or says what would become of it.
 
 use billing::{
+    catalog::{Plan, Policy},
     ids::{CustomerId, SubscriptionId},
     migration::{Verdict, verdict},
-    refusal::Refusal,
 };
 
 use crate::{
@@ -12,19 +12,20 @@ use crate::{
     ports::Ledger,
 };
 
-/// Moves the contract to the version of its plan that is on sale, from its next renewal on; answers with what was
-/// decided, none when there is no such contract or its plan is not on sale.
+/// Moves the contract to this version of its plan, under `policy`, from its next renewal on; answers with what was
+/// decided, none when there is no such contract.
 ///
 /// # Errors
 /// The store's; a refusal where amounts cannot be computed.
-pub async fn migrate(ledger: &Ledger, customer: &CustomerId, id: &SubscriptionId) -> Result<Option<Verdict>, Error> {
+pub async fn migrate(
+    ledger: &Ledger,
+    (customer, id): (&CustomerId, &SubscriptionId),
+    (plan, policy): (&Plan, &Policy),
+) -> Result<Option<Verdict>, Error> {
     let mut tries = 0;
     loop {
         let Some(current) = ledger.store.subscription(customer, id).await? else { return Ok(None) };
-        let Some(plan) = ledger.store.current_plan(&current.value.terms.plan.name).await? else { return Ok(None) };
-        let policy = ledger.store.current_policy(&plan.policy).await?;
-        let policy = policy.ok_or_else(|| Refusal::NotFound { what: "policy", id: plan.policy.clone() })?;
-        let decided = verdict(&current.value, &plan, &policy)?;
+        let decided = verdict(&current.value, plan, policy)?;
         let Verdict::Moves(moved) = &decided else { return Ok(Some(decided)) };
         let now = ledger.clocks.business().await?;
         let mut draft = Draft::new(now, ledger.clocks.wall());

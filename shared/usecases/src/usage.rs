@@ -15,7 +15,7 @@ use futures::{StreamExt, TryStreamExt, future::try_join_all, stream};
 
 use crate::{
     error::Error,
-    ports::{ChunkKey, Ledger, Operations, Save},
+    ports::{ChunkKey, Ledger, Operations, Save, Versioned},
 };
 
 /// Days read at the same time.
@@ -52,8 +52,11 @@ struct Held {
 }
 
 impl Held {
-    /// Reads until there is no next chunk, in widening steps. Chunks come into being in their order, so the first that is
-    /// missing is the end.
+    /// Reads until a chunk has room or is missing, in widening steps.
+    ///
+    /// What comes after a chunk with room was written after that chunk was read: together they are no state that ever was.
+    /// Taken together, the events that came into the chunk meanwhile would be unknown, and count again behind it. Alone,
+    /// the chunk is the end of an earlier state, and a write to it meets a newer version.
     async fn read(operations: &dyn Operations, owner: &Owner, day: NaiveDate) -> Result<Self, Error> {
         let (mut held, mut width) = (Self::default(), 1);
         loop {
@@ -61,9 +64,13 @@ impl Held {
             let keys: Vec<ChunkKey> = (from..from + width).map(|n| owner.key(day, n)).collect();
             let found = try_join_all(keys.iter().map(|key| operations.usage_chunk(key))).await?;
             for chunk in found {
-                let Some(chunk) = chunk else { return Ok(held) };
-                held.chain.0.push(chunk.value);
-                held.versions.push(chunk.version);
+                let Some(Versioned { value, version }) = chunk else { return Ok(held) };
+                let is_full = value.is_full();
+                held.chain.0.push(value);
+                held.versions.push(version);
+                if !is_full {
+                    return Ok(held);
+                }
             }
             width = (width * 2).min(CHUNKS_AT_ONCE);
         }
@@ -170,4 +177,39 @@ pub(crate) async fn for_decision(
         return Ok(None);
     }
     record_of(ledger.operations.as_ref(), subscription, now).await.map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryStore;
+
+    fn chunk(ids: usize) -> Chunk {
+        Chunk { ids: (0..ids).map(|n| format!("{n:016}")).collect(), buckets: Vec::new() }
+    }
+
+    async fn held(chunks: &[Chunk]) -> Held {
+        let store = MemoryStore::new(1);
+        let customer = CustomerId::try_new("cus_a").unwrap();
+        let owner = Owner { customer, subscription: SubscriptionId::try_new("sub_a").unwrap() };
+        let at: Instant = "2026-01-01T00:00:00Z".parse().unwrap();
+        for (number, value) in chunks.iter().cloned().enumerate() {
+            let save = Save { value, replaces: 0 };
+            store.put_usage_chunk(&owner.key(at.date_naive(), number), save, WallTime(at)).await.unwrap();
+        }
+        Held::read(&store, &owner, at.date_naive()).await.unwrap()
+    }
+
+    #[test]
+    fn a_chain_is_read_to_its_end() {
+        let chunks = [chunk(100), chunk(100), chunk(100), chunk(7)];
+        assert_eq!(futures::executor::block_on(held(&chunks)).chain.0, chunks);
+    }
+
+    /// As a reader finds it that another writer overtakes: the first chunk before that write, the second after it.
+    #[test]
+    fn what_was_written_after_the_reader_passed_is_not_taken_together_with_what_it_saw() {
+        let torn = [chunk(100), chunk(60), chunk(20)];
+        assert_eq!(futures::executor::block_on(held(&torn)).chain.0, torn[..2]);
+    }
 }

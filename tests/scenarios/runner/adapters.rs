@@ -7,20 +7,14 @@ use std::sync::{
 
 use async_trait::async_trait;
 use billing::{
-    calendar::Instant,
-    catalog::{Plan, Policy, VersionRef},
-    customer::{ContractPrice, Customer},
-    discount::{Coupon, CouponCode},
     gateway::{ChargeOutcome, GatewayDeclaration, Lookup},
-    ids::{CustomerId, InvoiceId, SubscriptionId},
-    invoice::{Claim, Invoice},
-    subscription::Subscription,
-    tax::TaxSettings,
+    ids::CustomerId,
+    invoice::Claim,
 };
 use usecases::{
     error::Error,
-    memory::MemoryStore,
-    ports::{Commit, CustomerFile, DueEntry, Gateway, Lane, Store, Versioned},
+    interposed::Interposer,
+    ports::{Commit, Gateway, Store},
     sandbox::Sandbox,
 };
 
@@ -38,14 +32,13 @@ impl Log {
     }
 }
 
-/// The memory store, giving way to the other worker before every read and write while `meet` is set.
-pub(crate) struct MeetingStore {
-    pub(crate) inner: std::sync::Arc<MemoryStore>,
+/// Gives way to the other worker before every read and write while `meet` is set.
+pub(crate) struct Meeting {
     pub(crate) meet: AtomicBool,
     pub(crate) log: std::sync::Arc<Log>,
 }
 
-impl MeetingStore {
+impl Meeting {
     async fn give_way(&self) {
         if self.meet.load(Ordering::Relaxed) {
             tokio::task::yield_now().await;
@@ -54,111 +47,18 @@ impl MeetingStore {
 }
 
 #[async_trait]
-impl Store for MeetingStore {
-    async fn customer(&self, id: &CustomerId) -> Result<Option<Versioned<Customer>>, Error> {
-        self.inner.customer(id).await
-    }
-
-    async fn subscription(
-        &self,
-        customer: &CustomerId,
-        id: &SubscriptionId,
-    ) -> Result<Option<Versioned<Subscription>>, Error> {
-        let found = self.inner.subscription(customer, id).await;
+impl Interposer for Meeting {
+    async fn after_read(&self) {
         self.give_way().await;
-        found
     }
 
-    async fn invoice(&self, customer: &CustomerId, id: &InvoiceId) -> Result<Option<Versioned<Invoice>>, Error> {
-        let found = self.inner.invoice(customer, id).await;
+    async fn commit(&self, inner: &dyn Store, commit: Commit) -> Result<(), Error> {
         self.give_way().await;
-        found
-    }
-
-    async fn file(&self, customer: &CustomerId) -> Result<Option<CustomerFile>, Error> {
-        self.inner.file(customer).await
-    }
-
-    async fn commit(&self, commit: Commit) -> Result<(), Error> {
-        self.give_way().await;
-        let done = self.inner.commit(commit).await;
+        let done = inner.commit(commit).await;
         if let Err(Error::Conflict(what)) = &done {
             self.log.say(format!("conflict   somebody else changed {what} first"));
         }
         done
-    }
-
-    async fn due(
-        &self,
-        lane: Lane,
-        shard: u16,
-        until: Instant,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<DueEntry>, Error> {
-        self.inner.due(lane, shard, until, after, limit).await
-    }
-
-    async fn plan(&self, reference: &VersionRef) -> Result<Option<Plan>, Error> {
-        self.inner.plan(reference).await
-    }
-
-    async fn policy(&self, reference: &VersionRef) -> Result<Option<Policy>, Error> {
-        self.inner.policy(reference).await
-    }
-
-    async fn current_plan(&self, name: &str) -> Result<Option<Plan>, Error> {
-        self.inner.current_plan(name).await
-    }
-
-    async fn contract_price(&self, customer: &CustomerId, plan: &str) -> Result<Vec<ContractPrice>, Error> {
-        self.inner.contract_price(customer, plan).await
-    }
-
-    async fn publish_plan(&self, plan: &Plan) -> Result<bool, Error> {
-        self.inner.publish_plan(plan).await
-    }
-
-    async fn publish_policy(&self, policy: &Policy) -> Result<bool, Error> {
-        self.inner.publish_policy(policy).await
-    }
-
-    async fn current_policy(&self, name: &str) -> Result<Option<Policy>, Error> {
-        self.inner.current_policy(name).await
-    }
-
-    async fn put_contract_price(&self, price: &ContractPrice) -> Result<(), Error> {
-        self.inner.put_contract_price(price).await
-    }
-
-    async fn coupon(&self, id: &str) -> Result<Option<Coupon>, Error> {
-        self.inner.coupon(id).await
-    }
-
-    async fn coupon_of(&self, code: &CouponCode) -> Result<Option<Coupon>, Error> {
-        self.inner.coupon_of(code).await
-    }
-
-    async fn publish_coupon(&self, coupon: &Coupon) -> Result<bool, Error> {
-        self.inner.publish_coupon(coupon).await
-    }
-
-    async fn redemptions(&self, coupon: &str) -> Result<u32, Error> {
-        let found = self.inner.redemptions(coupon).await;
-        self.give_way().await;
-        found
-    }
-
-    async fn tax_settings(&self, reference: &VersionRef) -> Result<Option<TaxSettings>, Error> {
-        self.inner.tax_settings(reference).await
-    }
-
-    async fn current_tax_settings(&self, name: &str) -> Result<Option<TaxSettings>, Error> {
-        self.inner.current_tax_settings(name).await
-    }
-
-    async fn publish_tax_settings(&self, settings: &TaxSettings) -> Result<bool, Error> {
-        self.inner.publish_tax_settings(settings).await
     }
 }
 

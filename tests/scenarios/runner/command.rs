@@ -128,11 +128,11 @@ async fn race(world: &mut World) -> Result<(), String> {
         let mut progress = false;
         for (kind, job) in jobs {
             world.last_delivery = Some(Delivery::Job(kind, job.clone()));
-            world.store.meet.store(true, Ordering::Relaxed);
+            world.store.with.meet.store(true, Ordering::Relaxed);
             let one = do_job(&world.ledger, &world.gateways, kind, &job);
             let other = do_job(&world.ledger, &world.gateways, kind, &job);
             let (one, other) = tokio::join!(one, other);
-            world.store.meet.store(false, Ordering::Relaxed);
+            world.store.with.meet.store(false, Ordering::Relaxed);
             world.report(one);
             world.report(other);
             progress |= world.tell().await?;

@@ -11,6 +11,7 @@ use billing::{calendar::Instant, catalog::Catalog, gateway::ChargeOutcome, ids::
 use usecases::{
     error::Error,
     gateway_event::{Notice, gateway_event},
+    interposed::Interposed,
     memory::{CountingIds, ManualClocks, MemoryBus, MemoryQueue, MemoryStore},
     ports::{CustomerFile, DueKind, Gateway, Gateways, Job, Lane, Ledger, Store},
     relay::relay,
@@ -19,7 +20,7 @@ use usecases::{
 };
 
 use crate::{
-    adapters::{Line, Log, MeetingStore, WatchedGateway},
+    adapters::{Line, Log, Meeting, WatchedGateway},
     changes, show,
 };
 
@@ -36,7 +37,7 @@ pub(crate) enum Delivery {
 }
 
 pub(crate) struct World {
-    pub(crate) store: Arc<MeetingStore>,
+    pub(crate) store: Arc<Interposed<Meeting>>,
     pub(crate) ledger: Ledger,
     pub(crate) gateways: Gateways,
     pub(crate) gateway: Arc<WatchedGateway>,
@@ -61,7 +62,8 @@ impl World {
         let now = Instant::UNIX_EPOCH + chrono::TimeDelta::days(20_819);
         let log = Arc::new(Log::default());
         let inner = Arc::new(MemoryStore::new(SHARDS));
-        let store = MeetingStore { inner: inner.clone(), meet: AtomicBool::new(false), log: log.clone() };
+        let meeting = Meeting { meet: AtomicBool::new(false), log: log.clone() };
+        let store = Interposed { inner: inner.clone(), with: meeting };
         let store = Arc::new(store);
         let clocks = Arc::new(ManualClocks::at(now));
         let sandbox = Arc::new(Sandbox::default());

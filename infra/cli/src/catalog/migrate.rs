@@ -96,7 +96,7 @@ async fn decide(
     if dry_run || matches!(would, Verdict::Stays(_)) {
         return Ok(would);
     }
-    let done = migrate(ledger, &held.customer, &held.id).await.map_err(|e| failed(&e))?;
+    let done = migrate(ledger, (&held.customer, &held.id), (plan, policy)).await.map_err(|e| failed(&e))?;
     Ok(done.unwrap_or(Verdict::Stays(Stay::NotConcerned)))
 }
 

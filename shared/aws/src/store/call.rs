@@ -1,7 +1,5 @@
 //! Single reads and writes, and what an answer of DynamoDB means to a caller.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
@@ -16,6 +14,8 @@ use crate::{
     keys::{self, Key},
 };
 
+pub(super) use crate::item::{SdkItem, from_sdk};
+
 /// How often what a busy table left out is asked for again.
 const BATCH_TRIES: usize = 4;
 
@@ -29,13 +29,6 @@ pub(super) fn pk_of(pk: String) -> SdkItem {
     SdkItem::from([(keys::PK.to_owned(), AttributeValue::S(pk))])
 }
 
-/// An item as the SDK holds it.
-pub(super) type SdkItem = HashMap<String, AttributeValue>;
-
-pub(super) fn from_sdk(item: SdkItem) -> Attributes {
-    Item::from(item).into_inner()
-}
-
 pub(super) fn to_sdk(item: Attributes) -> SdkItem {
     Item::from(item).into()
 }
@@ -43,12 +36,7 @@ pub(super) fn to_sdk(item: Attributes) -> SdkItem {
 impl AwsStore {
     /// One item of the main table, as it is now.
     pub(super) async fn get(&self, operation: &'static str, key: &Key) -> Result<Option<Attributes>, Error> {
-        let get = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(keys::PK, AttributeValue::S(key.pk.clone()))
-            .key(keys::SK, AttributeValue::S(key.sk.clone()));
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(whole_key(key.clone())));
         let get = get.consistent_read(true).set_return_consumed_capacity(self.metering());
         let answer = get.send().await.map_err(|e| Error::unavailable(operation, e))?;
         self.read(answer.consumed_capacity());

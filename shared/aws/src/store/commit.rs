@@ -128,11 +128,9 @@ impl AwsStore {
     /// One more of a coupon, if its limit allows it. The condition is the guard: two who race for the last one are told
     /// apart by the table.
     fn count(&self, count: &CountRedemption) -> Result<TransactWriteItem, Error> {
-        let key = keys::redemptions(&count.coupon);
         let update = Update::builder()
             .table_name(&self.table)
-            .key(keys::PK, AttributeValue::S(key.pk))
-            .key(keys::SK, AttributeValue::S(key.sk))
+            .set_key(Some(call::whole_key(keys::redemptions(&count.coupon))))
             .update_expression("ADD #n :one")
             .condition_expression("attribute_not_exists(#n) OR #n < :limit")
             .expression_attribute_names("#n", keys::COUNT)

@@ -42,7 +42,7 @@ pub(super) fn expiry(at: WallTime) -> serde_dynamo::AttributeValue {
 impl AwsStore {
     pub(super) async fn operations_item(&self, operation: &'static str, pk: &str) -> Result<Option<Attributes>, Error> {
         let get = self.client.get_item().table_name(&self.operations_table);
-        let get = get.key(keys::PK, AttributeValue::S(pk.into())).consistent_read(true);
+        let get = get.set_key(Some(call::pk_of(pk.into()))).consistent_read(true);
         let sent = get.set_return_consumed_capacity(self.metering()).send().await;
         let answer = sent.map_err(|e| Error::unavailable(operation, e))?;
         self.read(answer.consumed_capacity());
@@ -78,7 +78,7 @@ impl AwsStore {
             .client
             .update_item()
             .table_name(&self.operations_table)
-            .key(keys::PK, AttributeValue::S(pk.into()))
+            .set_key(Some(call::pk_of(pk.into())))
             .update_expression("ADD #n :w SET #x = :x")
             .condition_expression("attribute_not_exists(#n) OR #n <= :most")
             .expression_attribute_names("#n", keys::COUNT)

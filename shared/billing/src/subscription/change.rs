@@ -1,12 +1,12 @@
 //! What a change of terms does: now (the period is divided), or at its end (agreed for later).
 
-use super::{input::When, open::first_start, state::State, state::Subscription, transition::Step, usage::metered};
+use super::{input::When, open::first_start, state::State, state::Subscription, transition::Step};
 use crate::{
     calendar::{Anchor, Instant, Period},
     discount::start_period,
     fact::EventType,
     ids::Cause,
-    invoice::{Adjustments, Basis, LineKind, NewInvoice, Purpose, compute, tax_of},
+    invoice::{Adjustments, Basis, LineKind, Purpose, compute, tax_of},
     proration::{ProrationPolicy, TerminationCredit},
     refusal::Refusal,
     terms::Terms,
@@ -112,20 +112,12 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
         credit_minor: step.next.credit_minor,
         adjustments,
     };
-    let basis = metered(basis, usage);
-    settle_credit(step, &basis, now)?;
+    step.bill(Cause::Change(step.version), basis, usage, now)?;
     step.next.terms = terms;
     step.next.proration = proration;
     step.next.scheduled.change = None;
     step.next.scheduled.change_proration = None;
     step.next.tax = tax.map(Box::new);
-    step.issue(NewInvoice {
-        cause: Cause::Change(step.version),
-        purpose: Purpose::Change,
-        basis,
-        at: now,
-        days_until_due: step.next.collection.days_until_due(),
-    });
     changed(step, before, now)
 }
 
@@ -144,16 +136,7 @@ pub(super) fn give_back(step: &mut Step, now: Instant) -> Result<(), Refusal> {
         credit_minor: step.next.credit_minor,
         adjustments: Box::new(Adjustments { tax: step.next.tax.as_deref().cloned(), ..*before_change(step)? }),
     };
-    let basis = metered(basis, usage);
-    settle_credit(step, &basis, now)?;
-    step.issue(NewInvoice {
-        cause: Cause::Change(step.version),
-        purpose: Purpose::Change,
-        basis,
-        at: now,
-        days_until_due: step.next.collection.days_until_due(),
-    });
-    Ok(())
+    step.bill(Cause::Change(step.version), basis, usage, now)
 }
 
 /// The discounts and the tax that the running period was charged with: what is given back of it has them, too.

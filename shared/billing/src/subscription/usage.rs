@@ -56,20 +56,26 @@ impl Step {
                 ..Adjustments::default()
             }),
         };
-        let basis = metered(base, usage);
+        self.bill(Cause::Usage(period.ordinal), base, usage, at)
+    }
+
+    /// Issues the invoice of a decision within a period, and books the credit that it keeps or uses.
+    pub(super) fn bill(
+        &mut self,
+        cause: Cause,
+        basis: Basis,
+        usage: Vec<UsageCharge>,
+        at: Instant,
+    ) -> Result<(), Refusal> {
+        let basis = metered(basis, usage);
         settle_credit(self, &basis, at)?;
-        self.issue(NewInvoice {
-            cause: Cause::Usage(period.ordinal),
-            purpose: Purpose::Change,
-            basis,
-            at,
-            days_until_due: self.next.collection.days_until_due(),
-        });
+        let days_until_due = self.next.collection.days_until_due();
+        self.issue(NewInvoice { cause, purpose: Purpose::Change, basis, at, days_until_due });
         Ok(())
     }
 }
 
 /// `base` with `usage` beside it.
-pub(super) fn metered(base: Basis, usage: Vec<UsageCharge>) -> Basis {
+fn metered(base: Basis, usage: Vec<UsageCharge>) -> Basis {
     if usage.is_empty() { base } else { Basis::Metered { base: Box::new(base), usage } }
 }

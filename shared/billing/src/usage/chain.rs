@@ -34,6 +34,12 @@ impl Chunk {
         self.ids.len() / HASH_CHARS
     }
 
+    /// Whether it holds all that it may: it is never written again, and only then is there a next one.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.len() >= CHUNK_IDS_MAX
+    }
+
     fn ids(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).filter_map(|i| self.ids.get(i * HASH_CHARS..(i + 1) * HASH_CHARS))
     }
@@ -122,7 +128,7 @@ impl Chain {
     #[must_use]
     pub fn plan(&self, readings: &[&Reading]) -> Plan {
         let mut known = Known::of(self);
-        let open = self.0.last().filter(|last| last.len() < CHUNK_IDS_MAX);
+        let open = self.0.last().filter(|last| !last.is_full());
         let number = if open.is_some() { self.0.len() - 1 } else { self.0.len() };
         let mut chunk = open.cloned().unwrap_or_default();
         let before = chunk.len();
@@ -153,7 +159,7 @@ fn place(
         let what = "events of one subscription and day; add them up before sending";
         return Err(Refusal::UsageLimit { field: "events", what, limit: CHUNKS_MAX * CHUNK_IDS_MAX });
     }
-    if chunk.len() >= CHUNK_IDS_MAX {
+    if chunk.is_full() {
         return Ok(Placed::Next);
     }
     let key = reading.key.as_deref();

@@ -11,19 +11,16 @@ use std::{
 use async_trait::async_trait;
 use billing::{
     calendar::Instant,
-    catalog::{Catalog, Plan, Policy, VersionRef},
-    customer::{ContractPrice, Customer},
-    discount::{Coupon, CouponCode},
+    catalog::Catalog,
     gateway::{ChargeOutcome, GatewayDeclaration, Lookup},
-    ids::{CustomerId, InvoiceId, SubscriptionId},
-    invoice::{Claim, Invoice},
-    subscription::Subscription,
-    tax::TaxSettings,
+    ids::CustomerId,
+    invoice::Claim,
 };
 use usecases::{
     error::Error,
+    interposed::{Interposed, Interposer},
     memory::{CountingIds, ManualClocks, MemoryQueue, MemoryStore},
-    ports::{Commit, CustomerFile, DueEntry, DueKind, Gateway, Gateways, Job, Lane, Ledger, Store, Versioned},
+    ports::{Commit, CustomerFile, DueKind, Gateway, Gateways, Job, Lane, Ledger, Store},
     publish::publish,
     sandbox::Sandbox,
     signup::{Caller, SignupReply, signup},
@@ -60,101 +57,26 @@ impl Future for GiveWay {
     }
 }
 
-pub(crate) struct StagedStore {
-    inner: Arc<MemoryStore>,
-    faults: Mutex<VecDeque<Fault>>,
-}
+/// What the next commits do, in their order.
+#[derive(Default)]
+pub(crate) struct Faults(Mutex<VecDeque<Fault>>);
 
 #[async_trait]
-impl Store for StagedStore {
-    async fn customer(&self, id: &CustomerId) -> Result<Option<Versioned<Customer>>, Error> {
-        self.inner.customer(id).await
-    }
-    async fn subscription(
-        &self,
-        customer: &CustomerId,
-        id: &SubscriptionId,
-    ) -> Result<Option<Versioned<Subscription>>, Error> {
-        let found = self.inner.subscription(customer, id).await;
+impl Interposer for Faults {
+    async fn after_read(&self) {
         GiveWay::default().await;
-        found
     }
-    async fn invoice(&self, customer: &CustomerId, id: &InvoiceId) -> Result<Option<Versioned<Invoice>>, Error> {
-        let found = self.inner.invoice(customer, id).await;
+    async fn commit(&self, inner: &dyn Store, commit: Commit) -> Result<(), Error> {
         GiveWay::default().await;
-        found
-    }
-    async fn file(&self, customer: &CustomerId) -> Result<Option<CustomerFile>, Error> {
-        self.inner.file(customer).await
-    }
-    async fn commit(&self, commit: Commit) -> Result<(), Error> {
-        GiveWay::default().await;
-        let fault = self.faults.lock().unwrap().pop_front();
+        let fault = self.0.lock().unwrap().pop_front();
         match fault.unwrap_or(Fault::None) {
-            Fault::None => self.inner.commit(commit).await,
+            Fault::None => inner.commit(commit).await,
             Fault::Conflict => Err(Error::Conflict("it".into())),
             Fault::AnswerLost => {
-                self.inner.commit(commit).await?;
+                inner.commit(commit).await?;
                 Err(Error::unavailable("commit", "the answer got lost"))
             }
         }
-    }
-    async fn due(
-        &self,
-        lane: Lane,
-        shard: u16,
-        until: Instant,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<DueEntry>, Error> {
-        self.inner.due(lane, shard, until, after, limit).await
-    }
-    async fn plan(&self, reference: &VersionRef) -> Result<Option<Plan>, Error> {
-        self.inner.plan(reference).await
-    }
-    async fn policy(&self, reference: &VersionRef) -> Result<Option<Policy>, Error> {
-        self.inner.policy(reference).await
-    }
-    async fn current_plan(&self, name: &str) -> Result<Option<Plan>, Error> {
-        self.inner.current_plan(name).await
-    }
-    async fn contract_price(&self, customer: &CustomerId, plan: &str) -> Result<Vec<ContractPrice>, Error> {
-        self.inner.contract_price(customer, plan).await
-    }
-    async fn publish_plan(&self, plan: &Plan) -> Result<bool, Error> {
-        self.inner.publish_plan(plan).await
-    }
-    async fn publish_policy(&self, policy: &Policy) -> Result<bool, Error> {
-        self.inner.publish_policy(policy).await
-    }
-    async fn current_policy(&self, name: &str) -> Result<Option<Policy>, Error> {
-        self.inner.current_policy(name).await
-    }
-    async fn put_contract_price(&self, price: &ContractPrice) -> Result<(), Error> {
-        self.inner.put_contract_price(price).await
-    }
-    async fn coupon(&self, id: &str) -> Result<Option<Coupon>, Error> {
-        self.inner.coupon(id).await
-    }
-    async fn coupon_of(&self, code: &CouponCode) -> Result<Option<Coupon>, Error> {
-        self.inner.coupon_of(code).await
-    }
-    async fn publish_coupon(&self, coupon: &Coupon) -> Result<bool, Error> {
-        self.inner.publish_coupon(coupon).await
-    }
-    async fn redemptions(&self, coupon: &str) -> Result<u32, Error> {
-        let found = self.inner.redemptions(coupon).await;
-        GiveWay::default().await;
-        found
-    }
-    async fn tax_settings(&self, reference: &VersionRef) -> Result<Option<TaxSettings>, Error> {
-        self.inner.tax_settings(reference).await
-    }
-    async fn current_tax_settings(&self, name: &str) -> Result<Option<TaxSettings>, Error> {
-        self.inner.current_tax_settings(name).await
-    }
-    async fn publish_tax_settings(&self, settings: &TaxSettings) -> Result<bool, Error> {
-        self.inner.publish_tax_settings(settings).await
     }
 }
 
@@ -195,7 +117,7 @@ pub(crate) struct World {
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) clocks: Arc<ManualClocks>,
     pub(crate) queue: MemoryQueue,
-    store: Arc<StagedStore>,
+    store: Arc<Interposed<Faults>>,
     gateway: Arc<StagedGateway>,
 }
 
@@ -268,7 +190,7 @@ impl World {
         let clocks = Arc::new(ManualClocks::at(at("2027-01-01T00:00:00Z")));
         let sandbox = Arc::new(Sandbox::default());
         let gateway = Arc::new(StagedGateway { sandbox: sandbox.clone(), death: Mutex::new(Death::Never) });
-        let store = Arc::new(StagedStore { inner: inner.clone(), faults: Mutex::default() });
+        let store = Arc::new(Interposed { inner: inner.clone(), with: Faults::default() });
         let ledger = Ledger {
             store: store.clone(),
             operations: inner,
@@ -313,7 +235,7 @@ impl World {
     }
 
     pub(crate) fn next_commits(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.store.faults.lock().unwrap().extend(faults);
+        self.store.with.0.lock().unwrap().extend(faults);
     }
 
     pub(crate) fn die(&self, death: Death) {
