@@ -100,6 +100,8 @@ pub enum Cause {
     Change(u64),
     /// What was used in the billed period with this ordinal, where no other invoice carries it.
     Usage(u32),
+    /// What the change that made this version gives back, where its policy wants a credit note for that.
+    CreditNote(u64),
 }
 
 impl InvoiceId {
@@ -111,6 +113,7 @@ impl InvoiceId {
             Cause::Period(ordinal) => format!("p{ordinal}"),
             Cause::Change(version) => format!("c{version}"),
             Cause::Usage(ordinal) => format!("u{ordinal}"),
+            Cause::CreditNote(version) => format!("n{version}"),
         };
         let revision = if revision == 0 { String::new() } else { format!("r{revision}") };
         Self(format!("inv_{}-{cause}{revision}", owner.body()))
@@ -141,6 +144,7 @@ mod tests {
         assert_eq!(InvoiceId::derive(&sub, Cause::Period(12), 0).as_str(), "inv_ana-p12");
         assert_eq!(InvoiceId::derive(&sub, Cause::Change(7), 2).as_str(), "inv_ana-c7r2");
         assert_eq!(InvoiceId::derive(&sub, Cause::Usage(12), 0).as_str(), "inv_ana-u12");
+        assert_eq!(InvoiceId::derive(&sub, Cause::CreditNote(7), 0).as_str(), "inv_ana-n7");
     }
 
     #[test]

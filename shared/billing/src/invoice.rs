@@ -9,10 +9,10 @@ mod lines;
 mod state;
 mod transition;
 
-pub(crate) use adjust::coupon_of;
-pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
+pub use adjust::{Adjustment, Adjustments, Charged, tax_of, tax_of_total};
+pub(crate) use adjust::{coupon_of, net_of_full_period};
 pub use explain::explain;
-pub use lines::{Basis, Explanation, Line, LineKind, UsedUnits, compute};
+pub use lines::{Basis, DocumentSide, Explanation, Line, LineKind, UsedUnits, compute};
 pub use state::{
     Attempt, Claim, Climb, Invoice, InvoiceState, InvoiceWake, Method, NewInvoice, Purpose, ceil_to_second, wake_at,
 };

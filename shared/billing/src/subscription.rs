@@ -1,9 +1,10 @@
 //! One customer's contract: its states, what may arrive, and what that makes of it.
 //!
 //! `state` what it is, `input` what may arrive, `due` when it wakes by itself, `transition` the table, `change` what a
-//! change of terms does, `facts` what is written about it, `usage` what is billed in arrears.
+//! change of terms does, `destination` where its money goes, `facts` what is written about it, `usage` what is billed in arrears.
 
 mod change;
+mod destination;
 mod discounts;
 mod due;
 mod facts;

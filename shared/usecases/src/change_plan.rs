@@ -96,6 +96,9 @@ pub struct ChangeReply {
     /// The invoice that the change makes; none when nothing is owed now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice: Option<InvoiceView>,
+    /// The credit note beside it, where the policy writes what is given back on one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credit_note: Option<InvoiceView>,
 }
 
 /// Changes a contract, or previews the change. `seen` is the version that the caller decided on (If-Match).
@@ -151,15 +154,17 @@ async fn attempt(
         draft.commit.subscription.as_ref().map(|s| Versioned { value: s.value.clone(), version: s.replaces + 1 });
     // Renewals that were due came first, each at its own instant; the change's own invoice is of this one.
     let own = |i: &&Save<Invoice>| i.replaces == 0 && i.value.issued_at == now;
-    let invoice = draft.commit.invoices.iter().rfind(own).map(|i| InvoiceView::new(&i.value, now));
+    let own = draft.commit.invoices.iter().filter(own).map(|i| InvoiceView::new(&i.value, now));
+    let (notes, invoices): (Vec<_>, Vec<_>) = own.partition(|view| view.credit_note);
+    let (invoice, credit_note) = (invoices.into_iter().next_back(), notes.into_iter().next_back());
     if request.preview {
         let subscription = SubscriptionView::new(&after.unwrap_or(current), &[], now);
-        return Ok(ChangeReply { preview: true, subscription, invoice });
+        return Ok(ChangeReply { preview: true, subscription, invoice, credit_note });
     }
     draft.commit.idempotency = Some(remember(ledger, caller, customer, id));
     draft.commit(ledger).await?;
     let reply = present(ledger, customer, id).await?;
-    Ok(ChangeReply { invoice, ..reply })
+    Ok(ChangeReply { invoice, credit_note, ..reply })
 }
 
 async fn input(
@@ -252,5 +257,10 @@ async fn present(ledger: &Ledger, customer: &CustomerId, id: &SubscriptionId) ->
     let file = ledger.store.file(customer).await?.ok_or_else(missing)?;
     let held = file.subscriptions.iter().find(|s| s.value.id == *id).ok_or_else(missing)?;
     let now = ledger.clocks.business().await?;
-    Ok(ChangeReply { preview: false, subscription: SubscriptionView::new(held, &file.invoices, now), invoice: None })
+    Ok(ChangeReply {
+        preview: false,
+        subscription: SubscriptionView::new(held, &file.invoices, now),
+        invoice: None,
+        credit_note: None,
+    })
 }

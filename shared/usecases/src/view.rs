@@ -79,6 +79,9 @@ pub struct SubscriptionView {
     /// Coupons that were redeemed and are not over.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub discounts: Vec<DiscountView>,
+    /// Lines that wait for the next invoice, with their taxes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<PendingView>,
     /// When it was agreed.
     pub created_at: Instant,
     /// What was used and is not billed yet, by meter.
@@ -102,6 +105,24 @@ impl DiscountView {
     fn new(held: &Held) -> Self {
         let Coupon { id, benefit, .. } = &held.coupon;
         Self { coupon: id.clone(), benefit: benefit.clone(), periods_left: held.periods_left() }
+    }
+}
+
+/// What the next invoice has beside its own lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PendingView {
+    /// What they add to it; below zero where they take off.
+    pub total: MoneyView,
+    /// Each with its explanation.
+    pub lines: Vec<Line>,
+}
+
+impl PendingView {
+    /// None where nothing waits, or where it cannot be computed: the invoice will say so.
+    fn of(subscription: &Subscription) -> Option<Self> {
+        let lines = subscription.pending_lines().ok().filter(|lines| !lines.is_empty())?;
+        let total = Money::sum(subscription.terms.price.currency, lines.iter().map(|l| l.amount)).ok()?;
+        Some(Self { total: total.into(), lines })
     }
 }
 
@@ -138,6 +159,7 @@ impl SubscriptionView {
             scheduled: s.scheduled.clone(),
             detail: s.state.clone(),
             credit_minor: s.credit_minor,
+            pending: PendingView::of(s),
             created_at: s.created_at,
             usage: Vec::new(),
         }
@@ -149,6 +171,9 @@ impl SubscriptionView {
 pub struct InvoiceView {
     /// Which.
     pub id: String,
+    /// Whether it gives back and charges nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub credit_note: bool,
     /// For which contract.
     pub subscription: String,
     /// due, collecting, pending, past_due, paid, void, uncollectible.
@@ -183,6 +208,7 @@ impl InvoiceView {
         let waits = matches!(invoice.state, billing::invoice::InvoiceState::Waiting { .. }) && !past_due;
         Self {
             id: invoice.id.to_string(),
+            credit_note: invoice.basis.is_credit_note(),
             subscription: invoice.subscription.to_string(),
             state: if waits { "due" } else { invoice.state.name() },
             total: invoice.total.into(),

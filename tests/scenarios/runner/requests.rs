@@ -56,7 +56,9 @@ fn reference(text: &str) -> Result<(String, u32), String> {
 pub(crate) fn policy(world: &mut World, mut args: Args) -> Result<(), String> {
     let (id, version) = reference(&args.next("policy@version")?)?;
     let mut proration = Map::new();
-    for (setting, key) in [("proration", "unit"), ("rounding", "rounding"), ("termination", "termination")] {
+    for (setting, key) in
+        [("profile", "profile"), ("proration", "unit"), ("rounding", "rounding"), ("termination", "termination")]
+    {
         if let Some(value) = args.setting(setting) {
             proration.insert(key.into(), value.into());
         }

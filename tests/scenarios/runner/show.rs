@@ -44,6 +44,11 @@ pub(crate) fn subscription(s: &Subscription) -> String {
     if s.credit_minor != 0 {
         text += &format!("; credit {}", Money::new(s.credit_minor, terms.price.currency));
     }
+    if !s.pending.is_empty() {
+        let sum = s.pending_lines().map(|lines| Money::sum(terms.price.currency, lines.iter().map(|l| l.amount)));
+        let sum = sum.map_or_else(|e| e.to_string(), |sum| sum.map_or_else(|e| e.to_string(), |m| m.to_string()));
+        text += &format!("; {sum} for the next invoice");
+    }
     if let Some((at, terms)) = &s.scheduled.change {
         text += &format!("; from {}: {} x {} per {}", when(*at), terms.plan, terms.quantity, terms.price.interval);
     }

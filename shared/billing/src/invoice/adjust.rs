@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::lines::{Explanation, Line, LineKind};
 use crate::{
+    calendar::recurrence::Span,
     discount::{Applied, Cut, Discount, DiscountableLine, apply},
     document::DocumentPolicy,
     money::{Currency, Money, MoneyError, Rounding},
+    proration::{Debit, History},
     refusal::Refusal,
     tax::{TaxLine, TaxRate, TaxTotal, TaxTreatment, compute},
     terms::Terms,
@@ -32,9 +34,46 @@ pub struct Adjustments {
     /// How the charge of the old terms was taxed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier_tax: Option<TaxTreatment>,
+    /// What was charged for the old terms in the running period, where the policy gives back by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged: Option<Box<Charged>>,
     /// In which order, and where it is rounded.
     #[serde(default, skip_serializing_if = "is_default")]
     pub policy: DocumentPolicy,
+}
+
+/// What was charged for a contract in its running period, without tax: what a policy that looks at it gives back from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Charged {
+    /// Every debit that is not replaced, with the time that it is for.
+    pub debits: Vec<Debit>,
+    /// What was given back of them before, in minor units.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub credited_minor: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(n: &i64) -> bool {
+    *n == 0
+}
+
+impl Charged {
+    /// One debit, for `span`.
+    #[must_use]
+    pub fn one(span: Span, amount: Money) -> Self {
+        Self { debits: vec![Debit { span, amount }], credited_minor: 0 }
+    }
+
+    /// As the division of a period asks for it.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn history(&self, currency: Currency) -> Result<History, MoneyError> {
+        let paid = Money::sum(currency, self.debits.iter().map(|d| d.amount))?;
+        let credited = Money::new(self.credited_minor, currency);
+        Ok(History { debits: self.debits.clone(), paid: Some(paid), credited: Some(credited), allowance: None })
+    }
 }
 
 fn is_default(policy: &DocumentPolicy) -> bool {
@@ -118,6 +157,11 @@ pub(super) fn full_period(terms: &Terms, discounts: &[Discount], policy: Documen
     Ok(Full { list, off: done.total, net: list.plus(done.total.negated()?)?, applied })
 }
 
+/// What a full period of `terms` with `discounts` is charged at, before tax.
+pub(crate) fn net_of_full_period(terms: &Terms, discounts: &[Discount]) -> Result<Money, Refusal> {
+    Ok(full_period(terms, discounts, terms.conditions.document)?.net)
+}
+
 /// The lines of the discounts off a full period.
 pub(super) fn discount_lines(full: &Full, terms: &Terms, rounding: Rounding) -> Result<Vec<Line>, MoneyError> {
     let line = |applied: &Applied| {
@@ -149,23 +193,33 @@ pub(super) fn plain(rule: &str, full_minor: Decimal, unrounded_minor: Decimal, r
         steps: Vec::new(),
         unrounded_minor: unrounded_minor.normalize(),
         rounding,
+        capped: false,
         adjustment: None,
     }
 }
 
-/// Adds the lines of the taxes on `lines`, charges with their discounts: one for each rate, one for each reason for none.
-pub(super) fn add_taxes(lines: &mut Vec<Line>, with: &Adjustments, terms: &Terms) -> Result<(), Refusal> {
-    if with.tax.is_none() && with.earlier_tax.is_none() {
-        return Ok(());
+/// The lines of one decision, and what stood beside it.
+pub(super) struct Decided<'a> {
+    pub(super) lines: Vec<Line>,
+    pub(super) with: &'a Adjustments,
+}
+
+/// The lines of the taxes on `all` that a document has, charges with their discounts: one for each rate, one for each
+/// reason for none. The order is that of the document's own decision, the last.
+pub(super) fn taxes(all: &[Decided<'_>], terms: &Terms) -> Result<Vec<Line>, Refusal> {
+    let Some(own) = all.last().map(|d| d.with.policy.tax) else { return Ok(Vec::new()) };
+    if all.iter().all(|d| d.with.tax.is_none() && d.with.earlier_tax.is_none()) {
+        return Ok(Vec::new());
     }
     let currency = terms.price.currency;
     let none = TaxTreatment::Taxed { rates: Vec::new() };
-    let taxable = taxable(lines, with, currency, &none)?;
-    let taxed = compute(&taxable, currency, with.policy.tax)?;
-    for total in &taxed.totals {
-        lines.extend(tax_line(total, terms, with.policy.tax.rounding)?);
+    let mut amounts = Vec::new();
+    for decided in all {
+        amounts.extend(taxable(&decided.lines, decided.with, currency, &none)?);
     }
-    Ok(())
+    let taxed = compute(&amounts, currency, own)?;
+    let lines = taxed.totals.iter().map(|total| tax_line(total, terms, own.rounding));
+    Ok(lines.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 /// One amount to tax for each charge: it and the discounts that follow it.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 
-use super::{Adjustment, Basis, Invoice, InvoiceState, Line, LineKind, UsedUnits, compute};
+use super::{Adjustment, Basis, DocumentSide, Invoice, InvoiceState, Line, LineKind, UsedUnits, compute};
 use crate::{
     calendar::Instant,
     discount::Cut,
@@ -56,6 +56,12 @@ fn what_for(basis: &Basis) -> String {
         Basis::End { terms, at, .. } => format!("the end of {} × {} at {at}", terms.plan, terms.quantity),
         Basis::Arrears { at, .. } => format!("what was used up to {at}"),
         Basis::Metered { base, .. } if matches!(**base, Basis::Arrears { .. }) => what_for(base),
+        Basis::Side { of, side: DocumentSide::Credit, .. } => format!("what is given back by {}", what_for(of)),
+        Basis::Side { of, side: DocumentSide::Charge, .. } => what_for(of),
+        Basis::Carried { base, earlier } => {
+            let earlier: Vec<String> = earlier.iter().map(what_for).collect();
+            format!("{}, and what waited for it: {}", what_for(base), earlier.join("; "))
+        }
         Basis::Metered { base, .. } => format!("{}, and what was used before it", what_for(base)),
     }
 }
@@ -117,6 +123,9 @@ fn why(line: &Line) -> Vec<String> {
     }];
     said.extend(adjusted);
     said.extend(why.steps.iter().map(step));
+    if why.capped {
+        said.push("cut to what the policy gives back at most".into());
+    }
     if major(why.unrounded_minor) != Decimal::new(line.amount.minor, line.amount.currency.exponent()).normalize() {
         said.push(format!("{} before rounding, {}", major(why.unrounded_minor), rounding(why.rounding)));
     }

@@ -94,6 +94,22 @@ pub enum Basis {
         #[serde(default, skip_serializing_if = "Adjustments::is_none")]
         adjustments: Box<Adjustments>,
     },
+    /// Another basis, and decisions before it whose lines waited for this invoice.
+    Carried {
+        /// What the invoice is for otherwise.
+        base: Box<Basis>,
+        /// The decisions, in their order. What each says of credit does not count: the invoice's base says that.
+        earlier: Vec<Basis>,
+    },
+    /// One side of a change or an end, where what it gives back has a document of its own.
+    Side {
+        /// The decision.
+        of: Box<Basis>,
+        /// Which of its lines.
+        side: DocumentSide,
+        /// Credit of the customer at that instant, in minor units (0 or more).
+        credit_minor: i64,
+    },
     /// Another basis, and what was used up to then.
     Metered {
         /// What the invoice is for otherwise.
@@ -110,7 +126,7 @@ impl Basis {
         match self {
             Self::Period { terms, .. } => terms,
             Self::Change { to: terms, .. } | Self::End { terms, .. } | Self::Arrears { terms, .. } => terms,
-            Self::Metered { base, .. } => base.terms(),
+            Self::Metered { base, .. } | Self::Carried { base, .. } | Self::Side { of: base, .. } => base.terms(),
         }
     }
 
@@ -119,22 +135,38 @@ impl Basis {
     pub fn period(&self) -> &Period {
         match self {
             Self::Period { period, .. } | Self::End { period, .. } | Self::Arrears { period, .. } => period,
-            Self::Metered { base, .. } => base.period(),
+            Self::Metered { base, .. } | Self::Carried { base, .. } | Self::Side { of: base, .. } => base.period(),
             Self::Change { period, next, .. } => next.as_ref().unwrap_or(period),
         }
+    }
+
+    /// Whether the document gives back and charges nothing.
+    #[must_use]
+    pub fn is_credit_note(&self) -> bool {
+        matches!(self, Self::Side { side: DocumentSide::Credit, .. })
     }
 
     /// Its discounts and taxes.
     #[must_use]
     pub fn adjustments(&self) -> &Adjustments {
         match self {
-            Self::Metered { base, .. } => base.adjustments(),
+            Self::Metered { base, .. } | Self::Carried { base, .. } | Self::Side { of: base, .. } => base.adjustments(),
             Self::Period { adjustments, .. }
             | Self::End { adjustments, .. }
             | Self::Change { adjustments, .. }
             | Self::Arrears { adjustments, .. } => adjustments,
         }
     }
+}
+
+/// Which lines of a decision a document has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DocumentSide {
+    /// What it gives back: the credit note.
+    Credit,
+    /// Everything else: the invoice.
+    Charge,
 }
 
 /// What a line is.
@@ -188,6 +220,9 @@ pub struct Explanation {
     pub unrounded_minor: Decimal,
     /// How it was rounded.
     pub rounding: Rounding,
+    /// Whether the policy's limit of what is given back cut the amount.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub capped: bool,
     /// What the line has to do with discounts and taxes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adjustment: Option<Box<Adjustment>>,
@@ -248,6 +283,7 @@ fn credit_line(kind: LineKind, terms: &Terms, amount: Money) -> Line {
         steps: Vec::new(),
         unrounded_minor: exact,
         rounding: Rounding::HalfEven,
+        capped: false,
         adjustment: None,
     };
     Line { kind, plan: terms.plan.to_string(), quantity: terms.quantity, amount, why, used: None }

@@ -78,18 +78,22 @@ pub struct ProrationPolicy {
 }
 
 impl ProrationPolicy {
+    /// Whether a credit depends on what was charged before, and not on the price alone.
+    #[must_use]
+    pub fn looks_at_charges(&self) -> bool {
+        let capped =
+            matches!(self.cap, CreditCap::Paid | CreditCap::PaidExceptQuantity | CreditCap::LessEarlierCredits);
+        self.credit_base != CreditBase::CurrentPrice || capped
+    }
+
     /// What contracts cannot do yet, each with what can be written instead; empty for a policy that may be published.
     /// A field that nobody reads would be a silent wrong amount.
     #[must_use]
     pub fn not_billed_yet(&self) -> Vec<&'static str> {
         let checks = [
             (self.denominator == Denominator::Anniversary, "denominator: anniversary (period, nominal ... are)"),
-            (self.credit_base != CreditBase::CurrentPrice, "credit_base other than current-price"),
-            (self.cap != CreditCap::None, "cap other than none"),
-            (
-                !matches!(self.destination, Destination::InvoiceNow | Destination::Balance),
-                "destination other than invoice-now and balance",
-            ),
+            (self.cap == CreditCap::Allowance, "cap: allowance (paid, less-earlier-credits ... are)"),
+            (self.destination == Destination::ExtraTime, "destination: extra-time (next-invoice, credit-note ... are)"),
             (self.interval_change == IntervalChange::KeepAnchor, "interval_change: keep-anchor (restart is)"),
         ];
         checks.into_iter().filter(|(found, _)| *found).map(|(_, what)| what).collect()
@@ -431,7 +435,8 @@ mod tests {
         assert_eq!(read("{}").unwrap(), ProrationPolicy::default());
         assert_eq!(policy.not_billed_yet(), [""; 0]);
         assert_eq!(Profile::Killbill30.policy().not_billed_yet(), [""; 0]);
-        assert_eq!(Profile::Lago.policy().not_billed_yet().len(), 2, "cap and destination");
+        assert_eq!(Profile::Lago.policy().not_billed_yet(), [""; 0]);
+        assert_eq!(Profile::Samsung.policy().not_billed_yet().len(), 1, "days instead of money");
     }
 
     #[test]

@@ -101,6 +101,7 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
     adjustments.tax = step.next.treatment_of(&terms, now, &step.known.taxes)?;
     adjustments.policy = terms.conditions.document;
     let tax = adjustments.tax.clone();
+    let (policy, charged) = (step.next.proration, adjustments.charged.clone());
     let basis = Basis::Change {
         from: Box::new(step.next.terms.clone()),
         to: Box::new(terms.clone()),
@@ -112,7 +113,9 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
         credit_minor: step.next.credit_minor,
         adjustments,
     };
+    let lines = if charged.is_some() { compute(crate::RULES_VERSION, &basis)? } else { Vec::new() };
     step.bill(Cause::Change(step.version), basis, usage, now)?;
+    step.next.note_charges(&policy, charged, &lines, now)?;
     step.next.terms = terms;
     step.next.proration = proration;
     step.next.scheduled.change = None;
@@ -144,6 +147,7 @@ fn before_change(step: &Step) -> Result<Box<Adjustments>, Refusal> {
     Ok(Box::new(Adjustments {
         earlier_discounts: step.next.discounts_now()?,
         earlier_tax: step.next.tax.as_deref().cloned(),
+        charged: step.next.charged_so_far(&step.next.proration)?,
         policy: step.next.terms.conditions.document,
         ..Adjustments::default()
     }))

@@ -107,6 +107,8 @@ pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, R
         usage: crate::usage::UsageAccount::default(),
         discounts: order.coupons.into_iter().map(Held::new).collect(),
         tax: None,
+        pending: Vec::new(),
+        charged: None,
         suspended_by: None,
         created_at: now,
         started_at: None,
@@ -146,6 +148,7 @@ impl Subscription {
             period.start = first_start(at);
         }
         self.period = Some(period);
+        self.charged = None;
         self.next_ordinal += 1;
         start_period(&mut self.discounts);
         self.tax = self.treatment(period.start, taxes)?.map(Box::new);

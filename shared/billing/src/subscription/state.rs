@@ -7,6 +7,7 @@ use crate::{
     calendar::{Anchor, Instant, Period},
     discount::Held,
     ids::{CustomerId, InvoiceId, SubscriptionId},
+    invoice::{Basis, Charged},
     proration::ProrationPolicy,
     tax::TaxTreatment,
     terms::Terms,
@@ -139,6 +140,13 @@ pub struct Subscription {
     /// How the running period was taxed: what is given back of it is taxed the same. None: without tax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tax: Option<Box<TaxTreatment>>,
+    /// Changes of the running period whose lines wait for the next invoice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<Basis>,
+    /// What was charged for the running period, where a change made that another amount than its price and the policy
+    /// gives back by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged: Option<Box<Charged>>,
     /// The invoice whose ladder took access away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_by: Option<InvoiceId>,

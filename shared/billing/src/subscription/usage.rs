@@ -4,7 +4,7 @@ use super::{change::settle_credit, transition::Step};
 use crate::{
     calendar::Instant,
     ids::Cause,
-    invoice::{Adjustments, Basis, NewInvoice, Purpose},
+    invoice::{Adjustments, Basis, NewInvoice},
     refusal::Refusal,
     usage::UsageCharge,
 };
@@ -23,28 +23,29 @@ impl Step {
         Ok(self.next.usage.close(&self.next.terms.usage, record, period.start, end)?)
     }
 
-    /// Issues the invoice of a period that begins, with the usage of what ended. `credit_before` is the customer's
-    /// credit before that period took from it.
+    /// Issues the invoice of a period that begins, with the usage of what ended and what waited for it. `credit_before` is
+    /// the customer's credit before that period took from it.
     pub(super) fn issue_with_usage(
         &mut self,
         invoice: NewInvoice,
         usage: Vec<UsageCharge>,
         credit_before: i64,
     ) -> Result<(), Refusal> {
-        if usage.is_empty() {
+        if usage.is_empty() && self.next.pending.is_empty() {
             self.issue(invoice);
             return Ok(());
         }
-        let basis = metered(invoice.basis, usage);
+        let basis = self.with_pending(metered(invoice.basis, usage));
         self.next.credit_minor = credit_before;
         settle_credit(self, &basis, invoice.at)?;
         self.issue(NewInvoice { basis, ..invoice });
         Ok(())
     }
 
-    /// An invoice for nothing but `usage`, if there is any.
+    /// An invoice for nothing but `usage` and what waits, if there is any.
     pub(super) fn issue_arrears(&mut self, usage: Vec<UsageCharge>, at: Instant) -> Result<(), Refusal> {
-        let Some(period) = self.next.period.filter(|_| !usage.is_empty()) else { return Ok(()) };
+        let nothing = usage.is_empty() && self.next.pending.is_empty();
+        let Some(period) = self.next.period.filter(|_| !nothing) else { return Ok(()) };
         let base = Basis::Arrears {
             terms: Box::new(self.next.terms.clone()),
             period,
@@ -58,24 +59,9 @@ impl Step {
         };
         self.bill(Cause::Usage(period.ordinal), base, usage, at)
     }
-
-    /// Issues the invoice of a decision within a period, and books the credit that it keeps or uses.
-    pub(super) fn bill(
-        &mut self,
-        cause: Cause,
-        basis: Basis,
-        usage: Vec<UsageCharge>,
-        at: Instant,
-    ) -> Result<(), Refusal> {
-        let basis = metered(basis, usage);
-        settle_credit(self, &basis, at)?;
-        let days_until_due = self.next.collection.days_until_due();
-        self.issue(NewInvoice { cause, purpose: Purpose::Change, basis, at, days_until_due });
-        Ok(())
-    }
 }
 
 /// `base` with `usage` beside it.
-fn metered(base: Basis, usage: Vec<UsageCharge>) -> Basis {
+pub(super) fn metered(base: Basis, usage: Vec<UsageCharge>) -> Basis {
     if usage.is_empty() { base } else { Basis::Metered { base: Box::new(base), usage } }
 }

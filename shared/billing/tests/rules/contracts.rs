@@ -99,11 +99,14 @@ impl Life {
 
     /// No gap and no overlap: a period starts where the one before ended, or where a change cut it, or after a pause.
     fn bill(&mut self, invoice: &Invoice) {
-        let period = match &invoice.basis {
+        let mut basis = &invoice.basis;
+        while let Basis::Metered { base, .. } | Basis::Carried { base, .. } | Basis::Side { of: base, .. } = basis {
+            basis = base;
+        }
+        let period = match basis {
             Basis::Period { period, .. } => *period,
             Basis::Change { next: Some(period), .. } => *period,
-            Basis::Change { next: None, .. } | Basis::End { .. } => return,
-            Basis::Arrears { .. } | Basis::Metered { .. } => return,
+            _ => return,
         };
         assert!(period.start < period.end);
         if let Some(last) = self.billed.last() {

@@ -16,6 +16,7 @@ mod collecting;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+mod destinations;
 mod discount_tax_cases;
 #[cfg(test)]
 mod dividing;

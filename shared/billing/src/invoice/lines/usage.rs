@@ -63,6 +63,7 @@ fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
             steps,
             unrounded_minor: exact,
             rounding,
+            capped: false,
             adjustment: None,
         },
         used: Some(Box::new(UsedUnits {

@@ -25,7 +25,11 @@ pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
             };
             (vec![credit, charge], *credit_minor)
         }
-        Basis::End { .. } | Basis::Arrears { .. } | Basis::Metered { .. } => {
+        Basis::End { .. }
+        | Basis::Arrears { .. }
+        | Basis::Metered { .. }
+        | Basis::Carried { .. }
+        | Basis::Side { .. } => {
             let detail = "rules version 1 gives nothing back at an end and knows no usage".to_owned();
             return Err(Refusal::InvalidField { field: "rules", detail });
         }
@@ -62,6 +66,7 @@ fn share_line(
             steps: Vec::new(),
             unrounded_minor: unrounded.minor().normalize(),
             rounding: policy.rounding,
+            capped: false,
             adjustment: None,
         },
         used: None,

@@ -5,15 +5,15 @@
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::{Basis, Explanation, Line, LineKind};
-use crate::invoice::adjust::{self, Adjustment, Adjustments, Full, full_period};
+use super::{Basis, DocumentSide, Explanation, Line, LineKind};
+use crate::invoice::adjust::{self, Adjustment, Adjustments, Decided, Full, full_period};
 use crate::{
     calendar::{Instant, Period},
     money::{Money, MoneyError, Rounding, Unrounded},
     pricing::{Step, Units},
     proration::{
-        Cadence, ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, ItemChange, LineRule, ProratedLine,
-        ProrationPolicy, Reach, Share, Side, Timing, change,
+        Cadence, ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, History, ItemChange, LineRule,
+        ProratedLine, ProrationPolicy, Reach, Share, Side, Timing, change,
     },
     refusal::Refusal,
     terms::Terms,
@@ -21,10 +21,26 @@ use crate::{
 
 /// See [`super::compute`].
 pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
-    let (mut lines, credit_minor) = unsettled(basis)?;
-    adjust::add_taxes(&mut lines, basis.adjustments(), basis.terms())?;
+    let (decided, credit_minor) = decided(basis)?;
+    let taxes = adjust::taxes(&decided, basis.terms())?;
+    let mut lines: Vec<Line> = decided.into_iter().flat_map(|d| d.lines).chain(taxes).collect();
     super::settle(&mut lines, basis.terms(), credit_minor)?;
     Ok(lines)
+}
+
+/// The lines of every decision on the document, its own the last, and the customer's credit.
+fn decided(basis: &Basis) -> Result<(Vec<Decided<'_>>, i64), Refusal> {
+    let Basis::Carried { base, earlier } = basis else {
+        let (lines, credit_minor) = unsettled(basis)?;
+        return Ok((vec![Decided { lines, with: basis.adjustments() }], credit_minor));
+    };
+    let mut all = Vec::with_capacity(earlier.len() + 1);
+    for basis in earlier {
+        all.extend(decided(basis)?.0);
+    }
+    let (own, credit_minor) = decided(base)?;
+    all.extend(own);
+    Ok((all, credit_minor))
 }
 
 /// The lines before taxes and the customer's credit, and that credit.
@@ -40,12 +56,27 @@ fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
             (ended(&cut, terms, *proration)?, *credit_minor)
         }
         Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
+        Basis::Side { of, side, credit_minor } => (one_side(unsettled(of)?.0, *side), *credit_minor),
+        // Only a whole document carries earlier decisions.
+        Basis::Carried { base, .. } => unsettled(base)?,
         Basis::Metered { base, usage } => {
             let (mut lines, credit_minor) = unsettled(base)?;
             lines.extend(super::usage::lines(base.terms(), usage)?);
             (lines, credit_minor)
         }
     })
+}
+
+/// The lines of a side: a discount goes with the line that it follows.
+fn one_side(lines: Vec<Line>, side: DocumentSide) -> Vec<Line> {
+    let mut gives_back = false;
+    let on_side = |line: &Line| {
+        if line.kind != LineKind::Discount {
+            gives_back = line.kind == LineKind::ProrationCredit;
+        }
+        gives_back == (side == DocumentSide::Credit)
+    };
+    lines.into_iter().filter(on_side).collect()
 }
 
 /// Where a period is cut, and with which discounts.
@@ -78,6 +109,12 @@ impl Cut<'_> {
         full_period(terms, &self.with.earlier_discounts, self.with.policy)
     }
 
+    /// What was charged for the old terms, as far as the policy asks.
+    fn history(&self, terms: &Terms) -> Result<History, MoneyError> {
+        let charged = self.with.charged.as_deref();
+        charged.map_or_else(|| Ok(History::default()), |c| c.history(terms.price.currency))
+    }
+
     fn after(&self, terms: &Terms) -> Result<Full, Refusal> {
         full_period(terms, &self.with.discounts, self.with.policy)
     }
@@ -97,7 +134,10 @@ fn changed(
     }
     let (old, new) = (cut.before(from)?, cut.after(to)?);
     let item = ItemChange::new(&to.plan.name, Some(side(&old)), Some(side(&new)));
-    let outcome = change(&policy, &cut.input(ChangeKind::Terms, item, from, reach))?;
+    let item = ItemChange { history: cut.history(from)?, ..item };
+    let same = from.plan == to.plan && from.price == to.price;
+    let kind = if same { ChangeKind::Quantity } else { ChangeKind::Terms };
+    let outcome = change(&policy, &cut.input(kind, item, from, reach))?;
     let mut lines = Vec::new();
     for line in outcome.lines {
         lines.extend(match line.rule {
@@ -114,6 +154,7 @@ fn changed(
 fn ended(cut: &Cut<'_>, terms: &Terms, policy: ProrationPolicy) -> Result<Vec<Line>, Refusal> {
     let old = cut.before(terms)?;
     let item = ItemChange::new(&terms.plan.name, Some(side(&old)), None);
+    let item = ItemChange { history: cut.history(terms)?, ..item };
     let outcome = change(&policy, &cut.input(ChangeKind::Termination, item, terms, Reach::Period))?;
     let mut lines = Vec::new();
     for line in &outcome.lines {
@@ -171,6 +212,7 @@ fn divided(part: &ProratedLine, terms: &Terms, full: &Full, policy: &ProrationPo
         unit: Some(part.unit),
         factor: as_decimal(part.factor)?,
         steps: steps(terms)?,
+        capped: part.capped,
         adjustment: discounted,
         ..adjust::plain(terms.price.model.name(), part.full_minor.abs(), part.unrounded_minor, part.rounding)
     };

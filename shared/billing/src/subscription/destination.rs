@@ -1,0 +1,164 @@
+//! Where the money of a decision goes: an invoice now, the next one, or a credit note beside the invoice.
+//!
+//! Exists as the one place where the policy's destination is read, so that a decision says what it comes to and not where
+//! that is written. A destination never changes what is owed in the end.
+
+use super::{change::settle_credit, state::Subscription, transition::Step, usage::metered};
+use crate::{
+    calendar::{Instant, recurrence::Span},
+    ids::Cause,
+    invoice::{Adjustments, Basis, Charged, DocumentSide, Line, LineKind, NewInvoice, Purpose, compute},
+    money::Money,
+    proration::{ChangeLines, Destination, ProratedSides, ProrationPolicy},
+    refusal::Refusal,
+    usage::UsageCharge,
+};
+
+/// Most changes that wait for one invoice. One more is invoiced at once, with all that wait: an item of the table has an
+/// end.
+const PENDING_MAX: usize = 12;
+
+impl Step {
+    /// Issues the invoice of a decision within a period, and books the credit that it keeps or uses.
+    pub(super) fn bill(
+        &mut self,
+        cause: Cause,
+        basis: Basis,
+        usage: Vec<UsageCharge>,
+        at: Instant,
+    ) -> Result<(), Refusal> {
+        match destination(&basis) {
+            Destination::NextInvoice if self.next.pending.len() < PENDING_MAX => {
+                self.next.pending.push(metered(basis, usage));
+                Ok(())
+            }
+            Destination::CreditNote => {
+                self.side(Cause::CreditNote(self.version), &basis, DocumentSide::Credit, Vec::new(), at)?;
+                self.side(cause, &basis, DocumentSide::Charge, usage, at)
+            }
+            _ => self.document(cause, metered(basis, usage), at),
+        }
+    }
+
+    /// One side of a decision as a document of its own, if there is anything on it.
+    fn side(
+        &mut self,
+        cause: Cause,
+        of: &Basis,
+        side: DocumentSide,
+        usage: Vec<UsageCharge>,
+        at: Instant,
+    ) -> Result<(), Refusal> {
+        let credit_minor = self.next.credit_minor;
+        let basis = metered(Basis::Side { of: Box::new(of.clone()), side, credit_minor }, usage);
+        let waits = side == DocumentSide::Charge && !self.next.pending.is_empty();
+        if !waits && compute(crate::RULES_VERSION, &basis)?.is_empty() {
+            return Ok(());
+        }
+        self.document(cause, basis, at)
+    }
+
+    fn document(&mut self, cause: Cause, basis: Basis, at: Instant) -> Result<(), Refusal> {
+        let basis = if basis.is_credit_note() { basis } else { self.with_pending(basis) };
+        settle_credit(self, &basis, at)?;
+        let days_until_due = self.next.collection.days_until_due();
+        self.issue(NewInvoice { cause, purpose: Purpose::Change, basis, at, days_until_due });
+        Ok(())
+    }
+
+    /// `base`, and the decisions that waited for an invoice.
+    pub(super) fn with_pending(&mut self, base: Basis) -> Basis {
+        let earlier = std::mem::take(&mut self.next.pending);
+        if earlier.is_empty() { base } else { Basis::Carried { base: Box::new(base), earlier } }
+    }
+}
+
+/// Where the money of a decision goes by its policy. What starts a period or ends the contract has no next invoice to wait
+/// for.
+fn destination(basis: &Basis) -> Destination {
+    match basis {
+        Basis::Change { proration, next, .. } => match proration.destination {
+            Destination::NextInvoice if next.is_some() => Destination::InvoiceNow,
+            destination => destination,
+        },
+        Basis::End { proration, .. } if proration.destination == Destination::CreditNote => Destination::CreditNote,
+        _ => Destination::InvoiceNow,
+    }
+}
+
+impl Subscription {
+    /// What was charged for the running period so far, where `policy` gives back by that: what is noted, else the price.
+    pub(super) fn charged_so_far(&self, policy: &ProrationPolicy) -> Result<Option<Box<Charged>>, Refusal> {
+        let Some(period) = self.period.filter(|_| policy.looks_at_charges()) else { return Ok(None) };
+        if self.charged.is_some() {
+            return Ok(self.charged.clone());
+        }
+        let full = crate::invoice::net_of_full_period(&self.terms, &self.discounts_now()?)?;
+        Ok(Some(Box::new(Charged::one(Span::from(&period), full))))
+    }
+
+    /// Notes what a change charged: where both sides are lines, the new debit takes the place of the old ones; a line of
+    /// the difference stands beside them.
+    pub(super) fn note_charges(
+        &mut self,
+        policy: &ProrationPolicy,
+        before: Option<Box<Charged>>,
+        lines: &[Line],
+        at: Instant,
+    ) -> Result<(), Refusal> {
+        let (Some(before), Some(period)) = (before, self.period) else {
+            self.charged = None;
+            return Ok(());
+        };
+        let stands = policy.lines == ChangeLines::Net || policy.sides == ProratedSides::Neither;
+        let mut charged = if stands { *before } else { Charged::default() };
+        let (charge, credit) = sides(lines, self.terms.price.currency)?;
+        if charge.minor > 0 {
+            charged
+                .debits
+                .push(crate::proration::Debit { span: Span::new(at.max(period.start), period.end), amount: charge });
+        }
+        if stands {
+            charged.credited_minor =
+                charged.credited_minor.checked_sub(credit.minor).ok_or(crate::money::MoneyError::Overflow)?;
+        }
+        self.charged = Some(Box::new(charged));
+        Ok(())
+    }
+
+    /// The lines that wait for the next invoice, taxes included; none where nothing waits.
+    ///
+    /// # Errors
+    /// As [`compute`].
+    pub fn pending_lines(&self) -> Result<Vec<Line>, Refusal> {
+        let (Some(period), false) = (self.period, self.pending.is_empty()) else { return Ok(Vec::new()) };
+        let base = Basis::Arrears {
+            terms: Box::new(self.terms.clone()),
+            period,
+            at: period.end,
+            credit_minor: 0,
+            adjustments: Box::new(Adjustments { policy: self.terms.conditions.document, ..Adjustments::default() }),
+        };
+        let mut lines =
+            compute(crate::RULES_VERSION, &Basis::Carried { base: Box::new(base), earlier: self.pending.clone() })?;
+        // Whether anything is left over is decided by the invoice that carries them.
+        lines.retain(|line| line.kind != LineKind::CreditKept);
+        Ok(lines)
+    }
+}
+
+/// What lines charge and what they give back (0 or less), each with the discounts that follow it.
+fn sides(lines: &[Line], currency: crate::money::Currency) -> Result<(Money, Money), Refusal> {
+    let (mut charge, mut credit, mut gives_back) = (Money::zero(currency), Money::zero(currency), false);
+    for line in lines {
+        match line.kind {
+            LineKind::ProrationCredit => gives_back = true,
+            LineKind::ProrationCharge | LineKind::Recurring => gives_back = false,
+            LineKind::Discount => {}
+            _ => continue,
+        }
+        let side = if gives_back { &mut credit } else { &mut charge };
+        *side = side.plus(line.amount)?;
+    }
+    Ok((charge, credit))
+}
