@@ -3,6 +3,7 @@
 use billing::{
     calendar::{Instant, Period},
     discount::{Benefit, Coupon, Held},
+    document::InvoiceNumber,
     invoice::{Invoice, Line, tax_of},
     money::Money,
     refusal::Refusal,
@@ -149,6 +150,9 @@ impl SubscriptionView {
 pub struct InvoiceView {
     /// Which.
     pub id: String,
+    /// Its legal number; none until it is issued, and for a moment after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
     /// For which contract.
     pub subscription: String,
     /// due, collecting, pending, past_due, paid, void, uncollectible.
@@ -174,6 +178,12 @@ pub struct InvoiceView {
 }
 
 impl InvoiceView {
+    /// The view with its legal number, where it has one.
+    #[must_use]
+    pub fn numbered(self, number: Option<&InvoiceNumber>) -> Self {
+        Self { number: number.map(ToString::to_string), ..self }
+    }
+
     /// The view of an invoice at business time `now`.
     #[must_use]
     pub fn new(invoice: &Invoice, now: Instant) -> Self {
@@ -183,6 +193,7 @@ impl InvoiceView {
         let waits = matches!(invoice.state, billing::invoice::InvoiceState::Waiting { .. }) && !past_due;
         Self {
             id: invoice.id.to_string(),
+            number: None,
             subscription: invoice.subscription.to_string(),
             state: if waits { "due" } else { invoice.state.name() },
             total: invoice.total.into(),
