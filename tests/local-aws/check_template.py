@@ -118,7 +118,7 @@ def breaks() -> list[tuple[str, str, Callable[[dict], None]]]:
         ),
         (
             "retries for ever",
-            "the relay reads",
+            "the relay and the numbers read",
             at("RelayFunction/Properties/Events/Stream/Properties/MaximumRetryAttempts"),
         ),
         (

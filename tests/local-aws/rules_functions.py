@@ -21,11 +21,12 @@ SECTIONS = {
     "Queues": {"QUEUE_RENEW_URL", "QUEUE_COLLECT_URL", "QUEUE_RETRY_URL", "QUEUE_RECONCILE_URL"},
     "Pace": {"COLLECTIONS_PER_MINUTE", "GATEWAY"},
     "BusName": {"BUS_NAME"},
+    "Seller": {"SELLER_ZONE"},
     "Reports": {"REPORTS_BUCKET", "REPORT_CURRENCY"},
     "WebhookSecrets": {"WEBHOOK_SECRETS"},
 }
 # They only read the record; the shards place what is written to it.
-NOT_NEEDED = {"get": {"DUE_SHARDS"}, "record-usage": {"DUE_SHARDS"}}
+NOT_NEEDED = {"get": {"DUE_SHARDS"}, "record-usage": {"DUE_SHARDS"}, "number": {"DUE_SHARDS", "TEST_CLOCK"}}
 # On AWS, whoever may do one of these to the record can lose or read all of it.
 FORBIDDEN_ACTIONS = {
     "dynamodb:Scan",
@@ -180,6 +181,7 @@ def money_roles_fit(stack: Stack) -> list[str]:
         # A redemption is counted on the coupon's own item.
         record |= {v: put | {"dynamodb:UpdateItem"} for v in ("signup", "change-plan")}
         record["record-usage"] = {"dynamodb:GetItem"}
+        record["number"] = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
         if may.get("Table", set()) != record.get(verb, set()):
             wrong.append(
                 f"{verb}: on the record it needs {sorted(record.get(verb, set()))}, and has {sorted(may.get('Table', set()))}"

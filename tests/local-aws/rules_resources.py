@@ -54,20 +54,19 @@ def batches_answer_for_each_record(stack: Stack) -> list[str]:
     return wrong
 
 
-@rule("the relay reads the stream from its beginning, gives up within hours, and then keeps the range")
-def the_relay_is_bounded(stack: Stack) -> list[str]:
-    (event,) = stack.events(stack.functions()["relay"], "DynamoDB")
+@rule("the relay and the numbers read the stream from its beginning, give up within hours, and then keep the range")
+def followers_are_bounded(stack: Stack) -> list[str]:
     wrong = []
-    if event.get("StartingPosition") != "TRIM_HORIZON" or event.get("BisectBatchOnFunctionError") is not True:
-        wrong.append("StartingPosition must be TRIM_HORIZON, BisectBatchOnFunctionError true")
-    if (
-        not 0 < event.get("MaximumRetryAttempts", -1) <= 100
-        or not 0 < event.get("MaximumRecordAgeInSeconds", -1) <= 43_200
-    ):
-        wrong.append("MaximumRetryAttempts and MaximumRecordAgeInSeconds must leave half of the stream's 24 hours")
-    destination = event.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
-    if target(destination) not in stack.of_type("AWS::SQS::Queue"):
-        wrong.append("DestinationConfig OnFailure must be a queue")
+    for verb in ("relay", "number"):
+        (event,) = stack.events(stack.functions()[verb], "DynamoDB")
+        if event.get("StartingPosition") != "TRIM_HORIZON" or event.get("BisectBatchOnFunctionError") is not True:
+            wrong.append(f"{verb}: StartingPosition must be TRIM_HORIZON, BisectBatchOnFunctionError true")
+        retries, age = event.get("MaximumRetryAttempts", -1), event.get("MaximumRecordAgeInSeconds", -1)
+        if not 0 < retries <= 100 or not 0 < age <= 43_200:
+            wrong.append(f"{verb}: MaximumRetryAttempts and MaximumRecordAgeInSeconds must leave half of 24 hours")
+        destination = event.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        if target(destination) not in stack.of_type("AWS::SQS::Queue"):
+            wrong.append(f"{verb}: DestinationConfig OnFailure must be a queue")
     return wrong
 
 

@@ -266,6 +266,18 @@ def listen(story: Story, subscriber: Subscriber) -> None:
     )
 
 
+def numbers(story: Story, shop: Shop) -> None:
+    """Every issued invoice gets a number; Ben's, which was declined at the till, never takes one."""
+    issued = lambda: [i for who in ("cus_ana", "cus_cia", "cus_dan") for i in shop.invoices(who)]
+    try:
+        wait_for("the numbers", lambda: all("number" in i for i in issued()), seconds=60, every=1)
+    except Failed:
+        pass
+    given = sorted(i.get("number", "none") for i in issued())
+    wanted = [f"WEB-2027-{n:06}" for n in range(1, len(given) + 1)]
+    story.expect(f"all {len(wanted)} issued invoices have numbers without a gap (stream -> number)", given == wanted, given)
+
+
 def report(story: Story, merchant: Merchant) -> None:
     """The emulator writes no export, so the command line does, in the same layout; from there on all is real."""
     folder = merchant.work / "export"
@@ -290,7 +302,7 @@ def dead_letters(story: Story, merchant: Merchant) -> None:
     counts = {name: merchant.aws.waiting(url) for name, url in queues.items()}
     story.expect(
         f"nothing is in any of the {len(counts)} dead-letter queues",
-        len(counts) == 7 and not any(counts.values()),
+        len(counts) == 8 and not any(counts.values()),
         counts,
     )
 
@@ -306,5 +318,6 @@ def tell(story: Story, aws: Emulator, outputs: dict[str, str], binaries: Path, w
     decline(story, merchant, shop, gateway_port)
     ask(story, merchant, shop)
     listen(story, subscriber)
+    numbers(story, shop)
     report(story, merchant)
     dead_letters(story, merchant)

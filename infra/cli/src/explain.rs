@@ -32,6 +32,10 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         let why = format!("{customer} has no such invoice; GET /customers/{customer}/invoices lists them");
         return Err(Failure::because(format!("explain {id}"), why));
     };
+    let number = opened.store().number(&customer, &id).await;
+    if let Some(number) = number.map_err(|e| Failure::because(format!("read the number of {id}"), e))? {
+        println!("Number {number}");
+    }
     print!("{}", explain(&invoice.value).map_err(|e| Failure::because(format!("explain {id}"), e))?);
     Ok(())
 }

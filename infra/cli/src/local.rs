@@ -109,7 +109,8 @@ impl Local {
             gateway: usecases::sandbox::NAME.into(),
             pass_seconds: 0,
         };
-        let functions = Arc::new(functions::Functions::new(&ledger, &sandbox, queue.clone(), bus.clone(), sweep)?);
+        let functions =
+            Arc::new(functions::Functions::new(&ledger, &sandbox, queue.clone(), bus.clone(), store.clone(), sweep)?);
         let key = local_key(&settings.data, store.as_ref()).await?;
         let (working, relaying) = <(tokio::sync::Mutex<()>, tokio::sync::Mutex<()>)>::default();
         let shards = settings.shards;
@@ -259,14 +260,14 @@ impl Local {
         Err(Failure::because("do all jobs; set aside after five tries", letters.join(", ")))
     }
 
-    /// Hands the stream's new records to the relay, as the stream's event source does; one reader at a time.
+    /// Hands the stream's new records to whoever follows it, as its event sources do; one reader at a time.
     pub(crate) async fn relay(&self) -> Result<(), Failure> {
         let _one_at_a_time = self.relaying.lock().await;
         loop {
             let page = self.embedded.stream(TABLE, self.bus.position().as_deref(), 500);
             let page = page.map_err(|e| Failure::because("read the stream", e))?;
             let empty = page.records.is_empty();
-            self.functions.relay(page.records).await?;
+            self.functions.follow(page.records).await?;
             self.bus.keep_position(&page.next)?;
             if empty {
                 return Ok(());

@@ -4,14 +4,15 @@
 //! struct `d` and its facts `f`. Reading checks everything it relies on: an item that does not say what its key says is
 //! an error and never a default.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, str::FromStr};
 
 use billing::{
     catalog::{Plan, Policy, VersionRef},
     customer::{ContractPrice, Customer},
     discount::{Coupon, CouponCode},
+    document::InvoiceNumber,
     fact::Fact,
-    ids::CustomerId,
+    ids::{CustomerId, InvoiceId},
     invoice::Invoice,
     journal::JournalEntry,
     subscription::Subscription,
@@ -147,6 +148,14 @@ pub fn tax_settings(settings: &TaxSettings) -> Result<Keyed, ItemError> {
 /// [`ItemError`] when the struct cannot be written as an item.
 pub fn coupon(coupon: &Coupon) -> Result<Keyed, ItemError> {
     write(keys::coupon(&coupon.id), coupon, &[], names::shorten_all)
+}
+
+/// A legal number, beside its invoice.
+///
+/// # Errors
+/// [`ItemError`] when it cannot be written as an item.
+pub fn number(customer: &CustomerId, invoice: &InvoiceId, number: &InvoiceNumber) -> Result<Keyed, ItemError> {
+    write(keys::number(customer, invoice), number, &[], names::shorten_all)
 }
 
 /// The pointer that says which coupon a code belongs to.
@@ -293,11 +302,22 @@ pub fn read_coupon_code(code: &CouponCode, item: Attributes) -> Result<String, I
     read.data(names::lengthen_all)
 }
 
+/// Reads a legal number, and whose it is.
+///
+/// # Errors
+/// [`ItemError`] when the item is not what its key says.
+pub fn read_number(item: Attributes) -> Result<(InvoiceId, InvoiceNumber), ItemError> {
+    let mut read = Read::new(item)?;
+    let id = read.key.sk.strip_prefix(keys::NUMBER_PREFIX).map(InvoiceId::try_new);
+    let id = id.and_then(Result::ok).ok_or_else(|| ItemError::at(&read.key, "is no number of an invoice"))?;
+    Ok((id, read.data(names::lengthen_all)?))
+}
+
 /// Reads a counter.
 ///
 /// # Errors
 /// [`ItemError`] when the item has no count.
-pub fn read_count(item: Attributes) -> Result<u32, ItemError> {
+pub fn read_count<N: FromStr>(item: Attributes) -> Result<N, ItemError> {
     let read = Read::new(item)?;
     let number = match read.attributes.get(keys::COUNT) {
         Some(AttributeValue::N(n)) => n.parse().ok(),

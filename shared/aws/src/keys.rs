@@ -7,6 +7,7 @@ use billing::{
     calendar::Interval,
     catalog::VersionRef,
     discount::CouponCode,
+    document::Series,
     ids::{CustomerId, InvoiceId, SubscriptionId},
     money::Currency,
 };
@@ -44,6 +45,8 @@ pub const SUBSCRIPTION_PREFIX: &str = "S#";
 pub const INVOICE_PREFIX: &str = "I#";
 /// Sort key prefix of journal entries.
 pub const JOURNAL_PREFIX: &str = "J#";
+/// Sort key prefix of legal numbers.
+pub const NUMBER_PREFIX: &str = "N#";
 /// Sort key prefix of contract prices.
 pub const CONTRACT_PREFIX: &str = "K#";
 /// Sort key of a published plan or policy version.
@@ -51,8 +54,8 @@ pub const PUBLISHED: &str = "V";
 /// Sort key of the pointer that says which version is current.
 pub const CURRENT: &str = "P";
 
-/// Sort key of a coupon's counter.
-pub const REDEMPTIONS: &str = "N";
+/// Sort key of a counter: of a coupon's redemptions, of a series of legal numbers.
+pub const COUNTER: &str = "N";
 
 /// Where an item of the main table lies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -153,7 +156,19 @@ pub fn coupon(id: &str) -> Key {
 /// The counter of a coupon's redemptions, beside the coupon: an item of its own, so that a coupon stays immutable.
 #[must_use]
 pub fn redemptions(coupon: &str) -> Key {
-    Key::new(format!("catalog#coupon#{coupon}"), REDEMPTIONS)
+    Key::new(format!("catalog#coupon#{coupon}"), COUNTER)
+}
+
+/// The legal number of an invoice: an item of its own, because the invoice is replaced as a whole while it is collected.
+#[must_use]
+pub fn number(customer: &CustomerId, id: &InvoiceId) -> Key {
+    Key::new(customer.as_str(), format!("{NUMBER_PREFIX}{id}"))
+}
+
+/// The counter of a series of legal numbers.
+#[must_use]
+pub fn series(series: &Series) -> Key {
+    Key::new(format!("series#{series}"), COUNTER)
 }
 
 /// The pointer to the coupon that a code belongs to now.
@@ -242,6 +257,7 @@ mod tests {
         assert_eq!(customer(&customer_id).to_string(), "cus_ana C");
         assert_eq!(subscription(&customer_id, &sub).to_string(), "cus_ana S#sub_ana");
         assert_eq!(invoice(&customer_id, &inv).to_string(), "cus_ana I#inv_ana-p2");
+        assert_eq!(number(&customer_id, &inv).to_string(), "cus_ana N#inv_ana-p2");
         assert_eq!(journal(&customer_id, &sub, 7).to_string(), "cus_ana J#sub_ana#0000000007");
         let month = "month".parse().unwrap();
         let usd = Currency::try_new("USD").unwrap();

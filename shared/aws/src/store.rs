@@ -8,11 +8,12 @@ mod call;
 mod catalog;
 mod commit;
 mod meter;
+mod numbers;
 mod operations;
 mod usage;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex},
 };
 
@@ -23,6 +24,7 @@ use billing::{
     catalog::{Plan, Policy, VersionRef},
     customer::{ContractPrice, Customer},
     discount::{Coupon, CouponCode},
+    document::InvoiceNumber,
     ids::{CustomerId, InvoiceId, SubscriptionId},
     invoice::Invoice,
     subscription::Subscription,
@@ -107,6 +109,7 @@ fn unreadable(error: ItemError) -> Error {
 fn sort(items: Vec<Attributes>) -> Result<Option<CustomerFile>, ItemError> {
     let mut profile = None;
     let (mut subscriptions, mut invoices, mut journal) = (Vec::new(), Vec::new(), Vec::new());
+    let mut numbers = BTreeMap::new();
     for attributes in items {
         let key = item::key_of(&attributes)?;
         match key.sk.as_str() {
@@ -114,11 +117,12 @@ fn sort(items: Vec<Attributes>) -> Result<Option<CustomerFile>, ItemError> {
             sk if sk.starts_with(keys::SUBSCRIPTION_PREFIX) => subscriptions.push(item::read_subscription(attributes)?),
             sk if sk.starts_with(keys::INVOICE_PREFIX) => invoices.push(item::read_invoice(attributes)?),
             sk if sk.starts_with(keys::JOURNAL_PREFIX) => journal.push(item::read_journal(attributes)?),
+            sk if sk.starts_with(keys::NUMBER_PREFIX) => numbers.extend([item::read_number(attributes)?]),
             sk if sk.starts_with(keys::CONTRACT_PREFIX) => {}
             _ => return Err(ItemError { pk: key.pk, sk: key.sk, why: "is of no kind that this build knows".into() }),
         }
     }
-    Ok(profile.map(|customer| CustomerFile { customer, subscriptions, invoices, journal }))
+    Ok(profile.map(|customer| CustomerFile { customer, subscriptions, invoices, journal, numbers }))
 }
 
 /// An entry of the due index as the port shows it.
@@ -167,6 +171,11 @@ impl Store for AwsStore {
             }
         }
         Ok((invoice, profile))
+    }
+
+    async fn number(&self, customer: &CustomerId, id: &InvoiceId) -> Result<Option<InvoiceNumber>, Error> {
+        let found = self.get("load the number", &keys::number(customer, id)).await?;
+        Ok(found.map(item::read_number).transpose().map_err(unreadable)?.map(|(_, number)| number))
     }
 
     async fn file(&self, customer: &CustomerId) -> Result<Option<CustomerFile>, Error> {

@@ -6,6 +6,7 @@
 mod balance;
 mod credit_note;
 mod grants;
+mod number;
 mod profile;
 mod status;
 mod totals;
@@ -15,6 +16,7 @@ pub use credit_note::{
     CreditAmount, CreditBase, CreditNote, CreditNotePolicy, CreditRequest, CreditedLine, LineCredit, credit_note,
 };
 pub use grants::{Drawn, Grant, GrantUse, available, draw, expired};
+pub use number::{BadNumber, InvoiceNumber, NUMBERED_AT_ONCE, Series, is_final};
 pub use profile::{BillingProfile, profile, profile_names};
 pub use status::{DocumentEvent, DocumentStatus, StatusError};
 pub use totals::{

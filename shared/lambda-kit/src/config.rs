@@ -213,6 +213,16 @@ impl Section for Pace {
     }
 }
 
+/// `SELLER_ZONE`: the zone of the seller, which decides in which year an invoice was issued. UTC unless it is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seller(pub chrono_tz::Tz);
+
+impl Section for Seller {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        reader.parsed("SELLER_ZONE", chrono_tz::UTC, "must be a time zone such as Europe/Berlin").map(Self)
+    }
+}
+
 /// `BUS_NAME`: the bus that facts are announced on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BusName(pub String);

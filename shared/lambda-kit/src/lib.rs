@@ -1,4 +1,4 @@
-//! What every deployed function shares and no use case knows: start-up, typed configuration, the SQS batch loop, HTTP.
+//! What every deployed function shares and no use case knows: start-up, typed configuration, the loops over batches, HTTP.
 //!
 //! Exists so that a handler is a translation of a few lines, and so that sizes, headers, problems, panics and logs are
 //! treated alike by all of them. It knows neither AWS clients nor gateways.
@@ -9,5 +9,6 @@ pub mod http;
 pub mod logs;
 pub mod sqs;
 pub mod start;
+pub mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;

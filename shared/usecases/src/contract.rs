@@ -6,6 +6,7 @@
 
 mod fixtures;
 mod gateway;
+mod numbers;
 mod operations;
 mod race;
 mod store;
@@ -18,7 +19,7 @@ use futures::future::{BoxFuture, join_all};
 
 use crate::{
     error::Error,
-    ports::{Operations, Store},
+    ports::{Numbers, Operations, Store},
 };
 
 pub use gateway::{GatewaySubject, gateway};
@@ -36,6 +37,8 @@ pub struct Subject {
     pub store: Arc<dyn Store>,
     /// The other one.
     pub operations: Arc<dyn Operations>,
+    /// Legal numbers, in the first one.
+    pub numbers: Arc<dyn Numbers>,
     /// Shards of each lane, as the store was made with.
     pub shards: u16,
     /// Begins every id of this run: letters and digits, new for every run on the same tables.
@@ -49,8 +52,13 @@ pub struct Subject {
 impl Subject {
     /// An adapter whose work is interleaved on one thread and whose index never lags.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, operations: Arc<dyn Operations>, shards: u16, prefix: impl Into<String>) -> Self {
-        Self { store, operations, shards, prefix: prefix.into(), together: interleaved, moment: at_once }
+    pub fn new<S: Store + Operations + Numbers + 'static>(
+        store: Arc<S>,
+        shards: u16,
+        prefix: impl Into<String>,
+    ) -> Self {
+        let (operations, numbers) = (store.clone(), store.clone());
+        Self { store, operations, numbers, shards, prefix: prefix.into(), together: interleaved, moment: at_once }
     }
 }
 
@@ -83,6 +91,8 @@ pub async fn store(subject: &Subject) -> Result<(), Error> {
     race::a_coupon_is_never_redeemed_beyond_its_limit(subject).await?;
     race::one_of_many_claims_wins(subject).await?;
     race::no_update_is_lost(subject).await?;
+    numbers::numbers_follow_each_other_whatever_comes_again(subject).await?;
+    numbers::writers_at_the_same_time_leave_no_gap(subject).await?;
     race::one_of_many_same_requests_wins(subject).await?;
     waiting::entries_come_in_order_and_page_by_page(subject).await?;
     waiting::a_place_moves_and_disappears(subject).await?;

@@ -7,6 +7,7 @@ use billing::{
     entitlement::{Entitlements, entitlements},
     fact::expand,
     ids::CustomerId,
+    invoice::Invoice,
     refusal::Refusal,
     subscription::{State, Subscription},
     usage::{MeterUsage, current},
@@ -116,7 +117,8 @@ async fn of_file(ledger: &Ledger, file: &CustomerFile) -> Result<Entitlements, E
 pub async fn invoices(ledger: &Ledger, customer: &str) -> Result<Vec<InvoiceView>, Error> {
     let file = file(ledger, customer).await?;
     let now = ledger.clocks.business().await?;
-    let mut views: Vec<_> = file.invoices.iter().map(|i| InvoiceView::new(&i.value, now)).collect();
+    let view = |i: &Invoice| InvoiceView::new(i, now).numbered(file.numbers.get(&i.id));
+    let mut views: Vec<_> = file.invoices.iter().map(|i| view(&i.value)).collect();
     views.sort_by(|a, b| b.issued_at.cmp(&a.issued_at).then_with(|| b.id.cmp(&a.id)));
     Ok(views)
 }
@@ -129,7 +131,8 @@ pub async fn invoice(ledger: &Ledger, customer: &str, invoice: &str) -> Result<I
     let customer = parse_field("customer", CustomerId::try_new(customer))?;
     let id = crate::collect::invoice_id(invoice)?;
     let found = crate::collect::load(ledger, &customer, &id).await?;
-    Ok(InvoiceView::new(&found.value, ledger.clocks.business().await?))
+    let number = ledger.store.number(&customer, &id).await?;
+    Ok(InvoiceView::new(&found.value, ledger.clocks.business().await?).numbered(number.as_ref()))
 }
 
 /// Everything that happened, as facts under their full names, oldest first.

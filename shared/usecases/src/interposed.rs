@@ -10,6 +10,7 @@ use billing::{
     catalog::{Plan, Policy, VersionRef},
     customer::{ContractPrice, Customer},
     discount::{Coupon, CouponCode},
+    document::InvoiceNumber,
     ids::{CustomerId, InvoiceId, SubscriptionId},
     invoice::Invoice,
     subscription::Subscription,
@@ -58,6 +59,10 @@ impl<I: Interposer> Store for Interposed<I> {
         let found = self.inner.invoice(customer, id).await;
         self.with.after_read().await;
         found
+    }
+
+    async fn number(&self, customer: &CustomerId, id: &InvoiceId) -> Result<Option<InvoiceNumber>, Error> {
+        self.inner.number(customer, id).await
     }
 
     async fn file(&self, customer: &CustomerId) -> Result<Option<CustomerFile>, Error> {

@@ -13,6 +13,7 @@ pub mod get;
 pub mod interposed;
 pub mod memory;
 pub mod migrate;
+pub mod number;
 pub mod ports;
 pub mod publish;
 pub mod reconcile;

@@ -2,6 +2,8 @@
 //!
 //! Exists for tests and as the model in comparisons; one lock, so every commit is atomic by construction.
 
+mod numbers;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -13,6 +15,7 @@ use billing::{
     catalog::{Plan, Policy, VersionRef},
     customer::{ContractPrice, Customer},
     discount::{Coupon, CouponCode},
+    document::InvoiceNumber,
     ids::{CustomerId, InvoiceId, SubscriptionId},
     invoice::Invoice,
     journal::JournalEntry,
@@ -53,6 +56,7 @@ struct Tables {
     buckets: HashMap<String, u32>,
     keys: HashMap<String, String>,
     usage: BTreeMap<ChunkKey, Versioned<Chunk>>,
+    numbers: BTreeMap<Key, InvoiceNumber>,
     clock: Option<Instant>,
 }
 
@@ -173,6 +177,10 @@ impl Store for MemoryStore {
         Ok(self.tables().invoices.get(&(customer.clone(), id.to_string())).cloned())
     }
 
+    async fn number(&self, customer: &CustomerId, id: &InvoiceId) -> Result<Option<InvoiceNumber>, Error> {
+        Ok(self.tables().numbers.get(&(customer.clone(), id.to_string())).cloned())
+    }
+
     async fn file(&self, customer: &CustomerId) -> Result<Option<CustomerFile>, Error> {
         let tables = self.tables();
         let Some(profile) = tables.customers.get(customer).cloned() else { return Ok(None) };
@@ -181,6 +189,7 @@ impl Store for MemoryStore {
             subscriptions: of_customer(&tables.subscriptions, customer).cloned().collect(),
             invoices: of_customer(&tables.invoices, customer).cloned().collect(),
             journal: of_customer(&tables.journal, customer).cloned().collect(),
+            numbers: tables.numbers_of(customer),
         }))
     }
 

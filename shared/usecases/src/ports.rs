@@ -11,6 +11,7 @@ use billing::{
     catalog::{Plan, Policy, VersionRef},
     customer::{ContractPrice, Customer},
     discount::{Coupon, CouponCode},
+    document::{InvoiceNumber, Series},
     gateway::{ChargeOutcome, GatewayDeclaration, Lookup},
     ids::{CustomerId, InvoiceId, SubscriptionId},
     invoice::{Claim, Invoice},
@@ -96,6 +97,8 @@ pub struct CustomerFile {
     pub invoices: Vec<Versioned<Invoice>>,
     /// All entries that are items of their own.
     pub journal: Vec<JournalEntry>,
+    /// The legal numbers of the invoices that have one.
+    pub numbers: BTreeMap<InvoiceId, InvoiceNumber>,
 }
 
 /// The three lanes of the due index. Contract events and money wait apart, so that paced collections never hold up
@@ -179,6 +182,8 @@ pub trait Store: Send + Sync {
     ) -> Result<(Option<Versioned<Invoice>>, Option<Versioned<Customer>>), Error> {
         Ok((self.invoice(customer, id).await?, self.customer(customer).await?))
     }
+    /// The legal number of an invoice, once it has one.
+    async fn number(&self, customer: &CustomerId, id: &InvoiceId) -> Result<Option<InvoiceNumber>, Error>;
     /// Everything about one customer.
     async fn file(&self, customer: &CustomerId) -> Result<Option<CustomerFile>, Error>;
     /// Writes all of `commit` or nothing. [`Error::Conflict`] when a version is not the one expected.
@@ -222,6 +227,33 @@ pub trait Store: Send + Sync {
     async fn current_tax_settings(&self, name: &str) -> Result<Option<TaxSettings>, Error>;
     /// Publishes tax settings and makes them current. False when the same version with other contents is there.
     async fn publish_tax_settings(&self, settings: &TaxSettings) -> Result<bool, Error>;
+}
+
+/// What became of invoices that were to be numbered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Assigned {
+    /// All have the next numbers, in their order.
+    All,
+    /// Nothing was written.
+    None {
+        /// These have numbers already; at least one that is in the way.
+        numbered: Vec<InvoiceId>,
+    },
+}
+
+/// Legal numbers: a counter for each series, and one number for each invoice.
+#[async_trait]
+pub trait Numbers: Send + Sync {
+    /// The number that was given last in a series; 0 before the first.
+    async fn last_number(&self, series: &Series) -> Result<u64, Error>;
+    /// Gives `invoices` (1 to 99, all different) the numbers after `after`, in their order: all of them and the
+    /// counter, or nothing. [`Error::Conflict`] when `after` is not the last number any more.
+    async fn assign_numbers(
+        &self,
+        series: &Series,
+        after: u64,
+        invoices: &[(CustomerId, InvoiceId)],
+    ) -> Result<Assigned, Error>;
 }
 
 /// Where a sweep stands in one shard of a lane.

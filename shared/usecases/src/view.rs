@@ -3,6 +3,7 @@
 use billing::{
     calendar::{Instant, Period},
     discount::{Benefit, Coupon, Held},
+    document::InvoiceNumber,
     invoice::{Invoice, Line, tax_of},
     money::Money,
     refusal::Refusal,
@@ -174,6 +175,9 @@ pub struct InvoiceView {
     /// Whether it gives back and charges nothing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub credit_note: bool,
+    /// Its legal number; none until it is issued, and for a moment after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
     /// For which contract.
     pub subscription: String,
     /// due, collecting, pending, past_due, paid, void, uncollectible.
@@ -199,6 +203,12 @@ pub struct InvoiceView {
 }
 
 impl InvoiceView {
+    /// The view with its legal number, where it has one.
+    #[must_use]
+    pub fn numbered(self, number: Option<&InvoiceNumber>) -> Self {
+        Self { number: number.map(ToString::to_string), ..self }
+    }
+
     /// The view of an invoice at business time `now`.
     #[must_use]
     pub fn new(invoice: &Invoice, now: Instant) -> Self {
@@ -209,6 +219,7 @@ impl InvoiceView {
         Self {
             id: invoice.id.to_string(),
             credit_note: invoice.basis.is_credit_note(),
+            number: None,
             subscription: invoice.subscription.to_string(),
             state: if waits { "due" } else { invoice.state.name() },
             total: invoice.total.into(),

@@ -16,7 +16,7 @@ const SHARDS: u16 = 4;
 
 fn subject() -> Subject {
     let store = Arc::new(MemoryStore::new(SHARDS));
-    Subject::new(store.clone(), store, SHARDS, "mem")
+    Subject::new(store, SHARDS, "mem")
 }
 
 /// Every piece of work in a task of its own.

@@ -22,11 +22,16 @@ pub async fn sdk_config() -> SdkConfig {
     Box::pin(aws::client::sdk_config()).await
 }
 
+/// Both tables.
+#[must_use]
+pub fn store(sdk: &SdkConfig, tables: &Tables) -> AwsStore {
+    AwsStore::new(dynamodb(sdk), &tables.table, &tables.operations_table, tables.due_shards)
+}
+
 /// Store, operations, clocks and ids of a deployed function.
 #[must_use]
 pub fn ledger(sdk: &SdkConfig, tables: &Tables) -> Ledger {
-    let store = AwsStore::new(dynamodb(sdk), &tables.table, &tables.operations_table, tables.due_shards);
-    let store = Arc::new(store);
+    let store = Arc::new(store(sdk, tables));
     let clocks = Arc::new(AwsClocks::new(store.clone(), tables.test_clock));
     Ledger { store: store.clone(), operations: store, clocks, ids: Arc::new(RandomIds) }
 }

@@ -2,13 +2,14 @@
 
 use std::error::Error;
 
-use local_aws::capacity::{declined_path, good_path, markdown, usage_path};
+use local_aws::capacity::{declined_path, good_path, markdown, numbers_path, usage_path};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut rows = good_path().await?;
     rows.extend(declined_path().await?);
     rows.extend(usage_path().await?);
+    rows.extend(numbers_path().await?);
     println!("{}", markdown(&rows));
     println!("Counted by DynamoDB's rules on the embedded database; the bill is AWS's.");
     Ok(())

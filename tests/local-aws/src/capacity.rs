@@ -8,15 +8,16 @@ use std::sync::Arc;
 use aws::{CapacityMeter, store::Units};
 use billing::{
     calendar::Instant,
-    ids::{CustomerId, InvoiceId, SubscriptionId},
-    invoice::{InvoiceState, wake_at},
+    ids::{Cause, CustomerId, InvoiceId, SubscriptionId},
+    invoice::{Invoice, InvoiceState, wake_at},
 };
 use usecases::{
     change_plan::change_plan,
     collect::collect,
     error::Error,
     memory::{CountingIds, ManualClocks, MemoryQueue},
-    ports::{Clocks, Gateway, Gateways, Job, Lane, Ledger},
+    number,
+    ports::{Clocks, Gateway, Gateways, Job, Lane, Ledger, Numbers},
     publish::publish,
     record_usage::{UsageRequest, record_usage},
     renew::renew,
@@ -43,6 +44,7 @@ struct Stack {
     ledger: Ledger,
     gateways: Gateways,
     clocks: Arc<ManualClocks>,
+    numbers: Arc<dyn Numbers>,
     meter: Arc<CapacityMeter>,
     rows: Vec<Row>,
 }
@@ -64,11 +66,12 @@ impl Stack {
         let store = Arc::new(tables::store(database.client()).with_meter(Arc::clone(&meter)));
         let clocks = Arc::new(ManualClocks::at("2027-01-31T09:00:00.123456Z".parse()?));
         let ids = Arc::new(CountingIds::default());
+        let numbers = store.clone();
         let ledger = Ledger { store: store.clone(), operations: store, clocks: clocks.clone(), ids };
         publish(&*ledger.store, &serde_json::from_str(CATALOG)?).await?;
         meter.take();
         let gateways = Gateways::new([Arc::new(sandbox) as Arc<dyn Gateway>]);
-        Ok(Self { ledger, gateways, clocks, meter, rows: Vec::new() })
+        Ok(Self { ledger, gateways, clocks, numbers, meter, rows: Vec::new() })
     }
 
     fn note(&mut self, what: &'static str) {
@@ -117,6 +120,27 @@ impl Stack {
 
 fn invoice(id: &SubscriptionId, cause: &str) -> Result<InvoiceId, Failure> {
     Ok(InvoiceId::try_new(format!("inv_{}-{cause}", id.body()))?)
+}
+
+/// What legal numbers consume: the first two invoices of a customer one by one, then a hundred more of them together.
+///
+/// # Errors
+/// When not all of them got one.
+pub async fn numbers_path() -> Result<Vec<Row>, Failure> {
+    let mut stack = Stack::new(Sandbox::default()).await?;
+    let (customer, id) = stack.sign_up().await?;
+    let found = stack.ledger.store.invoice(&customer, &invoice(&id, "p1")?).await?.ok_or("no invoice")?.value;
+    let nth = |n: usize| Invoice { id: InvoiceId::derive(&id, Cause::Change(n as u64), 0), ..found.clone() };
+    let issued: Vec<_> = (0..100).filter_map(|n| number::issued(None, Some(&nth(n)), chrono_tz::UTC)).collect();
+    stack.meter.take();
+    let mut done = number::number(stack.numbers.as_ref(), &issued[..1]).await?;
+    stack.note("a legal number by itself");
+    done += number::number(stack.numbers.as_ref(), &issued[1..]).await?;
+    stack.note("99 legal numbers together");
+    if done != issued.len() {
+        return Err(format!("{done} of {} invoices got a number", issued.len()).into());
+    }
+    Ok(stack.rows)
 }
 
 /// What each verb consumes on the good path.

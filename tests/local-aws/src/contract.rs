@@ -20,7 +20,7 @@ use crate::tables::SHARDS;
 /// When a promise is broken.
 pub async fn run(store: AwsStore, prefix: &str) -> Result<(), Error> {
     let store = Arc::new(store);
-    let subject = Subject { together, moment, ..Subject::new(store.clone(), store, SHARDS, prefix) };
+    let subject = Subject { together, moment, ..Subject::new(store, SHARDS, prefix) };
     contract::store(&subject).await?;
     contract::operations(&subject).await
 }

@@ -31,7 +31,7 @@ async fn the_adapter_keeps_the_contract_on_a_file() {
 async fn the_stream_tells_every_fact_once_and_goes_on_where_it_was() {
     let database = tables::embedded(None).await.unwrap();
     let store = Arc::new(tables::store(database.client()));
-    let subject = Subject::new(store.clone(), store, SHARDS, "s");
+    let subject = Subject::new(store, SHARDS, "s");
     usecases::contract::store(&subject).await.unwrap();
     let (mut ids, mut position, mut pages) = (Vec::new(), None, 0);
     loop {
@@ -133,6 +133,14 @@ async fn a_thousand_usage_events_write_no_more_than_25_units() {
     assert!(of("1,000 usage events in batches of 60") <= 80.0, "{table}");
     assert!(of("1,000 usage events one by one") <= 2_000.0, "{table}");
     assert_eq!(of("the same 1,000 again"), 0.0, "a second delivery writes nothing");
+}
+
+/// A number is two units more, and the counter's two are shared by all that are numbered together.
+#[tokio::test]
+async fn a_legal_number_adds_two_units() {
+    let rows = capacity::numbers_path().await.unwrap();
+    let units: Vec<f64> = rows.iter().map(|row| row.units.write).collect();
+    assert_eq!(units, [4.0, 200.0], "{}", capacity::markdown(&rows));
 }
 
 #[tokio::test]

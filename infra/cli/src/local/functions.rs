@@ -5,11 +5,12 @@ use std::sync::Arc;
 use aws_lambda_events::{
     dynamodb::{Event, EventRecord},
     sqs::{SqsBatchResponse, SqsEvent, SqsMessage},
+    streams::DynamoDbEventResponse,
 };
 use lambda_kit::http::Reply;
 use serde_json::Value;
 use usecases::{
-    ports::{Bus, DueKind, Gateways, Lane, Ledger, Queue},
+    ports::{Bus, DueKind, Gateways, Lane, Ledger, Numbers, Queue},
     sweep::{SweepSettings, Swept},
 };
 
@@ -39,6 +40,7 @@ pub(crate) struct Functions {
     reconcile: reconcile::Deps,
     record_usage: record_usage::Deps,
     relay: relay::Deps,
+    number: number::Deps,
 }
 
 impl Functions {
@@ -48,6 +50,7 @@ impl Functions {
         sandbox: &Hosted,
         queue: Arc<dyn Queue>,
         bus: Arc<dyn Bus>,
+        numbers: Arc<dyn Numbers>,
         settings: SweepSettings,
     ) -> Result<Self, Failure> {
         let gateways = Gateways::new([sandbox.adapter()?]);
@@ -69,6 +72,7 @@ impl Functions {
             reconcile: reconcile::Deps { ledger: ledger(), gateways: gateways() },
             record_usage: record_usage::Deps { ledger: ledger() },
             relay: relay::Deps { bus },
+            number: number::Deps { numbers, seller: chrono_tz::UTC },
         })
     }
 
@@ -121,18 +125,22 @@ impl Functions {
         }
     }
 
-    /// Hands stream records to the relay.
-    pub(crate) async fn relay(&self, records: Vec<EventRecord>) -> Result<(), Failure> {
+    /// Hands stream records to both functions that follow the record.
+    pub(crate) async fn follow(&self, records: Vec<EventRecord>) -> Result<(), Failure> {
         if records.is_empty() {
             return Ok(());
         }
         let mut event = Event::default();
         event.records = records;
-        let failed = relay::handle(&self.relay, event).await.batch_item_failures.len();
-        if failed == 0 {
-            return Ok(());
-        }
-        Err(Failure::because("announce what happened", format!("{failed} stream records were not taken")))
+        taken("number invoices", &number::handle(&self.number, event.clone()).await)?;
+        taken("announce what happened", &relay::handle(&self.relay, event).await)
+    }
+}
+
+fn taken(what: &str, response: &DynamoDbEventResponse) -> Result<(), Failure> {
+    match response.batch_item_failures.len() {
+        0 => Ok(()),
+        failed => Err(Failure::because(what, format!("{failed} stream records were not taken"))),
     }
 }
 

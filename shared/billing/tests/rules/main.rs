@@ -15,8 +15,8 @@ mod calc;
 mod collecting;
 #[cfg(test)]
 mod contracts;
-#[cfg(test)]
 mod destinations;
+#[cfg(test)]
 mod discount_tax_cases;
 #[cfg(test)]
 mod dividing;
