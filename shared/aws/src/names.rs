@@ -140,6 +140,9 @@ pub const NAMES: &[(&str, &str)] = &[
     ("units", "ut"),
     ("usage", "us"),
     ("used", "ud"),
+    // items
+    ("add_on", "ao"),
+    ("add_ons", "os"),
 ];
 
 /// Marks a name that is stored as it is although it looks like a short one.

@@ -3,6 +3,7 @@
 //! Exists so that a price is a value with a version and never a branch in code. A published
 //! `plan@version` or `policy@version` is immutable; a subscriber stays on what was bought.
 
+mod add_ons;
 mod offers;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
@@ -21,6 +22,9 @@ use crate::{
     tax::TaxSettings,
     usage::UsageItem,
 };
+
+pub(crate) use add_ons::offered;
+pub use add_ons::{AddOn, add_on_name};
 
 /// Longest name of a plan, policy, feature or limit, in bytes.
 pub const NAME_BYTES_MAX: usize = 48;
@@ -135,6 +139,9 @@ pub struct Plan {
     /// and interval.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usage: Vec<UsageItem>,
+    /// What its contracts may have beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub add_ons: Vec<AddOn>,
 }
 
 impl Plan {
@@ -326,6 +333,7 @@ fn plan_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
         }
     }
     usage_problems(plan, place, found);
+    add_ons::problems(plan, place, found);
     for name in plan.features.iter().chain(plan.limits.keys()).chain(&plan.roles) {
         if !is_name(name) {
             report(found, place, &format!("{name:?} is not a name (lower case letters, digits, - and _)"));

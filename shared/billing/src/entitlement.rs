@@ -29,16 +29,28 @@ pub fn gives_access(subscription: &Subscription) -> bool {
     matches!(subscription.state, State::Trialing { .. } | State::Active) && subscription.suspended_by.is_none()
 }
 
-/// The sum of what `held` subscriptions give, each with the plan version it was bought on.
+/// The sum of what `held` subscriptions give, each with the plan version it was bought on: the plan's features and limits,
+/// and its add-ons', whose limits count for every unit.
 pub fn entitlements<'a>(held: impl IntoIterator<Item = (&'a Subscription, &'a Plan)>) -> Entitlements {
     let mut sum = Entitlements::default();
-    for (_, plan) in held.into_iter().filter(|(s, _)| gives_access(s)) {
+    for (subscription, plan) in held.into_iter().filter(|(s, _)| gives_access(s)) {
         sum.features.extend(plan.features.iter().cloned());
         sum.roles.extend(plan.roles.iter().cloned());
-        for (name, limit) in &plan.limits {
-            let total = sum.limits.entry(name.clone()).or_default();
-            *total = total.saturating_add(*limit);
+        sum.add(&plan.limits, 1);
+        for bought in &subscription.terms.add_ons {
+            let Some(add_on) = plan.add_on(&bought.id) else { continue };
+            sum.features.extend(add_on.features.iter().cloned());
+            sum.add(&add_on.limits, bought.quantity.into());
         }
     }
     sum
+}
+
+impl Entitlements {
+    fn add(&mut self, limits: &BTreeMap<String, i64>, times: i64) {
+        for (name, limit) in limits {
+            let total = self.limits.entry(name.clone()).or_default();
+            *total = total.saturating_add(limit.saturating_mul(times));
+        }
+    }
 }

@@ -4,13 +4,15 @@
 //! ever); `transition` decides what an answer, a claim or a passed day makes of the invoice.
 
 mod adjust;
+mod charged;
 mod explain;
 mod lines;
 mod state;
 mod transition;
 
-pub use adjust::{Adjustment, Adjustments, Charged, tax_of, tax_of_total};
-pub(crate) use adjust::{coupon_of, net_of_full_period};
+pub(crate) use adjust::coupon_of;
+pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
+pub use charged::{Charged, ChargedItem};
 pub use explain::explain;
 pub use lines::{Basis, DocumentSide, Explanation, Line, LineKind, UsedUnits, compute};
 pub use state::{

@@ -5,11 +5,11 @@
 
 use crate::{
     calendar::{Instant, Interval},
-    catalog::{Plan, Policy, VersionRef},
+    catalog::{AddOn, Plan, Policy, Price, VersionRef},
     money::Currency,
     refusal::Refusal,
     subscription::{Input, State, Subscription, When},
-    terms::Terms,
+    terms::{Terms, WantedAddOn},
 };
 
 /// What a migration does with one contract.
@@ -53,6 +53,9 @@ pub enum Stay {
     /// The version is not sold as the contract is paid.
     #[error("the version has no price in {0} per {1}")]
     NoPrice(Currency, Interval),
+    /// The version has no such add-on as the contract has it.
+    #[error("the version does not have its add-on {0} in that currency, interval and quantity")]
+    NoAddOn(String),
     /// The customer chose something for the end of the period.
     #[error("a change to {0} is agreed already")]
     ChangeAgreed(VersionRef),
@@ -97,12 +100,21 @@ fn stays(held: &Subscription, plan: &Plan) -> Option<Stay> {
     held.scheduled.change.as_ref().map(|(_, terms)| Stay::ChangeAgreed(terms.plan.clone()))
 }
 
+/// Whether the add-on can be had as a contract has it.
+fn has(add_on: &AddOn, price: &Price, quantity: i64) -> bool {
+    add_on.price(price.currency, price.interval).is_some() && quantity <= i64::from(add_on.quantity_max)
+}
+
 fn moves(held: &Subscription, plan: &Plan, policy: &Policy) -> Result<Verdict, Refusal> {
     let price = &held.terms.price;
     let Some(new) = plan.price(price.currency, price.interval) else {
         return Ok(Verdict::Stays(Stay::NoPrice(price.currency, price.interval)));
     };
-    let terms = Terms::try_new(plan, policy, new, false, held.terms.quantity.into())?;
+    let wanted: Vec<WantedAddOn> = held.terms.add_ons.iter().map(Into::into).collect();
+    if let Some(gone) = wanted.iter().find(|w| plan.add_on(&w.id).is_none_or(|a| !has(a, price, w.quantity))) {
+        return Ok(Verdict::Stays(Stay::NoAddOn(gone.id.clone())));
+    }
+    let terms = Terms::try_new(plan, policy, new, false, held.terms.quantity.into())?.with_add_ons(plan, &wanted)?;
     let moved = Subscription { terms: terms.clone(), ..held.clone() };
     let at = match held.state {
         State::Trialing { ends_at } => Some(ends_at),

@@ -207,6 +207,18 @@ impl Unrounded {
         Ok(Self { minor, currency })
     }
 
+    /// The exact sum of two amounts in the same currency.
+    ///
+    /// # Errors
+    /// [`MoneyError`] when currencies meet or the sum is too large.
+    pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
+        if self.currency != other.currency {
+            return Err(MoneyError::MixedCurrencies(self.currency, other.currency));
+        }
+        let minor = self.minor.checked_add(other.minor).ok_or(MoneyError::Overflow)?;
+        Ok(Self { minor, currency: self.currency })
+    }
+
     /// The exact value of a rounded amount.
     #[must_use]
     pub fn from_money(money: Money) -> Self {

@@ -148,6 +148,16 @@ impl PriceModel {
         }
     }
 
+    /// Whether the price is a percentage of what the other items of a contract cost.
+    #[must_use]
+    pub fn is_of_items(&self) -> bool {
+        match self {
+            Self::PercentOf(_) => true,
+            Self::Commitment(commitment) => commitment.price.is_of_items(),
+            _ => false,
+        }
+    }
+
     /// The model's name, as catalogs write it and explanations quote it.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -3,18 +3,22 @@
 //! Exists because a subscriber stays on what was bought until moved: nothing here points at something
 //! that can change.
 
+mod add_ons;
 mod conditions;
+mod items;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     catalog::{Plan, Policy, Price, VersionRef},
-    money::{Money, MoneyError, Rounding, Unrounded},
+    money::{Money, MoneyError, Unrounded},
     refusal::Refusal,
     usage::UsageItem,
 };
 
+pub use add_ons::{ADD_ONS_MAX, BoughtAddOn, WantedAddOn};
 pub use conditions::{Conditions, TaxBinding};
+pub use items::Item;
 
 /// Largest quantity of one subscription.
 pub const QUANTITY_MAX: u32 = 100_000;
@@ -36,6 +40,9 @@ pub struct Terms {
     /// What usage costs, billed at the end of each period.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usage: Vec<UsageItem>,
+    /// What is bought beside the plan, in the order of their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub add_ons: Vec<BoughtAddOn>,
     /// What stands beside the price: discounts of the plan, tax settings, their order.
     #[serde(default, skip_serializing_if = "Conditions::is_none")]
     pub conditions: Conditions,
@@ -58,22 +65,24 @@ impl Terms {
         let conditions = Conditions::new(plan, policy, price.interval, contract);
         let usage = plan.usage_of(price)?;
         let (plan, policy) = (plan.reference(), policy.reference());
-        Ok(Self { plan, policy, price: price.clone(), contract, quantity, usage, conditions })
+        Ok(Self { plan, policy, price: price.clone(), contract, quantity, usage, add_ons: Vec::new(), conditions })
     }
 
-    /// The exact price of one full period.
+    /// The exact price of one full period: the plan and its add-ons.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`].
     pub fn full_period(&self) -> Result<Unrounded, MoneyError> {
-        self.price.model.amount(self.quantity, self.price.currency)
+        let plan = self.plan_item().full_period()?;
+        self.items().skip(1).try_fold(plan, |sum, item| sum.plus(item.full_period()?))
     }
 
-    /// The price of one full period, rounded as an invoice line is.
+    /// The price of one full period as an invoice adds it up: every item rounded as its line is.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`].
     pub fn full_period_money(&self) -> Result<Money, MoneyError> {
-        self.full_period()?.round(Rounding::HalfEven)
+        let items = self.items().map(|item| item.full_period_money()).collect::<Result<Vec<_>, _>>()?;
+        Money::sum(self.price.currency, items)
     }
 }

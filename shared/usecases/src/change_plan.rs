@@ -8,6 +8,7 @@ use billing::{
     invoice::Invoice,
     refusal::Refusal,
     subscription::{Input, When},
+    terms::WantedAddOn,
 };
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use crate::{
     error::{CONFLICT_TRIES, Error},
     ports::{Ledger, Save, Versioned},
     redeem::{Asked, redeem},
-    signup::{Caller, Wanted, offer, remember, repeated},
+    signup::{Caller, Selection, Wanted, offer, remember, repeated},
     view::{InvoiceView, SubscriptionView, parse_field},
 };
 
@@ -49,6 +50,9 @@ pub struct ChangeRequest {
     /// For `change`: the quantity; the present one when absent.
     #[serde(default)]
     pub quantity: Option<i64>,
+    /// For `change`: all add-ons that the contract shall have; the present ones when absent.
+    #[serde(default)]
+    pub add_ons: Option<Vec<WantedAddOn>>,
     /// For `apply_coupon` and `remove_coupon`: the code; for `remove_coupon` its id does, too.
     #[serde(default)]
     pub coupon: Option<String>,
@@ -70,7 +74,7 @@ pub struct ChangeRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Another plan, interval or quantity.
+    /// Another plan, interval, quantity, or other add-ons.
     Change,
     /// Redeem a coupon; it counts from the next period.
     ApplyCoupon,
@@ -178,7 +182,11 @@ async fn input(
             let plan = request.plan.as_deref().map_or(Wanted::Held(&held.terms.plan), Wanted::OnSale);
             let interval = request.interval.clone().unwrap_or_else(|| held.terms.price.interval.to_string());
             let quantity = request.quantity.unwrap_or_else(|| held.terms.quantity.into());
-            let offer = offer(ledger, customer, plan, &interval, quantity).await?;
+            // What is not said stays: also under another plan, which must then have the same add-ons.
+            let present = || held.terms.add_ons.iter().map(Into::into).collect();
+            let add_ons = request.add_ons.clone().unwrap_or_else(present);
+            let wanted = Selection { interval: &interval, quantity, add_ons: &add_ons };
+            let offer = offer(ledger, customer, plan, &wanted).await?;
             let (terms, proration) = (Box::new(offer.terms), offer.policy.proration);
             Input::Change { terms, proration, when: request.when }
         }

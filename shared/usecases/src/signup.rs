@@ -10,7 +10,7 @@ use billing::{
     refusal::Refusal,
     subscription::{CancelReason, Collection, Order, State, open_with},
     tax::VatId,
-    terms::Terms,
+    terms::{Terms, WantedAddOn},
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,9 @@ pub struct SignupRequest {
     /// Units, from 1.
     #[serde(default = "one")]
     pub quantity: i64,
+    /// What is bought beside the plan.
+    #[serde(default)]
+    pub add_ons: Vec<WantedAddOn>,
     /// The token to charge; needed unless the customer has one or pays by invoice.
     #[serde(default)]
     pub payment_method: Option<MethodRequest>,
@@ -269,7 +272,8 @@ async fn decide(
         return Err(Refusal::AlreadyExists { what: "subscription", id: id.to_string() }.into());
     }
     let plan = Wanted::OnSale(&request.plan);
-    let offer = offer(ledger, &customer.value, plan, &request.interval, request.quantity).await?;
+    let wanted = Selection { interval: &request.interval, quantity: request.quantity, add_ons: &request.add_ons };
+    let offer = offer(ledger, &customer.value, plan, &wanted).await?;
     let collection = match request.collection {
         CollectionRequest::Automatic if customer.value.method.is_none() => return Err(Refusal::MethodNeeded.into()),
         CollectionRequest::Automatic => Collection::Automatic,
@@ -422,15 +426,23 @@ impl Wanted<'_> {
     }
 }
 
-/// What `quantity` of `plan` costs this customer: a contract price if one was negotiated, else the plan's.
+/// How a plan is wanted.
+#[derive(Clone, Copy)]
+pub(crate) struct Selection<'a> {
+    pub(crate) interval: &'a str,
+    pub(crate) quantity: i64,
+    pub(crate) add_ons: &'a [WantedAddOn],
+}
+
+/// What a selection of `plan` costs this customer: a contract price if one was negotiated, else the plan's; add-ons at the
+/// plan version's prices.
 pub(crate) async fn offer(
     ledger: &Ledger,
     customer: &Customer,
     plan: Wanted<'_>,
-    interval: &str,
-    quantity: i64,
+    selection: &Selection<'_>,
 ) -> Result<Offer, Error> {
-    let interval = parse_field("interval", interval.parse())?;
+    let interval = parse_field("interval", selection.interval.parse())?;
     let found = plan.find(ledger).await?;
     let contracts = ledger.store.contract_price(&customer.id, &found.id).await?;
     let fits = |p: &Price| p.currency == customer.currency && p.interval == interval;
@@ -441,7 +453,8 @@ pub(crate) async fn offer(
     };
     let policy = ledger.store.current_policy(&found.policy).await?;
     let policy = policy.ok_or_else(|| Refusal::NotFound { what: "policy", id: found.policy.clone() })?;
-    let terms = Terms::try_new(&found, &policy, &price, negotiated.is_some(), quantity)?;
+    let terms = Terms::try_new(&found, &policy, &price, negotiated.is_some(), selection.quantity)?;
+    let terms = terms.with_add_ons(&found, selection.add_ons)?;
     terms.full_period_money().map_err(Refusal::from)?;
     billing::run_rate::mrr12(&terms).map_err(Refusal::from)?;
     Ok(Offer { plan: found, policy, terms })

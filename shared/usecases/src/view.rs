@@ -8,6 +8,7 @@ use billing::{
     money::Money,
     refusal::Refusal,
     subscription::{Scheduled, State, Subscription},
+    terms::{Item, Terms},
     usage::MeterUsage,
 };
 use serde::Serialize;
@@ -58,9 +59,12 @@ pub struct SubscriptionView {
     pub plan: String,
     /// Units.
     pub quantity: u32,
+    /// What was bought beside the plan.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub add_ons: Vec<AddOnView>,
     /// How often it is billed.
     pub interval: String,
-    /// What a full period costs; none if it cannot be computed.
+    /// What a full period costs, add-ons included, before discounts and taxes; none if it cannot be computed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<MoneyView>,
     /// Run-rate in twelfths of a minor unit of MRR, 0 unless active.
@@ -88,6 +92,28 @@ pub struct SubscriptionView {
     /// What was used and is not billed yet, by meter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub usage: Vec<MeterUsage>,
+}
+
+/// An add-on that a contract has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AddOnView {
+    /// Which of the plan version.
+    pub id: String,
+    /// Units.
+    pub quantity: u32,
+    /// What a full period of it costs; none if it cannot be computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<MoneyView>,
+}
+
+impl AddOnView {
+    fn of(terms: &Terms) -> Vec<Self> {
+        let view = |item: Item<'_>| {
+            let price = item.full_period_money().ok().map(Into::into);
+            Some(Self { id: item.add_on?.to_owned(), quantity: item.quantity, price })
+        };
+        terms.items().filter_map(view).collect()
+    }
 }
 
 /// A coupon that a contract holds.
@@ -151,6 +177,7 @@ impl SubscriptionView {
             suspended: s.suspended_by.is_some(),
             plan: s.terms.plan.to_string(),
             quantity: s.terms.quantity,
+            add_ons: AddOnView::of(&s.terms),
             interval: s.terms.price.interval.to_string(),
             price: s.terms.full_period_money().ok().map(Into::into),
             mrr12_minor: s.mrr12().unwrap_or(0),

@@ -9,9 +9,10 @@
 //! | `taxes home@1 DE [inclusive] [shop=EU]` | the seller's tax settings |
 //! | `contract ana team per-seat month=8` | a negotiated price |
 //! | `usage team@1 calls sum month=10:1.00,rest:0.50 [included=5] [currency=USD]` | what a plan charges for a meter |
+//! | `add-on team@1 support per-seat month=5 [year=50] [most=3] [feature=a] [limit.seats=5] [currency=USD]` | what its contracts may have beside it; publishes the next version |
 //! | `used ana calls 12 [id e1] [at INSTANT] [key ana] [times 3] [again]` | events; `again`: the last batch once more |
-//! | `signup ana team [per year] [seats 3] [card TOKEN] [zone Z] [currency EUR] [on-account] [coupon CODE] [in DE] [vat NUMBER] [exempt why] [key K] [as NAME]` | |
-//! | `change ana [to plan] [per year] [seats 3] [at-period-end] [preview] [seen 2]` | |
+//! | `signup ana team [per year] [seats 3] [with support:2,sso] [card TOKEN] [zone Z] [currency EUR] [on-account] [coupon CODE] [in DE] [vat NUMBER] [exempt why] [key K] [as NAME]` | |
+//! | `change ana [to plan] [per year] [seats 3] [with support:2,sso/none] [at-period-end] [preview] [seen 2]` | |
 //! | `cancel ana [at-period-end] [because word]`, `keep`, `pause ana [at-period-end] [until DATE]`, `resume` | |
 //! | `transfer ana p1 20.00 [as ref]`, `webhook ana p1:1`, `authenticate ana p1:1 yes` | money news |
 //! | `deliver-again`, `race`, `sweeps on/off`, `gateway works/cut/answers-lost`, `wall +300` | the world's faults |
@@ -59,6 +60,7 @@ async fn dispatch(world: &mut World, verb: &str, mut args: Args) -> Result<(), S
         "explain" => offers::explain(world, args).await,
         "catalog" => requests::catalog(world, args).await,
         "contract" => requests::contract(world, args).await,
+        "add-on" => offers::add_on(world, args).await,
         "usage" => metering::price(world, args).await,
         "used" => metering::used(world, args).await,
         "signup" => requests::signup(world, args).await,

@@ -6,7 +6,7 @@ use usecases::ports::Store;
 
 use crate::{
     args::Args,
-    requests::{customer_id, put_on_sale},
+    requests::{customer_id, offer, prices, put_on_sale},
     world::World,
 };
 
@@ -52,6 +52,32 @@ pub(crate) async fn coupon(world: &mut World, mut args: Args) -> Result<(), Stri
     let mut catalog = world.catalog.clone();
     catalog.coupons.push(coupon);
     put_on_sale(world, catalog, false).await
+}
+
+/// Adds an add-on to a plan that was published, and publishes that as its next version.
+pub(crate) async fn add_on(world: &mut World, mut args: Args) -> Result<(), String> {
+    let name = args.next("plan@version")?;
+    let (id, model) = (args.next("an add-on")?, args.next("a price model")?);
+    let currency = args.setting("currency").unwrap_or_else(|| "USD".into());
+    let plan = world.catalog.plans.iter().find(|p| p.reference().to_string() == name).cloned();
+    let mut plan = plan.ok_or(format!("there is no {name}"))?;
+    plan.version += 1;
+    let mut add_on = json!({"id": id, "title": id});
+    if let Some(most) = args.setting("most") {
+        add_on["quantity_max"] = number(&most)?;
+    }
+    if let Some(feature) = args.setting("feature") {
+        add_on["features"] = json!([feature]);
+    }
+    let (limits, amounts): (Vec<_>, Vec<_>) =
+        args.settings().into_iter().partition(|(name, _)| name.starts_with("limit."));
+    for (name, value) in limits {
+        add_on["limits"][name.trim_start_matches("limit.")] = number(&value)?;
+    }
+    add_on["prices"] = prices(&model, &currency, amounts).into();
+    args.finish()?;
+    plan.add_ons.push(serde_json::from_value(add_on).map_err(|e| e.to_string())?);
+    offer(world, plan, false).await
 }
 
 pub(crate) async fn taxes(world: &mut World, mut args: Args) -> Result<(), String> {

@@ -38,14 +38,29 @@ fn money(text: &str, currency: &str) -> Result<Money, String> {
 }
 
 /// `month=9.90 year=99` as prices of a model.
-fn prices(model: &str, currency: &str, settings: Vec<(String, String)>) -> Vec<Value> {
-    let field = if model == "flat" { "amount" } else { "unit_amount" };
+pub(crate) fn prices(model: &str, currency: &str, settings: Vec<(String, String)>) -> Vec<Value> {
+    let field = match model {
+        "flat" => "amount",
+        "percent-of" => "rate",
+        _ => "unit_amount",
+    };
     let price = |(interval, amount): (String, String)| {
         let mut price = json!({"currency": currency, "interval": interval, "model": model});
         price[field] = amount.into();
         price
     };
     settings.into_iter().map(price).collect()
+}
+
+/// `support:2,sso` as wanted add-ons; `none` is an empty list.
+fn add_ons_of(text: &str) -> Result<Value, String> {
+    let one = |part: &str| {
+        let (id, quantity) = part.split_once(':').unwrap_or((part, "1"));
+        let quantity: i64 = quantity.parse().map_err(|_| "the quantity must be a number")?;
+        Ok(json!({"id": id, "quantity": quantity}))
+    };
+    let parts = text.split(',').filter(|part| *part != "none");
+    parts.map(one).collect::<Result<Vec<_>, String>>().map(Value::Array)
 }
 
 fn reference(text: &str) -> Result<(String, u32), String> {
@@ -167,6 +182,9 @@ pub(crate) async fn signup(world: &mut World, mut args: Args) -> Result<(), Stri
     if let Some(seats) = args.value("seats")? {
         body["quantity"] = seats.parse::<i64>().map_err(|e| e.to_string())?.into();
     }
+    if let Some(add_ons) = args.value("with")? {
+        body["add_ons"] = add_ons_of(&add_ons)?;
+    }
     for (word, field) in [("in", "country"), ("vat", "vat_id"), ("exempt", "tax_exempt")] {
         if let Some(value) = args.value(word)? {
             body["customer"][field] = value.into();
@@ -224,6 +242,9 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
     }
     if let Some(seats) = args.value("seats")? {
         body["quantity"] = seats.parse::<i64>().map_err(|e| e.to_string())?.into();
+    }
+    if let Some(add_ons) = args.value("with")? {
+        body["add_ons"] = add_ons_of(&add_ons)?;
     }
     let seen = args.value("seen")?.map(|v| v.parse::<u64>().map_err(|e| e.to_string())).transpose()?;
     let key = args.value("key")?.unwrap_or_else(|| format!("{} {body}", world.now));

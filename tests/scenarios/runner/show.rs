@@ -8,6 +8,7 @@ use billing::{
     money::{Currency, Money, Rounding},
     proration::ProrationUnit,
     subscription::{State, Subscription, next_event},
+    terms::Terms,
 };
 use chrono::{NaiveTime, SecondsFormat};
 
@@ -24,13 +25,8 @@ pub(crate) fn subscription(s: &Subscription) -> String {
     let terms = &s.terms;
     let price = terms.full_period_money().map_or_else(|e| e.to_string(), |m| m.to_string());
     let contract = if terms.contract { " by contract" } else { "" };
-    let mut text = format!(
-        "{}, {} x {}, {price} per {}{contract}",
-        state(&s.state),
-        terms.plan,
-        terms.quantity,
-        terms.price.interval
-    );
+    let (state, interval) = (state(&s.state), terms.price.interval);
+    let mut text = format!("{state}, {}, {price} per {interval}{contract}", bought(terms));
     if let Some(p) = &s.period {
         text += &format!("; period {}: {} .. {}", p.ordinal, when(p.start), when(p.end));
     }
@@ -50,12 +46,18 @@ pub(crate) fn subscription(s: &Subscription) -> String {
         text += &format!("; {sum} for the next invoice");
     }
     if let Some((at, terms)) = &s.scheduled.change {
-        text += &format!("; from {}: {} x {} per {}", when(*at), terms.plan, terms.quantity, terms.price.interval);
+        text += &format!("; from {}: {} per {}", when(*at), bought(terms), terms.price.interval);
     }
     match next_event(s) {
         Some((at, kind)) => text + &format!("; next {kind} {}", when(at)),
         None => text + "; nothing next",
     }
+}
+
+/// The plan and its add-ons.
+fn bought(terms: &Terms) -> String {
+    let add_ons = terms.add_ons.iter().map(|a| format!(" + {} x {}", a.id, a.quantity));
+    format!("{} x {}", terms.plan, terms.quantity) + &add_ons.collect::<String>()
 }
 
 fn state(state: &State) -> String {
@@ -96,7 +98,8 @@ pub(crate) fn line(line: &Line) -> String {
     if let Some(text) = adjusted(line) {
         return text;
     }
-    let mut text = format!("{} {} x {}: {}", line.kind, line.plan, line.quantity, line.amount);
+    let add_on = line.add_on.as_ref().map(|id| format!(" + {id}")).unwrap_or_default();
+    let mut text = format!("{} {}{add_on} x {}: {}", line.kind, line.plan, line.quantity, line.amount);
     if why.rule == "credit" {
         return text;
     }
@@ -146,7 +149,8 @@ fn adjusted(line: &Line) -> Option<String> {
         Adjustment::Untaxed { note } => note.clone(),
         Adjustment::Discounted { .. } | Adjustment::SharedDiscount { .. } => return None,
     };
-    Some(format!("{} {}: {} = {what}", line.kind, why.rule, line.amount))
+    let add_on = line.add_on.as_ref().map(|id| format!(" on {id}")).unwrap_or_default();
+    Some(format!("{} {}{add_on}: {} = {what}", line.kind, why.rule, line.amount))
 }
 
 pub(crate) fn fact(fact: &Fact, now: Instant) -> String {

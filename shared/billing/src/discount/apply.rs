@@ -154,6 +154,9 @@ pub struct Discounted {
     pub lines: Vec<LineDiscount>,
     /// For each discount, in the order given.
     pub applied: Vec<Applied>,
+    /// For each line what each discount took off it, in the order given. The parts of a line add up to what was taken
+    /// off it, those of a discount to what it took.
+    pub parts: Vec<Vec<Applied>>,
     /// Of all lines, and of all discounts.
     pub total: Money,
 }
@@ -207,6 +210,8 @@ struct Taking<'a> {
     policy: DiscountPolicy,
     left: Vec<Left>,
     amounts: Vec<(Money, Decimal)>,
+    /// For each discount, for each line: what it took off the line, and of what.
+    parts: Vec<Vec<(Money, Decimal)>>,
     /// What may be taken in all: the sum of the lines with what is below zero in it, so that the invoice stays above zero.
     room: Money,
 }
@@ -236,7 +241,9 @@ impl<'a> Taking<'a> {
         };
         let left = lines.iter().map(left).collect();
         let room = Money::new(room.minor.max(0), currency);
-        Ok(Self { lines, discounts, policy, left, amounts: vec![(zero, Decimal::ZERO); discounts.len()], room })
+        let nothing = (zero, Decimal::ZERO);
+        let parts = vec![vec![nothing; lines.len()]; discounts.len()];
+        Ok(Self { lines, discounts, policy, left, amounts: vec![nothing; discounts.len()], parts, room })
     }
 
     /// The places of the percentages, then of the fixed amounts, each in an order that does not depend on how they were
@@ -262,17 +269,20 @@ impl<'a> Taking<'a> {
     fn take_percents(&mut self, places: &[usize]) -> Result<(), MoneyError> {
         let percents: Vec<(usize, Percent)> = places.iter().filter_map(|p| Some((*p, self.percent_at(*p)?))).collect();
         for Group { mask, percents } in self.groups(&percents) {
-            let whole = Money::sum(self.room.currency, self.left_of(&mask))?;
+            let lefts = self.left_of(&mask);
+            let whole = Money::sum(self.room.currency, lefts.iter().copied())?;
             let mut kept = Decimal::ONE;
             let mut before = Money::zero(self.room.currency);
             for (place, percent) in percents {
                 let of = kept.checked_mul(Decimal::from(whole.minor)).ok_or(MoneyError::Overflow)?;
+                let earlier = (before, kept);
                 kept = kept.checked_mul(percent.kept()?).ok_or(MoneyError::Overflow)?;
                 let gone = Decimal::ONE.checked_sub(kept).ok_or(MoneyError::Overflow)?;
                 let minor = gone.checked_mul(Decimal::from(whole.minor)).ok_or(MoneyError::Overflow)?;
                 let upto = Unrounded::from_minor(minor, whole.currency).round(self.policy.rounding)?;
                 let upto = Money::new(upto.minor.min(self.room.minor), whole.currency);
                 self.count(place, upto.plus(before.negated()?)?, of)?;
+                self.note(place, upto, earlier, &lefts)?;
                 before = upto;
             }
             self.take(before, &mask)?;
@@ -284,9 +294,11 @@ impl<'a> Taking<'a> {
         let Some(discount) = self.discounts.get(place) else { return Ok(()) };
         let Cut::Fixed { amount } = discount.cut else { return Ok(()) };
         let mask: Vec<bool> = self.lines.iter().map(|l| discount.is_for(l)).collect();
-        let there = Money::sum(self.room.currency, self.left_of(&mask))?;
+        let lefts = self.left_of(&mask);
+        let there = Money::sum(self.room.currency, lefts.iter().copied())?;
         let taken = Money::new(amount.minor.min(there.minor).min(self.room.minor), amount.currency);
         self.count(place, taken, Decimal::from(there.minor))?;
+        self.note(place, taken, (Money::zero(taken.currency), Decimal::ONE), &lefts)?;
         self.take(taken, &mask)
     }
 
@@ -332,6 +344,19 @@ impl<'a> Taking<'a> {
         Ok(())
     }
 
+    /// Remembers which line has which part of a discount: its part of `upto`, less its part of what the percentages before
+    /// it took, because only the last of these sums is taken off.
+    fn note(&mut self, place: usize, upto: Money, before: (Money, Decimal), lefts: &[Money]) -> Result<(), MoneyError> {
+        let (upto, earlier) = (by_amounts(upto, lefts)?, by_amounts(before.0, lefts)?);
+        for row in self.parts.iter_mut().skip(place).take(1) {
+            for (((part, left), upto), earlier) in row.iter_mut().zip(lefts).zip(&upto).zip(&earlier) {
+                let of = Decimal::from(left.minor).checked_mul(before.1).ok_or(MoneyError::Overflow)?;
+                *part = (upto.plus(earlier.negated()?)?, of);
+            }
+        }
+        Ok(())
+    }
+
     /// Takes `amount`, which is not more than there is, off the lines in `mask`.
     fn take(&mut self, amount: Money, mask: &[bool]) -> Result<(), MoneyError> {
         let parts = by_amounts(amount, &self.left_of(mask))?;
@@ -359,13 +384,19 @@ impl<'a> Taking<'a> {
     fn finish(self) -> Result<Discounted, MoneyError> {
         let total = Money::sum(self.room.currency, self.amounts.iter().map(|a| a.0))?;
         let lines = self.left.iter().map(|l| LineDiscount { amount: l.taken, share_minor: l.share }).collect();
-        let applied = |(discount, (amount, of)): (&Discount, (Money, Decimal))| Applied {
+        let applied = |discount: &Discount, (amount, of): (Money, Decimal)| Applied {
             source: discount.source.clone(),
             cut: discount.cut,
             of_minor: of.normalize(),
             amount,
         };
-        Ok(Discounted { lines, applied: self.discounts.iter().zip(self.amounts).map(applied).collect(), total })
+        let of_line = |line: usize| {
+            let rows = self.discounts.iter().zip(&self.parts);
+            rows.filter_map(|(discount, row)| row.get(line).map(|part| applied(discount, *part))).collect()
+        };
+        let parts = (0..self.lines.len()).map(of_line).collect();
+        let applied = self.discounts.iter().zip(self.amounts).map(|(d, amount)| applied(d, amount)).collect();
+        Ok(Discounted { lines, applied, parts, total })
     }
 }
 

@@ -6,16 +6,17 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::lines::{Explanation, Line, LineKind};
+use super::{
+    charged::Charged,
+    lines::{Explanation, Line, LineKind},
+};
 use crate::{
-    calendar::recurrence::Span,
-    discount::{Applied, Cut, Discount, DiscountableLine, apply},
+    discount::{Applied, Cut, Discount, DiscountableLine, LineDiscount, apply},
     document::DocumentPolicy,
     money::{Currency, Money, MoneyError, Rounding},
-    proration::{Debit, History},
     refusal::Refusal,
     tax::{TaxLine, TaxRate, TaxTotal, TaxTreatment, compute},
-    terms::Terms,
+    terms::{Item, Terms},
 };
 
 /// What stood beside the terms when an invoice was decided: all that its discounts and taxes follow from.
@@ -40,40 +41,6 @@ pub struct Adjustments {
     /// In which order, and where it is rounded.
     #[serde(default, skip_serializing_if = "is_default")]
     pub policy: DocumentPolicy,
-}
-
-/// What was charged for a contract in its running period, without tax: what a policy that looks at it gives back from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Charged {
-    /// Every debit that is not replaced, with the time that it is for.
-    pub debits: Vec<Debit>,
-    /// What was given back of them before, in minor units.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub credited_minor: i64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(n: &i64) -> bool {
-    *n == 0
-}
-
-impl Charged {
-    /// One debit, for `span`.
-    #[must_use]
-    pub fn one(span: Span, amount: Money) -> Self {
-        Self { debits: vec![Debit { span, amount }], credited_minor: 0 }
-    }
-
-    /// As the division of a period asks for it.
-    ///
-    /// # Errors
-    /// [`MoneyError::Overflow`].
-    pub fn history(&self, currency: Currency) -> Result<History, MoneyError> {
-        let paid = Money::sum(currency, self.debits.iter().map(|d| d.amount))?;
-        let credited = Money::new(self.credited_minor, currency);
-        Ok(History { debits: self.debits.clone(), paid: Some(paid), credited: Some(credited), allowance: None })
-    }
 }
 
 fn is_default(policy: &DocumentPolicy) -> bool {
@@ -136,34 +103,45 @@ pub enum Adjustment {
     },
 }
 
-/// The full price of a period, what discounts take off it, and what is left.
+/// The full price of one item for a period, what discounts take off it, and what is left.
 #[derive(Clone, Debug)]
-pub(super) struct Full {
+pub(super) struct Full<'a> {
+    pub(super) item: Item<'a>,
     pub(super) list: Money,
     pub(super) off: Money,
     pub(super) net: Money,
     pub(super) applied: Vec<Applied>,
 }
 
-/// One full period of `terms` with `discounts`: the one computation for charges and for what is given back of them.
-pub(super) fn full_period(terms: &Terms, discounts: &[Discount], policy: DocumentPolicy) -> Result<Full, Refusal> {
-    let list = terms.full_period_money()?;
+/// One full period of `terms` with `discounts`, item by item: the one computation for charges and for what is given back of
+/// them. Discounts for all items are split over them, as the policy says.
+pub(super) fn full_period<'a>(
+    terms: &'a Terms,
+    discounts: &[Discount],
+    policy: DocumentPolicy,
+) -> Result<Vec<Full<'a>>, Refusal> {
+    let lists =
+        terms.items().map(|item| Ok((item, item.full_period_money()?))).collect::<Result<Vec<_>, MoneyError>>()?;
+    let currency = terms.price.currency;
+    let zero = Money::zero(currency);
     if discounts.is_empty() {
-        return Ok(Full { list, off: Money::zero(list.currency), net: list, applied: Vec::new() });
+        let undiscounted = |(item, list)| Full { item, list, off: zero, net: list, applied: Vec::new() };
+        return Ok(lists.into_iter().map(undiscounted).collect());
     }
-    let line = DiscountableLine { item: terms.plan.name.clone(), amount: list, discountable: true };
-    let done = apply(&[line], discounts, list.currency, policy.discount)?;
-    let applied = done.applied.into_iter().filter(|a| a.amount.minor != 0).collect();
-    Ok(Full { list, off: done.total, net: list.plus(done.total.negated()?)?, applied })
-}
-
-/// What a full period of `terms` with `discounts` is charged at, before tax.
-pub(crate) fn net_of_full_period(terms: &Terms, discounts: &[Discount]) -> Result<Money, Refusal> {
-    Ok(full_period(terms, discounts, terms.conditions.document)?.net)
+    let line =
+        |(item, list): &(Item<'_>, Money)| DiscountableLine { item: item.name(), amount: *list, discountable: true };
+    let lines: Vec<DiscountableLine> = lists.iter().map(line).collect();
+    let done = apply(&lines, discounts, currency, policy.discount)?;
+    let taken = done.lines.into_iter().zip(done.parts);
+    let full = |((item, list), (off, parts)): ((Item<'a>, Money), (LineDiscount, Vec<Applied>))| {
+        let applied = parts.into_iter().filter(|a| a.amount.minor != 0).collect();
+        Ok(Full { item, list, off: off.amount, net: list.plus(off.amount.negated()?)?, applied })
+    };
+    lists.into_iter().zip(taken).map(full).collect()
 }
 
 /// The lines of the discounts off a full period.
-pub(super) fn discount_lines(full: &Full, terms: &Terms, rounding: Rounding) -> Result<Vec<Line>, MoneyError> {
+pub(super) fn discount_lines(full: &Full<'_>, rounding: Rounding) -> Result<Vec<Line>, MoneyError> {
     let line = |applied: &Applied| {
         let exact = match applied.cut {
             Cut::Percent { percent } => applied.of_minor.checked_mul(percent.value()).map(|m| m / Decimal::ONE_HUNDRED),
@@ -173,13 +151,18 @@ pub(super) fn discount_lines(full: &Full, terms: &Terms, rounding: Rounding) -> 
             adjustment: Some(Box::new(Adjustment::Discount { cut: applied.cut })),
             ..plain(&applied.source, applied.of_minor, -exact.ok_or(MoneyError::Overflow)?, rounding)
         };
-        Ok(of_terms(LineKind::Discount, terms, applied.amount.negated()?, why))
+        Ok(of_item(LineKind::Discount, &full.item, applied.amount.negated()?, why))
     };
     full.applied.iter().map(line).collect()
 }
 
 pub(super) fn of_terms(kind: LineKind, terms: &Terms, amount: Money, why: Explanation) -> Line {
-    Line { kind, plan: terms.plan.to_string(), quantity: terms.quantity, amount, why, used: None }
+    of_item(kind, &terms.plan_item(), amount, why)
+}
+
+pub(super) fn of_item(kind: LineKind, item: &Item<'_>, amount: Money, why: Explanation) -> Line {
+    let (plan, add_on) = (item.terms().plan.to_string(), item.add_on.map(str::to_owned));
+    Line { kind, plan, add_on, quantity: item.quantity, amount, why, used: None }
 }
 
 pub(super) fn plain(rule: &str, full_minor: Decimal, unrounded_minor: Decimal, rounding: Rounding) -> Explanation {

@@ -15,6 +15,7 @@ use crate::{
     pricing::{Step, StepKind},
     proration::{LineRule, ProrationUnit},
     refusal::Refusal,
+    terms::Terms,
 };
 
 /// The invoice in words, several lines of text.
@@ -51,9 +52,9 @@ fn what_for(basis: &Basis) -> String {
     match basis {
         Basis::Period { .. } => "a full period, in advance".to_owned(),
         Basis::Change { from, to, at, .. } => {
-            format!("a change at {at} from {} × {} to {} × {}", from.plan, from.quantity, to.plan, to.quantity)
+            format!("a change at {at} from {} to {}", bought(from), bought(to))
         }
-        Basis::End { terms, at, .. } => format!("the end of {} × {} at {at}", terms.plan, terms.quantity),
+        Basis::End { terms, at, .. } => format!("the end of {} at {at}", bought(terms)),
         Basis::Arrears { at, .. } => format!("what was used up to {at}"),
         Basis::Metered { base, .. } if matches!(**base, Basis::Arrears { .. }) => what_for(base),
         Basis::Side { of, side: DocumentSide::Credit, .. } => format!("what is given back by {}", what_for(of)),
@@ -64,6 +65,15 @@ fn what_for(basis: &Basis) -> String {
         }
         Basis::Metered { base, .. } => format!("{}, and what was used before it", what_for(base)),
     }
+}
+
+/// The plan and its add-ons.
+fn bought(terms: &Terms) -> String {
+    let mut text = format!("{} × {}", terms.plan, terms.quantity);
+    for add_on in &terms.add_ons {
+        let _ = write!(text, " + {} × {}", add_on.id, add_on.quantity);
+    }
+    text
 }
 
 fn standing(state: &InvoiceState) -> String {
@@ -87,7 +97,10 @@ fn title(line: &Line) -> String {
             format!("{} {} {meter}", line.kind, line.plan)
         }
         LineKind::Discount | LineKind::Tax => format!("{} {}", line.kind, line.why.rule),
-        _ => format!("{} {} × {}", line.kind, line.plan, line.quantity),
+        _ => {
+            let add_on = line.add_on.as_ref().map(|id| format!(" + {id}")).unwrap_or_default();
+            format!("{} {}{add_on} × {}", line.kind, line.plan, line.quantity)
+        }
     }
 }
 

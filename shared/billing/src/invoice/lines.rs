@@ -3,6 +3,7 @@
 //! A rules version has a file of its own under `lines/`, so that an old invoice is computed again by the rules that made
 //! it; what they share here is the shape of a line, and never an amount.
 
+mod items;
 mod usage;
 mod v1;
 mod v2;
@@ -235,6 +236,9 @@ pub struct Line {
     pub kind: LineKind,
     /// `plan@version` that it is about.
     pub plan: String,
+    /// The add-on of that plan that it is about; none: the plan itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub add_on: Option<String>,
     /// Units.
     pub quantity: u32,
     /// Negative amounts are in the customer's favour.
@@ -286,5 +290,6 @@ fn credit_line(kind: LineKind, terms: &Terms, amount: Money) -> Line {
         capped: false,
         adjustment: None,
     };
-    Line { kind, plan: terms.plan.to_string(), quantity: terms.quantity, amount, why, used: None }
+    let (plan, quantity) = (terms.plan.to_string(), terms.quantity);
+    Line { kind, plan, add_on: None, quantity, amount, why, used: None }
 }

@@ -77,7 +77,7 @@ pub(super) fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
         let invoice = step.next.start_period(0, Purpose::Period, at, &step.known.taxes)?;
         step.issue_with_usage(invoice, usage, credit)?;
     }
-    changed(step, before, at)
+    changed(step, &old, before, at)
 }
 
 /// A change within the period: the old terms' unused part is given back, the new terms' part is charged.
@@ -116,12 +116,12 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
     let lines = if charged.is_some() { compute(crate::RULES_VERSION, &basis)? } else { Vec::new() };
     step.bill(Cause::Change(step.version), basis, usage, now)?;
     step.next.note_charges(&policy, charged, &lines, now)?;
-    step.next.terms = terms;
+    let old = std::mem::replace(&mut step.next.terms, terms);
     step.next.proration = proration;
     step.next.scheduled.change = None;
     step.next.scheduled.change_proration = None;
     step.next.tax = tax.map(Box::new);
-    changed(step, before, now)
+    changed(step, &old, before, now)
 }
 
 /// A contract ends at once: what its policy gives back of the running period becomes the customer's credit.
@@ -199,7 +199,7 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
     Ok(())
 }
 
-fn changed(step: &mut Step, before: i64, at: Instant) -> Result<bool, Refusal> {
+fn changed(step: &mut Step, old: &Terms, before: i64, at: Instant) -> Result<bool, Refusal> {
     let after = step.run_rate()?;
     if step.next.started_at.is_none() && after > 0 {
         // What was free begins to earn: the first instant with run-rate.
@@ -207,5 +207,9 @@ fn changed(step: &mut Step, before: i64, at: Instant) -> Result<bool, Refusal> {
         return step.write(EventType::Signup, at, None);
     }
     let event = if after < before { EventType::Downgrade } else { EventType::Upgrade };
-    step.write(event, at, None)
+    // Where the plan stays as it is, readers of the facts want to know what moved.
+    let new = &step.next.terms;
+    let only = (&old.plan, &old.price, old.quantity) == (&new.plan, &new.price, new.quantity);
+    let reason = (only && old.add_ons != new.add_ons).then_some("add_on");
+    step.write(event, at, reason)
 }

@@ -8,8 +8,7 @@ use crate::{
     calendar::{Instant, recurrence::Span},
     ids::Cause,
     invoice::{Adjustments, Basis, Charged, DocumentSide, Line, LineKind, NewInvoice, Purpose, compute},
-    money::Money,
-    proration::{ChangeLines, Destination, ProratedSides, ProrationPolicy},
+    proration::{Destination, ProrationPolicy},
     refusal::Refusal,
     usage::UsageCharge,
 };
@@ -93,12 +92,10 @@ impl Subscription {
         if self.charged.is_some() {
             return Ok(self.charged.clone());
         }
-        let full = crate::invoice::net_of_full_period(&self.terms, &self.discounts_now()?)?;
-        Ok(Some(Box::new(Charged::one(Span::from(&period), full))))
+        Ok(Some(Box::new(Charged::in_advance(&self.terms, &self.discounts_now()?, Span::from(&period))?)))
     }
 
-    /// Notes what a change charged: where both sides are lines, the new debit takes the place of the old ones; a line of
-    /// the difference stands beside them.
+    /// Notes what a change charged, where its policy looks at that.
     pub(super) fn note_charges(
         &mut self,
         policy: &ProrationPolicy,
@@ -106,23 +103,13 @@ impl Subscription {
         lines: &[Line],
         at: Instant,
     ) -> Result<(), Refusal> {
-        let (Some(before), Some(period)) = (before, self.period) else {
-            self.charged = None;
-            return Ok(());
+        self.charged = match (before, self.period) {
+            (Some(before), Some(period)) => {
+                let span = Span::new(at.max(period.start), period.end);
+                Some(Box::new(before.after(lines, span, policy, self.terms.price.currency)?))
+            }
+            _ => None,
         };
-        let stands = policy.lines == ChangeLines::Net || policy.sides == ProratedSides::Neither;
-        let mut charged = if stands { *before } else { Charged::default() };
-        let (charge, credit) = sides(lines, self.terms.price.currency)?;
-        if charge.minor > 0 {
-            charged
-                .debits
-                .push(crate::proration::Debit { span: Span::new(at.max(period.start), period.end), amount: charge });
-        }
-        if stands {
-            charged.credited_minor =
-                charged.credited_minor.checked_sub(credit.minor).ok_or(crate::money::MoneyError::Overflow)?;
-        }
-        self.charged = Some(Box::new(charged));
         Ok(())
     }
 
@@ -145,20 +132,4 @@ impl Subscription {
         lines.retain(|line| line.kind != LineKind::CreditKept);
         Ok(lines)
     }
-}
-
-/// What lines charge and what they give back (0 or less), each with the discounts that follow it.
-fn sides(lines: &[Line], currency: crate::money::Currency) -> Result<(Money, Money), Refusal> {
-    let (mut charge, mut credit, mut gives_back) = (Money::zero(currency), Money::zero(currency), false);
-    for line in lines {
-        match line.kind {
-            LineKind::ProrationCredit => gives_back = true,
-            LineKind::ProrationCharge | LineKind::Recurring => gives_back = false,
-            LineKind::Discount => {}
-            _ => continue,
-        }
-        let side = if gives_back { &mut credit } else { &mut charge };
-        *side = side.plus(line.amount)?;
-    }
-    Ok((charge, credit))
 }

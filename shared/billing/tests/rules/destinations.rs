@@ -179,7 +179,7 @@ fn stripe_flexible_gives_back_what_was_debited() {
     assert_eq!(last_credit(&held, quarter).1, -1_400);
     // Had less been debited, less would come back; the price of today does not count.
     let charged = held.charged.as_mut().expect("noted");
-    charged.debits[0].amount = Money::new(2_000, charged.debits[0].amount.currency);
+    charged.0[0].debits[0].amount = Money::new(2_000, charged.0[0].debits[0].amount.currency);
     assert_eq!(last_credit(&held, quarter).1, -1_000);
     held.proration = Profile::StripeClassic.policy();
     assert_eq!(last_credit(&held, quarter).1, -1_400);
@@ -198,7 +198,7 @@ fn flexprice_never_gives_back_more_than_was_paid() {
     let held = by(Profile::Flexprice.policy(), "28.00");
     let (mut held, ..) = give(&held, change(&held, "business", "56.00", 1), HALF);
     let charged = held.charged.as_mut().expect("noted");
-    charged.debits[0].amount = Money::new(500, charged.debits[0].amount.currency);
+    charged.0[0].debits[0].amount = Money::new(500, charged.0[0].debits[0].amount.currency);
     let (_, invoices, _) = give(&held, change(&held, "team", "28.00", 1), "2027-02-15T09:00:00Z");
     let credit = &invoices[0].lines[0];
     assert_eq!((credit.kind, credit.amount.minor, credit.why.capped), (LineKind::ProrationCredit, -500, true));

@@ -177,8 +177,23 @@ fn samples() -> BTreeMap<String, String> {
     samples.insert("catalog-usage".into(), pretty(&metered));
     samples.insert("customer-berlin".into(), pretty(&serde_json::from_str::<Customer>(CUSTOMER).expect("a customer")));
     samples.extend(adjusted_samples());
+    samples.extend(item_samples());
     samples.insert("contract-price".into(), pretty(&serde_json::from_str::<ContractPrice>(CONTRACT).expect("a price")));
     samples
+}
+
+/// What add-ons add to the stored forms.
+fn item_samples() -> Vec<(String, String)> {
+    use crate::items::{ADD_ONS, bought, change};
+    let held = active(bought("month", 3, &[("storage", 2), ("support", 1)]), start());
+    let less = change(bought("month", 3, &[("sso", 1), ("storage", 1)]), &held, When::Now);
+    let (_, mut changes) = give(&held, less, start() + TimeDelta::days(14));
+    let catalog: Catalog = serde_json::from_str(ADD_ONS).expect("a catalog");
+    vec![
+        ("catalog-add-ons".into(), pretty(&catalog)),
+        ("subscription-add-ons".into(), pretty(&held)),
+        ("invoice-rules-2-add-ons".into(), pretty(&changes.remove(0))),
+    ]
 }
 
 /// What discounts and taxes add to the stored forms.

@@ -27,6 +27,8 @@ mod dunning_cases;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod items;
+#[cfg(test)]
 mod lifecycle;
 mod migration;
 #[cfg(test)]

@@ -46,14 +46,15 @@ fn share_line(
 ) -> Result<Line, MoneyError> {
     let sign = if kind == LineKind::ProrationCredit { Decimal::NEGATIVE_ONE } else { Decimal::ONE };
     // The credit base is what was really charged for a full period, so its rounding is undone exactly once.
-    let full = Unrounded::from_money(terms.full_period_money()?);
-    let exact = terms.full_period()?;
+    let full = Unrounded::from_money(terms.plan_item().full_period_money()?);
+    let exact = terms.plan_item().full_period()?;
     let base = if share.is_some() { full } else { exact };
     let (numerator, denominator) = share.map_or((Decimal::ONE, Decimal::ONE), Share::parts);
     let unrounded = base.times(numerator * sign, denominator)?;
     Ok(Line {
         kind,
         plan: terms.plan.to_string(),
+        add_on: None,
         quantity: terms.quantity,
         amount: unrounded.round(policy.rounding)?,
         why: Explanation {

@@ -5,15 +5,17 @@
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::{Basis, DocumentSide, Explanation, Line, LineKind};
+use super::{
+    Basis, DocumentSide, Explanation, Line, LineKind,
+    items::{self, Changed},
+};
 use crate::invoice::adjust::{self, Adjustment, Adjustments, Decided, Full, full_period};
 use crate::{
     calendar::{Instant, Period},
     money::{Money, MoneyError, Rounding, Unrounded},
-    pricing::{Step, Units},
     proration::{
-        Cadence, ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, History, ItemChange, LineRule,
-        ProratedLine, ProrationPolicy, Reach, Share, Side, Timing, change,
+        ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, ItemChange, LineRule, ProratedLine,
+        ProrationPolicy, Reach, Share, Timing, change,
     },
     refusal::Refusal,
     terms::Terms,
@@ -88,8 +90,8 @@ struct Cut<'a> {
 }
 
 impl Cut<'_> {
-    /// A change of one item at this cut. The balance is set off later: version 1 and 2 keep credit in the same way.
-    fn input(&self, kind: ChangeKind, item: ItemChange, of: &Terms, reach: Reach) -> ChangeInput {
+    /// A change of items at this cut. The balance is set off later: version 1 and 2 keep credit in the same way.
+    fn input(&self, kind: ChangeKind, items: Vec<ItemChange>, of: &Terms, reach: Reach) -> ChangeInput {
         ChangeInput {
             kind,
             timing: Timing::Advance,
@@ -97,7 +99,7 @@ impl Cut<'_> {
             at: self.at,
             zone: self.zone,
             reach,
-            items: vec![item],
+            items,
             interval: Some(of.price.interval),
             contract_start: None,
             balance: Money::zero(of.price.currency),
@@ -105,17 +107,24 @@ impl Cut<'_> {
     }
 
     /// A full period of the old terms, as it was charged.
-    fn before(&self, terms: &Terms) -> Result<Full, Refusal> {
+    fn before<'t>(&self, terms: &'t Terms) -> Result<Vec<Full<'t>>, Refusal> {
         full_period(terms, &self.with.earlier_discounts, self.with.policy)
     }
 
-    /// What was charged for the old terms, as far as the policy asks.
-    fn history(&self, terms: &Terms) -> Result<History, MoneyError> {
+    /// The changed items, each with what was charged for it, as far as the policy asks.
+    fn inputs(&self, items: &[Changed<'_>], terms: &Terms) -> Result<Vec<ItemChange>, MoneyError> {
         let charged = self.with.charged.as_deref();
-        charged.map_or_else(|| Ok(History::default()), |c| c.history(terms.price.currency))
+        let history = |item: &Changed<'_>| {
+            let known = charged.zip(item.old.as_ref());
+            known.map(|(charged, old)| charged.history(old.item.add_on, terms.price.currency)).transpose()
+        };
+        items
+            .iter()
+            .map(|item| Ok(ItemChange { history: history(item)?.unwrap_or_default(), ..item.input() }))
+            .collect()
     }
 
-    fn after(&self, terms: &Terms) -> Result<Full, Refusal> {
+    fn after<'t>(&self, terms: &'t Terms) -> Result<Vec<Full<'t>>, Refusal> {
         full_period(terms, &self.with.discounts, self.with.policy)
     }
 }
@@ -132,47 +141,51 @@ fn changed(
         // A difference only makes sense between two parts of the same period.
         policy.lines = ChangeLines::Two;
     }
-    let (old, new) = (cut.before(from)?, cut.after(to)?);
-    let item = ItemChange::new(&to.plan.name, Some(side(&old)), Some(side(&new)));
-    let item = ItemChange { history: cut.history(from)?, ..item };
+    let items = items::changes(cut.before(from)?, cut.after(to)?, cut.with, restarts);
+    let inputs = cut.inputs(&items, from)?;
     let same = from.plan == to.plan && from.price == to.price;
     let kind = if same { ChangeKind::Quantity } else { ChangeKind::Terms };
-    let outcome = change(&policy, &cut.input(kind, item, from, reach))?;
+    let outcome = change(&policy, &cut.input(kind, inputs, from, reach))?;
     let mut lines = Vec::new();
     for line in outcome.lines {
-        lines.extend(match line.rule {
+        let item = items.iter().find(|item| item.name() == line.item);
+        let (old, new) = item.map_or((None, None), |item| (item.old.as_ref(), item.new.as_ref()));
+        lines.extend(match (line.rule, old, new) {
             // A full period is rounded as every full period is: later credit is counted from that amount.
-            LineRule::FullPeriod => recurring(to, cut.with)?,
-            LineRule::UnusedPrice | LineRule::UnusedDebit | LineRule::Used => divided(&line, from, &old, &policy)?,
-            LineRule::RestOfPeriod | LineRule::Stub | LineRule::Once => divided(&line, to, &new, &policy)?,
-            LineRule::Difference => divided(&line, to, &difference(&old, &new)?, &policy)?,
+            (LineRule::FullPeriod, _, Some(new)) => full_item(new, cut.with)?,
+            (LineRule::UnusedPrice | LineRule::UnusedDebit | LineRule::Used, Some(old), _) => {
+                divided(&line, old, &policy)?
+            }
+            (LineRule::Difference, Some(old), Some(new)) => divided(&line, &difference(old, new)?, &policy)?,
+            (LineRule::RestOfPeriod | LineRule::Stub | LineRule::Once, _, Some(new)) => divided(&line, new, &policy)?,
+            // `change` makes lines of the sides that it was given.
+            (rule, ..) => return Err(no_side(rule, &line.item)),
         });
     }
     Ok(lines)
 }
 
+fn no_side(rule: LineRule, item: &str) -> Refusal {
+    Refusal::InvalidField { field: "items", detail: format!("{item} has no amount for {rule}") }
+}
+
 fn ended(cut: &Cut<'_>, terms: &Terms, policy: ProrationPolicy) -> Result<Vec<Line>, Refusal> {
-    let old = cut.before(terms)?;
-    let item = ItemChange::new(&terms.plan.name, Some(side(&old)), None);
-    let item = ItemChange { history: cut.history(terms)?, ..item };
-    let outcome = change(&policy, &cut.input(ChangeKind::Termination, item, terms, Reach::Period))?;
+    let items = items::changes(cut.before(terms)?, Vec::new(), cut.with, true);
+    let inputs = cut.inputs(&items, terms)?;
+    let outcome = change(&policy, &cut.input(ChangeKind::Termination, inputs, terms, Reach::Period))?;
     let mut lines = Vec::new();
     for line in &outcome.lines {
-        lines.extend(divided(line, terms, &old, &policy)?);
+        let old = items.iter().find(|item| item.name() == line.item).and_then(|item| item.old.as_ref());
+        lines.extend(divided(line, old.ok_or_else(|| no_side(line.rule, &line.item))?, &policy)?);
     }
     Ok(lines)
 }
 
-/// What was really charged for a full period, so its rounding is undone exactly once.
-fn side(full: &Full) -> Side {
-    let [list, net] = [full.list, full.net].map(Unrounded::from_money);
-    Side { list, net, cadence: Cadence::Period }
-}
-
 /// What discounts take off the difference of two prices.
-fn difference(old: &Full, new: &Full) -> Result<Full, MoneyError> {
+fn difference<'a>(old: &Full<'_>, new: &Full<'a>) -> Result<Full<'a>, MoneyError> {
     let less = |a: Money, b: Money| a.plus(b.negated()?);
     Ok(Full {
+        item: new.item,
         list: less(new.list, old.list)?,
         off: less(new.off, old.off)?,
         net: less(new.net, old.net)?,
@@ -180,22 +193,30 @@ fn difference(old: &Full, new: &Full) -> Result<Full, MoneyError> {
     })
 }
 
-/// A full period, in advance, and the discounts off it.
+/// A full period of every item, in advance, each followed by the discounts off it.
 fn recurring(terms: &Terms, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
-    let exact = terms.full_period()?;
+    let mut lines = Vec::new();
+    for full in full_period(terms, &with.discounts, with.policy)? {
+        lines.extend(full_item(&full, with)?);
+    }
+    Ok(lines)
+}
+
+/// A full period of an item, and the discounts off it.
+fn full_item(full: &Full<'_>, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
+    let exact = full.item.full_period()?;
     let minor = exact.minor();
     let why = Explanation {
-        steps: steps(terms)?,
-        ..adjust::plain(terms.price.model.name(), minor, minor, Rounding::default())
+        steps: full.item.steps()?,
+        ..adjust::plain(full.item.price.name(), minor, minor, Rounding::default())
     };
-    let full = full_period(terms, &with.discounts, with.policy)?;
-    let mut lines = vec![adjust::of_terms(LineKind::Recurring, terms, exact.round(Rounding::default())?, why)];
-    lines.extend(adjust::discount_lines(&full, terms, with.policy.discount.rounding)?);
+    let mut lines = vec![adjust::of_item(LineKind::Recurring, &full.item, exact.round(Rounding::default())?, why)];
+    lines.extend(adjust::discount_lines(full, with.policy.discount.rounding)?);
     Ok(lines)
 }
 
 /// A part of a period, and its part of the discounts where they come off afterwards.
-fn divided(part: &ProratedLine, terms: &Terms, full: &Full, policy: &ProrationPolicy) -> Result<Vec<Line>, Refusal> {
+fn divided(part: &ProratedLine, full: &Full<'_>, policy: &ProrationPolicy) -> Result<Vec<Line>, Refusal> {
     let kind = if part.amount.minor < 0 || part.unrounded_minor.is_sign_negative() {
         LineKind::ProrationCredit
     } else {
@@ -211,20 +232,20 @@ fn divided(part: &ProratedLine, terms: &Terms, full: &Full, policy: &ProrationPo
         share: Some(Share { left: part.factor.numerator(), whole: part.factor.denominator() }),
         unit: Some(part.unit),
         factor: as_decimal(part.factor)?,
-        steps: steps(terms)?,
+        steps: full.item.steps()?,
         capped: part.capped,
         adjustment: discounted,
-        ..adjust::plain(terms.price.model.name(), part.full_minor.abs(), part.unrounded_minor, part.rounding)
+        ..adjust::plain(full.item.price.name(), part.full_minor.abs(), part.unrounded_minor, part.rounding)
     };
-    let mut lines = vec![adjust::of_terms(kind, terms, part.amount, why)];
+    let mut lines = vec![adjust::of_item(kind, &full.item, part.amount, why)];
     if full.off.minor != 0 && after {
-        lines.push(shared_discount(part, terms, full)?);
+        lines.push(shared_discount(part, full)?);
     }
     Ok(lines)
 }
 
 /// The discount's share of a part that was divided at its list price: off a charge, back from a credit.
-fn shared_discount(part: &ProratedLine, terms: &Terms, full: &Full) -> Result<Line, Refusal> {
+fn shared_discount(part: &ProratedLine, full: &Full<'_>) -> Result<Line, Refusal> {
     let off = part.factor.of(Unrounded::from_money(full.off))?;
     let gives_back = matches!(part.rule, LineRule::UnusedPrice | LineRule::UnusedDebit);
     let sign = if gives_back { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
@@ -237,16 +258,9 @@ fn shared_discount(part: &ProratedLine, terms: &Terms, full: &Full) -> Result<Li
         adjustment: Some(Box::new(Adjustment::SharedDiscount { discounts: full.applied.clone() })),
         ..adjust::plain("discount", Decimal::from(full.off.minor), exact.minor(), part.rounding)
     };
-    Ok(adjust::of_terms(LineKind::Discount, terms, exact.round(part.rounding)?, why))
+    Ok(adjust::of_item(LineKind::Discount, &full.item, exact.round(part.rounding)?, why))
 }
 
 fn as_decimal(factor: Factor) -> Result<Option<Decimal>, Refusal> {
     if factor.is_exact() { Ok(None) } else { Ok(Some(factor.value()?.normalize())) }
-}
-
-/// The steps of the price, where there is more than one multiplication to say.
-fn steps(terms: &Terms) -> Result<Vec<Step>, Refusal> {
-    let priced = terms.price.model.price(&Units::of(terms.quantity.into()), terms.price.currency);
-    let steps = priced.map_err(crate::money::MoneyError::from)?.steps;
-    Ok(if steps.len() > 1 { steps } else { Vec::new() })
 }

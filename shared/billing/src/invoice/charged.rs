@@ -1,0 +1,121 @@
+//! What was charged for the items of a contract in its running period: what some policies give back from, or at most.
+//!
+//! Exists because a price says what a period costs today, and a credit may have to follow what was really debited.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    adjust::full_period,
+    lines::{Line, LineKind},
+};
+use crate::{
+    calendar::recurrence::Span,
+    discount::Discount,
+    money::{Currency, Money, MoneyError},
+    proration::{ChangeLines, Debit, History, ProratedSides, ProrationPolicy},
+    refusal::Refusal,
+    terms::Terms,
+};
+
+/// What was charged for one item, without tax.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChargedItem {
+    /// Which add-on; none: the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub add_on: Option<String>,
+    /// Every debit that is not replaced, with the time that it is for.
+    pub debits: Vec<Debit>,
+    /// What was given back of them before, in minor units.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub credited_minor: i64,
+}
+
+/// What was charged for a contract in its running period, item by item, without tax.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Charged(pub Vec<ChargedItem>);
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(n: &i64) -> bool {
+    *n == 0
+}
+
+impl Charged {
+    /// The full price of a period, as it was charged when it began.
+    ///
+    /// # Errors
+    /// [`Refusal::Money`] when it cannot be computed.
+    pub(crate) fn in_advance(terms: &Terms, discounts: &[Discount], span: Span) -> Result<Self, Refusal> {
+        let items = full_period(terms, discounts, terms.conditions.document)?;
+        let one = |full: super::adjust::Full<'_>| ChargedItem {
+            add_on: full.item.add_on.map(str::to_owned),
+            debits: vec![Debit { span, amount: full.net }],
+            credited_minor: 0,
+        };
+        Ok(Self(items.into_iter().map(one).collect()))
+    }
+
+    /// As the division of a period asks for it.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub(super) fn history(&self, add_on: Option<&str>, currency: Currency) -> Result<History, MoneyError> {
+        let Some(item) = self.0.iter().find(|item| item.add_on.as_deref() == add_on) else {
+            return Ok(History::default());
+        };
+        let paid = Money::sum(currency, item.debits.iter().map(|d| d.amount))?;
+        let credited = Money::new(item.credited_minor, currency);
+        Ok(History { debits: item.debits.clone(), paid: Some(paid), credited: Some(credited), allowance: None })
+    }
+
+    /// What stands after a change with these `lines`, which charge for `span`: where both sides of an item are lines, its
+    /// new debit takes the place of the old ones; a line of the difference stands beside them. Items without a line keep
+    /// what they have.
+    pub(crate) fn after(
+        mut self,
+        lines: &[Line],
+        span: Span,
+        policy: &ProrationPolicy,
+        currency: Currency,
+    ) -> Result<Self, MoneyError> {
+        let stands = policy.lines == ChangeLines::Net || policy.sides == ProratedSides::Neither;
+        for (add_on, charge, credit) in sides(lines, currency)? {
+            let known = self.0.iter().position(|item| item.add_on == add_on);
+            let mut item = known.map(|i| self.0.remove(i)).filter(|_| stands).unwrap_or_default();
+            item.add_on = add_on;
+            if charge.minor > 0 {
+                item.debits.push(Debit { span, amount: charge });
+            }
+            if stands {
+                item.credited_minor = item.credited_minor.checked_sub(credit.minor).ok_or(MoneyError::Overflow)?;
+            }
+            self.0.push(item);
+        }
+        Ok(self)
+    }
+}
+
+/// What the lines of each item charge and what they give back (0 or less), with the discounts that follow them.
+fn sides(lines: &[Line], currency: Currency) -> Result<Vec<(Option<String>, Money, Money)>, MoneyError> {
+    let zero = Money::zero(currency);
+    let (mut found, mut gives_back): (Vec<(Option<String>, Money, Money)>, _) = (Vec::new(), false);
+    for line in lines {
+        match line.kind {
+            LineKind::ProrationCredit => gives_back = true,
+            LineKind::ProrationCharge | LineKind::Recurring => gives_back = false,
+            LineKind::Discount => {}
+            _ => continue,
+        }
+        let place = found.iter().position(|(add_on, ..)| *add_on == line.add_on);
+        let place = place.unwrap_or_else(|| {
+            found.push((line.add_on.clone(), zero, zero));
+            found.len() - 1
+        });
+        if let Some((_, charge, credit)) = found.get_mut(place) {
+            let side = if gives_back { credit } else { charge };
+            *side = side.plus(line.amount)?;
+        }
+    }
+    Ok(found)
+}
