@@ -27,7 +27,8 @@ pub fn mrr12(terms: &Terms) -> Result<i64, MoneyError> {
 /// # Errors
 /// [`Refusal::Money`]; [`Refusal::InvalidField`] for a discount that cannot be computed.
 pub fn mrr12_net(terms: &Terms, discounts: &[Discount], tax: Option<&TaxTreatment>) -> Result<i64, Refusal> {
-    let items = terms.items().map(|item| Ok((item.name(), item.full_period()?))).collect::<Result<Vec<_>, MoneyError>>()?;
+    let items =
+        terms.items().map(|item| Ok((item.name(), item.full_period()?))).collect::<Result<Vec<_>, MoneyError>>()?;
     let net = net_of_lasting(&items, terms.price.currency, discounts)?;
     let gross = tax.map_or(Ok(Decimal::ONE), TaxTreatment::gross_of_one)?;
     Ok(yearly(terms, net, gross)?)

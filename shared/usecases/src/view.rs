@@ -3,7 +3,7 @@
 use billing::{
     calendar::{Instant, Period},
     discount::{Benefit, Coupon, Held},
-    invoice::{Invoice, Line, tax_of},
+    invoice::{Invoice, Line, Once, tax_of},
     money::Money,
     refusal::Refusal,
     subscription::{Scheduled, State, Subscription},
@@ -83,6 +83,9 @@ pub struct SubscriptionView {
     /// Coupons that were redeemed and are not over.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub discounts: Vec<DiscountView>,
+    /// Charges that wait for the next invoice.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub charges: Vec<Once>,
     /// When it was agreed.
     pub created_at: Instant,
     /// What was used and is not billed yet, by meter.
@@ -165,6 +168,7 @@ impl SubscriptionView {
             scheduled: s.scheduled.clone(),
             detail: s.state.clone(),
             credit_minor: s.credit_minor,
+            charges: s.once.waiting.clone(),
             created_at: s.created_at,
             usage: Vec::new(),
         }

@@ -40,6 +40,9 @@ pub(crate) fn subscription(s: &Subscription) -> String {
     if s.credit_minor != 0 {
         text += &format!("; credit {}", Money::new(s.credit_minor, terms.price.currency));
     }
+    for once in &s.once.waiting {
+        text += &format!("; {} waits for the next invoice", once.amount());
+    }
     if let Some((at, terms)) = &s.scheduled.change {
         text += &format!("; from {}: {} per {}", when(*at), bought(terms), terms.price.interval);
     }
@@ -89,6 +92,9 @@ pub(crate) fn line(line: &Line) -> String {
     let why = &line.why;
     if let Some(used) = &line.used {
         return usage(line, used);
+    }
+    if let Some(description) = &line.description {
+        return format!("{} {description}: {}", line.kind, line.amount);
     }
     if let Some(text) = adjusted(line) {
         return text;

@@ -114,18 +114,16 @@ pub(super) fn full_period<'a>(
     discounts: &[Discount],
     policy: DocumentPolicy,
 ) -> Result<Vec<Full<'a>>, Refusal> {
-    let lists = terms.items().map(|item| Ok((item, item.full_period_money()?))).collect::<Result<Vec<_>, MoneyError>>()?;
+    let lists =
+        terms.items().map(|item| Ok((item, item.full_period_money()?))).collect::<Result<Vec<_>, MoneyError>>()?;
     let currency = terms.price.currency;
     let zero = Money::zero(currency);
     if discounts.is_empty() {
         let undiscounted = |(item, list)| Full { item, list, off: zero, net: list, applied: Vec::new() };
         return Ok(lists.into_iter().map(undiscounted).collect());
     }
-    let line = |(item, list): &(Item<'_>, Money)| DiscountableLine {
-        item: item.name(),
-        amount: *list,
-        discountable: true,
-    };
+    let line =
+        |(item, list): &(Item<'_>, Money)| DiscountableLine { item: item.name(), amount: *list, discountable: true };
     let lines: Vec<DiscountableLine> = lists.iter().map(line).collect();
     let done = apply(&lines, discounts, currency, policy.discount)?;
     let taken = done.lines.into_iter().zip(done.parts);
@@ -158,7 +156,7 @@ pub(super) fn of_terms(kind: LineKind, terms: &Terms, amount: Money, why: Explan
 
 pub(super) fn of_item(kind: LineKind, item: &Item<'_>, amount: Money, why: Explanation) -> Line {
     let (plan, add_on) = (item.terms().plan.to_string(), item.add_on.map(str::to_owned));
-    Line { kind, plan, add_on, quantity: item.quantity, amount, why, used: None }
+    Line { kind, plan, add_on, description: None, quantity: item.quantity, amount, why, used: None }
 }
 
 pub(super) fn plain(rule: &str, full_minor: Decimal, unrounded_minor: Decimal, rounding: Rounding) -> Explanation {

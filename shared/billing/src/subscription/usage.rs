@@ -44,10 +44,16 @@ impl Step {
 
     /// An invoice for nothing but `usage`, if there is any.
     pub(super) fn issue_arrears(&mut self, usage: Vec<UsageCharge>, at: Instant) -> Result<(), Refusal> {
-        let Some(period) = self.next.period.filter(|_| !usage.is_empty()) else { return Ok(()) };
-        let base = Basis::Arrears {
+        let Some(base) = self.arrears(at).filter(|_| !usage.is_empty()) else { return Ok(()) };
+        let cause = Cause::Usage(base.period().ordinal);
+        self.bill(cause, base, usage, at)
+    }
+
+    /// The basis of an invoice that is for nothing by itself; none before the first period.
+    pub(super) fn arrears(&self, at: Instant) -> Option<Basis> {
+        Some(Basis::Arrears {
             terms: Box::new(self.next.terms.clone()),
-            period,
+            period: self.next.period?,
             at,
             credit_minor: self.next.credit_minor,
             adjustments: Box::new(Adjustments {
@@ -55,8 +61,7 @@ impl Step {
                 policy: self.next.terms.conditions.document,
                 ..Adjustments::default()
             }),
-        };
-        self.bill(Cause::Usage(period.ordinal), base, usage, at)
+        })
     }
 
     /// Issues the invoice of a decision within a period, and books the credit that it keeps or uses.
@@ -67,7 +72,12 @@ impl Step {
         usage: Vec<UsageCharge>,
         at: Instant,
     ) -> Result<(), Refusal> {
-        let basis = metered(basis, usage);
+        let basis = metered(self.with_once(basis)?, usage);
+        self.bill_only(cause, basis, at)
+    }
+
+    /// Issues the invoice of exactly this basis.
+    pub(super) fn bill_only(&mut self, cause: Cause, basis: Basis, at: Instant) -> Result<(), Refusal> {
         settle_credit(self, &basis, at)?;
         let days_until_due = self.next.collection.days_until_due();
         self.issue(NewInvoice { cause, purpose: Purpose::Change, basis, at, days_until_due });

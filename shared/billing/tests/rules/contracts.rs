@@ -103,7 +103,7 @@ impl Life {
             Basis::Period { period, .. } => *period,
             Basis::Change { next: Some(period), .. } => *period,
             Basis::Change { next: None, .. } | Basis::End { .. } => return,
-            Basis::Arrears { .. } | Basis::Metered { .. } => return,
+            Basis::Arrears { .. } | Basis::Metered { .. } | Basis::Once { .. } => return,
         };
         assert!(period.start < period.end);
         if let Some(last) = self.billed.last() {

@@ -71,7 +71,7 @@ fn every_item_has_a_line_and_support_is_a_percentage_of_the_others() {
     assert_eq!(lines(&invoices[0]), expected);
     assert_eq!((invoices[0].total.minor, facts[0].mrr12_minor), (5_400, 12 * 5_400));
     let told = explain(&invoices[0]).unwrap();
-    assert!(told.contains("recurring team@1 + support × 1") && told.contains("20 % of 45 = 9"), "{told}");
+    assert!(told.contains("recurring team@1 + support × 1") && told.contains("20 % of 45.00 = 9"), "{told}");
 }
 
 #[test]
@@ -106,9 +106,9 @@ fn an_add_on_agreed_for_the_end_of_the_period_is_divided_by_nothing() {
 fn another_interval_charges_every_item_for_it_and_gives_every_item_back() {
     let held = active(bought("month", 1, &[("storage", 1)]), crate::sample::at("2027-02-01T00:00:00Z"));
     let yearly = bought("year", 1, &[("storage", 1)]);
-    let (_, invoices) =
-        give(&held, change(yearly, &held, When::Now), crate::sample::at("2027-02-15T00:00:00Z"));
-    let all = [(Credit, "plan", -500), (Recurring, "plan", 10_000), (Credit, "storage", -200), (Recurring, "storage", 4_000)];
+    let (_, invoices) = give(&held, change(yearly, &held, When::Now), crate::sample::at("2027-02-15T00:00:00Z"));
+    let all =
+        [(Credit, "plan", -500), (Recurring, "plan", 10_000), (Credit, "storage", -200), (Recurring, "storage", 4_000)];
     assert_eq!(lines(&invoices[0]), all);
 }
 
@@ -193,6 +193,35 @@ fn a_migration_takes_add_ons_along_and_stops_where_the_version_has_none() {
     assert_eq!(verdict(&held, &newer, &policy).unwrap(), Verdict::Stays(Stay::NoAddOn("storage".into())));
 }
 
+#[test]
+fn contracts_are_billed_by_every_price_that_follows_from_a_quantity_and_included_units_are_free() {
+    let first_period = |model: serde_json::Value, quantity: i64| {
+        let mut price = json!({"currency": "USD", "interval": "month"});
+        price.as_object_mut().unwrap().extend(model.as_object().unwrap().clone());
+        let plan: Plan =
+            serde_json::from_value(json!({"id": "p", "version": 1, "title": "P", "prices": [price]})).unwrap();
+        assert_eq!(plan.prices[0].model.check(plan.prices[0].currency), Ok(()));
+        let policy = billing::catalog::Policy::standard();
+        let terms = |quantity| Terms::try_new(&plan, &policy, &plan.prices[0], false, quantity).unwrap();
+        let (held, invoices, _) = opened(terms(quantity), Vec::new(), &Taxes::default());
+        let (_, changes) = give(&held, change(terms(quantity + 1), &held, When::Now), start() + TimeDelta::days(9));
+        invoices.iter().chain(&changes).for_each(adds_up);
+        invoices[0].total.minor
+    };
+    let three_seats_and_then_eight_each =
+        json!({"model": "graduated", "tiers": [{"up_to": "3", "flat_amount": "29"}, {"unit_amount": "8"}]});
+    assert_eq!([1, 3, 5].map(|n| first_period(three_seats_and_then_eight_each.clone(), n)), [2_900, 2_900, 4_500]);
+    let three_free = json!({"model": "per-seat", "unit_amount": "8", "included": "3"});
+    assert_eq!([1, 3, 5].map(|n| first_period(three_free.clone(), n)), [0, 0, 1_600]);
+    let packs = json!({"model": "package", "size": "5", "amount": "20", "free_units": "3"});
+    assert_eq!([3, 4, 8, 9].map(|n| first_period(packs.clone(), n)), [0, 2_000, 2_000, 4_000]);
+    let volume = json!({"model": "volume", "tiers": [{"up_to": "3", "flat_amount": "29"}, {"unit_amount": "9"}]});
+    assert_eq!([3, 4].map(|n| first_period(volume.clone(), n)), [2_900, 3_600]);
+    let least =
+        json!({"model": "commitment", "minimum_amount": "30", "price": {"model": "per-seat", "unit_amount": "8"}});
+    assert_eq!([1, 5].map(|n| first_period(least.clone(), n)), [3_000, 4_000]);
+}
+
 fn any_add_ons() -> impl Strategy<Value = Vec<(&'static str, i64)>> {
     (0_i64..=5, any::<bool>(), any::<bool>()).prop_map(|(storage, sso, support)| {
         let all = [("storage", storage), ("sso", sso.into()), ("support", support.into())];
@@ -204,7 +233,8 @@ fn any_coupons() -> impl Strategy<Value = Vec<Coupon>> {
     let fixed = |minor: i64| -> Coupon {
         let amount = rust_decimal::Decimal::new(minor, 2);
         let amounts = json!([{"currency": "USD", "amount": amount}]);
-        let coupon = json!({"id": "fixed", "benefit": {"kind": "fixed", "amounts": amounts}, "duration": {"is": "forever"}});
+        let coupon =
+            json!({"id": "fixed", "benefit": {"kind": "fixed", "amounts": amounts}, "duration": {"is": "forever"}});
         serde_json::from_value(coupon).expect("a coupon")
     };
     let percent = |p| coupon(p, r#"{"is":"forever"}"#);

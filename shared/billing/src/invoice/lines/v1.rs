@@ -25,8 +25,8 @@ pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
             };
             (vec![credit, charge], *credit_minor)
         }
-        Basis::End { .. } | Basis::Arrears { .. } | Basis::Metered { .. } => {
-            let detail = "rules version 1 gives nothing back at an end and knows no usage".to_owned();
+        Basis::End { .. } | Basis::Arrears { .. } | Basis::Metered { .. } | Basis::Once { .. } => {
+            let detail = "rules version 1 gives nothing back at an end and knows neither usage nor fees".to_owned();
             return Err(Refusal::InvalidField { field: "rules", detail });
         }
     };
@@ -51,6 +51,7 @@ fn share_line(
         kind,
         plan: terms.plan.to_string(),
         add_on: None,
+        description: None,
         quantity: terms.quantity,
         amount: unrounded.round(policy.rounding)?,
         why: Explanation {

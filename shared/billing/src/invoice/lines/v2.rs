@@ -42,6 +42,11 @@ fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
             (ended(&cut, terms, *proration)?, *credit_minor)
         }
         Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
+        Basis::Once { base, once } => {
+            let (mut lines, credit_minor) = unsettled(base)?;
+            lines.extend(super::once::lines(base.terms(), once));
+            (lines, credit_minor)
+        }
         Basis::Metered { base, usage } => {
             let (mut lines, credit_minor) = unsettled(base)?;
             lines.extend(super::usage::lines(base.terms(), usage)?);
