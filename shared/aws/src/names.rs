@@ -143,6 +143,11 @@ pub const NAMES: &[(&str, &str)] = &[
     // items
     ("add_on", "ao"),
     ("add_ons", "os"),
+    ("description", "de"),
+    ("once", "oc"),
+    ("set_up", "sp"),
+    ("setup_fee", "se"),
+    ("waiting", "wa"),
 ];
 
 /// Marks a name that is stored as it is although it looks like a short one.

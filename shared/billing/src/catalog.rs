@@ -8,6 +8,7 @@ mod offers;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -94,9 +95,25 @@ pub struct Price {
     pub currency: Currency,
     /// Billed every.
     pub interval: Interval,
+    /// Charged once, in major units, whatever the quantity: for a plan with the contract's first invoice, for an add-on with
+    /// the first one that it is on. Not divided, not given back, not discounted; taxed as the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup_fee: Option<Decimal>,
     /// How the amount follows from the quantity.
     #[serde(flatten)]
     pub model: PriceModel,
+}
+
+impl Price {
+    /// Whether the price may be published.
+    ///
+    /// # Errors
+    /// What to mend.
+    pub fn check(&self) -> Result<(), String> {
+        self.model.check(self.currency)?;
+        let fee = self.setup_fee.map_or(Ok(()), |amount| PriceModel::Flat { amount }.check(self.currency));
+        fee.map_err(|problem| problem.replacen("amount", "setup_fee", 1))
+    }
 }
 
 /// One version of a plan.
@@ -328,7 +345,7 @@ fn plan_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
             let model = price.model.name();
             report(found, &what, &format!("contracts cannot be billed by {model} yet; use a price by quantity"));
         }
-        if let Err(problem) = price.model.check(price.currency) {
+        if let Err(problem) = price.check() {
             report(found, &what, &problem);
         }
     }

@@ -14,7 +14,7 @@ pub(crate) use adjust::coupon_of;
 pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
 pub use charged::{Charged, ChargedItem};
 pub use explain::explain;
-pub use lines::{Basis, DocumentSide, Explanation, Line, LineKind, UsedUnits, compute};
+pub use lines::{Basis, DocumentSide, Explanation, Line, LineKind, Once, OneOff, UsedUnits, compute};
 pub use state::{
     Attempt, Claim, Climb, Invoice, InvoiceState, InvoiceWake, Method, NewInvoice, Purpose, ceil_to_second, wake_at,
 };

@@ -1,7 +1,8 @@
 //! One customer's contract: its states, what may arrive, and what that makes of it.
 //!
 //! `state` what it is, `input` what may arrive, `due` when it wakes by itself, `transition` the table, `change` what a
-//! change of terms does, `destination` where its money goes, `facts` what is written about it, `usage` what is billed in arrears.
+//! change of terms does, `destination` where its money goes, `once` what is charged once, `facts` what is written about it,
+//! `usage` what is billed in arrears.
 
 mod change;
 mod destination;
@@ -9,6 +10,7 @@ mod discounts;
 mod due;
 mod facts;
 mod input;
+mod once;
 mod open;
 mod state;
 mod transition;
@@ -16,6 +18,7 @@ mod usage;
 
 pub use due::{DueKind, next_event, wake_at};
 pub use input::{Input, When};
+pub use once::{DESCRIPTION_BYTES_MAX, OnceAccount, WAITING_MAX};
 pub use open::{Collection, Order, open, open_with};
 pub use state::{CancelReason, Scheduled, State, Subscription};
 pub use transition::{Effect, Known, Outcome, transition, transition_with};

@@ -5,12 +5,14 @@ use billing::{
     customer::Customer,
     discount::CouponCode,
     ids::{CustomerId, SubscriptionId},
-    invoice::Invoice,
+    invoice::{Invoice, OneOff},
+    money::{Currency, Money, Rounding, Unrounded},
     refusal::Refusal,
     subscription::{Input, When},
     terms::WantedAddOn,
 };
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -53,6 +55,12 @@ pub struct ChangeRequest {
     /// For `change`: all add-ons that the contract shall have; the present ones when absent.
     #[serde(default)]
     pub add_ons: Option<Vec<WantedAddOn>>,
+    /// For `charge`: how much, in major units of the customer's currency, as text (`"49.90"`).
+    #[serde(default)]
+    pub amount: Option<String>,
+    /// For `charge`: what for, as it stands on the invoice.
+    #[serde(default)]
+    pub description: Option<String>,
     /// For `apply_coupon` and `remove_coupon`: the code; for `remove_coupon` its id does, too.
     #[serde(default)]
     pub coupon: Option<String>,
@@ -76,6 +84,8 @@ pub struct ChangeRequest {
 pub enum Action {
     /// Another plan, interval, quantity, or other add-ons.
     Change,
+    /// Charge something once: now on an invoice of its own, or (`period_end`) on the next invoice.
+    Charge,
     /// Redeem a coupon; it counts from the next period.
     ApplyCoupon,
     /// Let a coupon go; the running period is its last.
@@ -190,6 +200,13 @@ async fn input(
             let (terms, proration) = (Box::new(offer.terms), offer.policy.proration);
             Input::Change { terms, proration, when: request.when }
         }
+        Action::Charge => Input::Charge {
+            charge: OneOff {
+                description: request.description.clone().unwrap_or_default(),
+                amount: charged(request.amount.as_deref(), customer.currency)?,
+            },
+            when: request.when,
+        },
         Action::ApplyCoupon | Action::RemoveCoupon => {
             let named = request.coupon.as_deref().ok_or_else(|| needed("coupon"))?;
             let code = CouponCode::try_new(named).ok();
@@ -213,6 +230,19 @@ async fn input(
         }
         Action::Resume => Input::Resume,
     })
+}
+
+/// An amount in major units, with no more decimals than the currency has.
+fn charged(text: Option<&str>, currency: Currency) -> Result<Money, Refusal> {
+    let bad = |detail: String| Refusal::InvalidField { field: "amount", detail };
+    let text = text.ok_or_else(|| bad("is needed: how much, as text in major units (\"49.90\")".into()))?;
+    let amount: Decimal =
+        text.parse().map_err(|_| bad("must be a number in major units, as text (\"49.90\")".into()))?;
+    let exact = Unrounded::from_major(amount, currency).map_err(|e| bad(e.to_string()))?;
+    if !exact.minor().is_integer() {
+        return Err(bad(format!("has more decimals than {currency}")));
+    }
+    exact.round(Rounding::HalfEven).map_err(|e| bad(e.to_string()))
 }
 
 fn needed(field: &'static str) -> Refusal {

@@ -77,7 +77,6 @@ async fn changed_versions(store: &dyn Store, catalog: &Catalog) -> Result<Vec<Ca
 /// # Errors
 /// [`billing::refusal::Refusal::InvalidField`] when the price cannot be billed; the store's.
 pub async fn agree_on_price(store: &dyn Store, contract: &ContractPrice) -> Result<(), Error> {
-    let checked = contract.price.model.check(contract.price.currency);
-    checked.map_err(|detail| billing::refusal::Refusal::InvalidField { field: "price", detail })?;
+    contract.price.check().map_err(|detail| billing::refusal::Refusal::InvalidField { field: "price", detail })?;
     store.put_contract_price(contract).await
 }

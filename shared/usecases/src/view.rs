@@ -4,7 +4,7 @@ use billing::{
     calendar::{Instant, Period},
     discount::{Benefit, Coupon, Held},
     document::InvoiceNumber,
-    invoice::{Invoice, Line, tax_of},
+    invoice::{Invoice, Line, Once, tax_of},
     money::Money,
     refusal::Refusal,
     subscription::{Scheduled, State, Subscription},
@@ -87,6 +87,9 @@ pub struct SubscriptionView {
     /// Lines that wait for the next invoice, with their taxes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingView>,
+    /// Charges that wait for the next invoice.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub charges: Vec<Once>,
     /// When it was agreed.
     pub created_at: Instant,
     /// What was used and is not billed yet, by meter.
@@ -188,6 +191,7 @@ impl SubscriptionView {
             detail: s.state.clone(),
             credit_minor: s.credit_minor,
             pending: PendingView::of(s),
+            charges: s.once.waiting.clone(),
             created_at: s.created_at,
             usage: Vec::new(),
         }

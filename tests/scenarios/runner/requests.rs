@@ -38,7 +38,8 @@ fn money(text: &str, currency: &str) -> Result<Money, String> {
 }
 
 /// `month=9.90 year=99` as prices of a model.
-pub(crate) fn prices(model: &str, currency: &str, settings: Vec<(String, String)>) -> Vec<Value> {
+pub(crate) fn prices(model: &str, currency: &str, mut settings: Vec<(String, String)>) -> Vec<Value> {
+    let setup = settings.iter().position(|(name, _)| name == "setup").map(|at| settings.remove(at).1);
     let field = match model {
         "flat" => "amount",
         "percent-of" => "rate",
@@ -47,6 +48,9 @@ pub(crate) fn prices(model: &str, currency: &str, settings: Vec<(String, String)
     let price = |(interval, amount): (String, String)| {
         let mut price = json!({"currency": currency, "interval": interval, "model": model});
         price[field] = amount.into();
+        if let Some(setup) = &setup {
+            price["setup_fee"] = setup.clone().into();
+        }
         price
     };
     settings.into_iter().map(price).collect()
@@ -110,13 +114,18 @@ pub(crate) async fn catalog(world: &mut World, mut args: Args) -> Result<(), Str
         let after: u32 = after.parse().map_err(|_| "the periods must be a number")?;
         plan["loyalty"] = json!({"steps": [{"after_paid_periods": after, "percent": percent}]});
     }
-    let quietly = args.flag("quietly");
+    let (quietly, included) = (args.flag("quietly"), args.setting("included"));
     let (limits, amounts): (Vec<_>, Vec<_>) =
         args.settings().into_iter().partition(|(name, _)| name.starts_with("limit."));
     for (name, value) in limits {
         plan["limits"][name.trim_start_matches("limit.")] = value.parse::<i64>().map_err(|e| e.to_string())?.into();
     }
     plan["prices"] = prices(&model, &currency, amounts).into();
+    for price in plan["prices"].as_array_mut().into_iter().flatten() {
+        if let Some(included) = &included {
+            price["included"] = included.clone().into();
+        }
+    }
     args.finish()?;
     let plan: Plan = serde_json::from_value(plan).map_err(|e| e.to_string())?;
     offer(world, plan, quietly).await
@@ -232,6 +241,13 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
         "preview": args.flag("preview"),
         "when": if args.flag("at-period-end") { "period_end" } else { "now" },
     });
+    if verb == "charge" {
+        body["amount"] = args.next("an amount")?.into();
+        if let Some(what) = args.value("for")? {
+            body["description"] = what.into();
+        }
+        body["when"] = if args.flag("next") { "period_end" } else { "now" }.into();
+    }
     if verb.ends_with("-coupon") {
         body["coupon"] = args.next("a code")?.into();
     }

@@ -45,6 +45,9 @@ pub(crate) fn subscription(s: &Subscription) -> String {
         let sum = sum.map_or_else(|e| e.to_string(), |sum| sum.map_or_else(|e| e.to_string(), |m| m.to_string()));
         text += &format!("; {sum} for the next invoice");
     }
+    for once in &s.once.waiting {
+        text += &format!("; {} waits for the next invoice", once.amount());
+    }
     if let Some((at, terms)) = &s.scheduled.change {
         text += &format!("; from {}: {} per {}", when(*at), bought(terms), terms.price.interval);
     }
@@ -94,6 +97,9 @@ pub(crate) fn line(line: &Line) -> String {
     let why = &line.why;
     if let Some(used) = &line.used {
         return usage(line, used);
+    }
+    if let Some(description) = &line.description {
+        return format!("{} {description}: {}", line.kind, line.amount);
     }
     if let Some(text) = adjusted(line) {
         return text;

@@ -100,7 +100,7 @@ fn prices(add_on: &AddOn, place: &str, plan: &Plan, found: &mut Vec<CatalogProbl
         if let Err(problem) = model(add_on, &price.model) {
             report(found, &what, &problem);
         }
-        if let Err(problem) = price.model.check(price.currency) {
+        if let Err(problem) = price.check() {
             report(found, &what, &problem);
         }
     }
@@ -145,7 +145,8 @@ mod tests {
                 "add_ons":[
                     {"id":"support","title":"Support","quantity_max":3,"prices":[
                         {"currency":"USD","interval":"month","model":"percent-of","rate":"20"},
-                        {"currency":"USD","interval":"year","model":"flat","amount":"9.005"}]},
+                        {"currency":"USD","interval":"year","model":"flat","amount":"9.005"},
+                        {"currency":"USD","interval":"week","model":"flat","amount":"9","setup_fee":"-1"}]},
                     {"id":"support","title":"Support","features":["A b"],"quantity_max":0,"prices":[]},
                     {"id":"Big one","title":"Big","prices":[
                         {"currency":"USD","interval":"month","model":"percentage","rate":"2"},
@@ -162,6 +163,9 @@ mod tests {
                 "team@1 add-on support prices[1] (USD per year): the plan itself has no price for this currency and \
                  interval, so nobody can have it",
                 "team@1 add-on support prices[1] (USD per year): amount has more decimals than USD",
+                "team@1 add-on support prices[2] (USD per week): the plan itself has no price for this currency and \
+                 interval, so nobody can have it",
+                "team@1 add-on support prices[2] (USD per week): setup_fee must not be negative",
                 "team@1 add-on support: is written twice",
                 "team@1 add-on support: quantity_max must be 1 to 100000",
                 "team@1 add-on support: \"A b\" is not a name (lower case letters, digits, - and _)",

@@ -154,8 +154,7 @@ pub struct Discounted {
     pub lines: Vec<LineDiscount>,
     /// For each discount, in the order given.
     pub applied: Vec<Applied>,
-    /// For each line what each discount took off it, in the order given. The parts of a line add up to what was taken
-    /// off it, those of a discount to what it took.
+    /// For each line what each discount took off it, in the order given; lines and discounts add up.
     pub parts: Vec<Vec<Applied>>,
     /// Of all lines, and of all discounts.
     pub total: Money,
@@ -344,8 +343,7 @@ impl<'a> Taking<'a> {
         Ok(())
     }
 
-    /// Remembers which line has which part of a discount: its part of `upto`, less its part of what the percentages before
-    /// it took, because only the last of these sums is taken off.
+    /// Remembers which line has which part of a discount: of `upto`, less of what the percentages before it took.
     fn note(&mut self, place: usize, upto: Money, before: (Money, Decimal), lefts: &[Money]) -> Result<(), MoneyError> {
         let (upto, earlier) = (by_amounts(upto, lefts)?, by_amounts(before.0, lefts)?);
         for row in self.parts.iter_mut().skip(place).take(1) {

@@ -162,7 +162,7 @@ pub(super) fn of_terms(kind: LineKind, terms: &Terms, amount: Money, why: Explan
 
 pub(super) fn of_item(kind: LineKind, item: &Item<'_>, amount: Money, why: Explanation) -> Line {
     let (plan, add_on) = (item.terms().plan.to_string(), item.add_on.map(str::to_owned));
-    Line { kind, plan, add_on, quantity: item.quantity, amount, why, used: None }
+    Line { kind, plan, add_on, description: None, quantity: item.quantity, amount, why, used: None }
 }
 
 pub(super) fn plain(rule: &str, full_minor: Decimal, unrounded_minor: Decimal, rounding: Rounding) -> Explanation {

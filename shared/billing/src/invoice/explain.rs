@@ -56,6 +56,8 @@ fn what_for(basis: &Basis) -> String {
         }
         Basis::End { terms, at, .. } => format!("the end of {} at {at}", bought(terms)),
         Basis::Arrears { at, .. } => format!("what was used up to {at}"),
+        Basis::Once { base, .. } if matches!(**base, Basis::Arrears { .. }) => "what is charged once".to_owned(),
+        Basis::Once { base, .. } => format!("{}, and what is charged once", what_for(base)),
         Basis::Metered { base, .. } if matches!(**base, Basis::Arrears { .. }) => what_for(base),
         Basis::Side { of, side: DocumentSide::Credit, .. } => format!("what is given back by {}", what_for(of)),
         Basis::Side { of, side: DocumentSide::Charge, .. } => what_for(of),
@@ -96,6 +98,7 @@ fn title(line: &Line) -> String {
             let meter = line.used.as_ref().map_or("", |used| &used.meter);
             format!("{} {} {meter}", line.kind, line.plan)
         }
+        LineKind::OneOff => format!("{} {}", line.kind, line.description.as_deref().unwrap_or_default()),
         LineKind::Discount | LineKind::Tax => format!("{} {}", line.kind, line.why.rule),
         _ => {
             let add_on = line.add_on.as_ref().map(|id| format!(" + {id}")).unwrap_or_default();
@@ -108,6 +111,10 @@ fn why(line: &Line) -> Vec<String> {
     match line.kind {
         LineKind::CreditUsed => return vec!["the customer's credit pays first".into()],
         LineKind::CreditKept => return vec!["what is below zero becomes the customer's credit".into()],
+        LineKind::SetUp => {
+            return vec!["once, with the first invoice that it is on; not divided and not discounted".into()];
+        }
+        LineKind::OneOff => return vec!["once; not divided and not discounted".into()],
         LineKind::Recurring
         | LineKind::ProrationCharge
         | LineKind::ProrationCredit

@@ -4,6 +4,7 @@
 //! it; what they share here is the shape of a line, and never an amount.
 
 mod items;
+mod once;
 mod usage;
 mod v1;
 mod v2;
@@ -23,6 +24,7 @@ use crate::{
     usage::UsageCharge,
 };
 
+pub use once::{Once, OneOff};
 pub use usage::UsedUnits;
 
 /// The inputs that an invoice was decided from: enough to compute it again, byte for byte.
@@ -118,6 +120,13 @@ pub enum Basis {
         /// What was used, by meter.
         usage: Vec<UsageCharge>,
     },
+    /// Another basis, and what is charged once beside it.
+    Once {
+        /// What the invoice is for otherwise.
+        base: Box<Basis>,
+        /// What is charged once.
+        once: Vec<Once>,
+    },
 }
 
 impl Basis {
@@ -127,7 +136,10 @@ impl Basis {
         match self {
             Self::Period { terms, .. } => terms,
             Self::Change { to: terms, .. } | Self::End { terms, .. } | Self::Arrears { terms, .. } => terms,
-            Self::Metered { base, .. } | Self::Carried { base, .. } | Self::Side { of: base, .. } => base.terms(),
+            Self::Metered { base, .. }
+            | Self::Once { base, .. }
+            | Self::Carried { base, .. }
+            | Self::Side { of: base, .. } => base.terms(),
         }
     }
 
@@ -136,7 +148,10 @@ impl Basis {
     pub fn period(&self) -> &Period {
         match self {
             Self::Period { period, .. } | Self::End { period, .. } | Self::Arrears { period, .. } => period,
-            Self::Metered { base, .. } | Self::Carried { base, .. } | Self::Side { of: base, .. } => base.period(),
+            Self::Metered { base, .. }
+            | Self::Once { base, .. }
+            | Self::Carried { base, .. }
+            | Self::Side { of: base, .. } => base.period(),
             Self::Change { period, next, .. } => next.as_ref().unwrap_or(period),
         }
     }
@@ -151,7 +166,10 @@ impl Basis {
     #[must_use]
     pub fn adjustments(&self) -> &Adjustments {
         match self {
-            Self::Metered { base, .. } | Self::Carried { base, .. } | Self::Side { of: base, .. } => base.adjustments(),
+            Self::Metered { base, .. }
+            | Self::Once { base, .. }
+            | Self::Carried { base, .. }
+            | Self::Side { of: base, .. } => base.adjustments(),
             Self::Period { adjustments, .. }
             | Self::End { adjustments, .. }
             | Self::Change { adjustments, .. }
@@ -189,6 +207,10 @@ pub enum LineKind {
     Usage,
     /// What came late to a period that was invoiced before.
     UsageLate,
+    /// What is charged once when an item begins.
+    SetUp,
+    /// What the merchant charges once beside the terms.
+    OneOff,
     /// What a discount takes off the charge before it.
     Discount,
     /// A tax, or why there is none.
@@ -239,6 +261,9 @@ pub struct Line {
     /// The add-on of that plan that it is about; none: the plan itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub add_on: Option<String>,
+    /// What it is for, where the merchant wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// Units.
     pub quantity: u32,
     /// Negative amounts are in the customer's favour.
@@ -291,5 +316,5 @@ fn credit_line(kind: LineKind, terms: &Terms, amount: Money) -> Line {
         adjustment: None,
     };
     let (plan, quantity) = (terms.plan.to_string(), terms.quantity);
-    Line { kind, plan, add_on: None, quantity, amount, why, used: None }
+    Line { kind, plan, add_on: None, description: None, quantity, amount, why, used: None }
 }

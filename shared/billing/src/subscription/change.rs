@@ -129,7 +129,7 @@ pub(super) fn give_back(step: &mut Step, now: Instant) -> Result<(), Refusal> {
     let usage = step.close_usage(now)?;
     let running = step.next.period.filter(|p| p.start <= now && now < p.end);
     let gives_back = step.next.state == State::Active && step.next.proration.termination != TerminationCredit::None;
-    let Some(period) = running.filter(|_| gives_back) else { return step.issue_arrears(usage, now) };
+    let Some(period) = running.filter(|_| gives_back) else { return step.issue_last(usage, now) };
     let basis = Basis::End {
         terms: Box::new(step.next.terms.clone()),
         period,
@@ -192,6 +192,8 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
             | LineKind::ProrationCredit
             | LineKind::Usage
             | LineKind::UsageLate
+            | LineKind::SetUp
+            | LineKind::OneOff
             | LineKind::Discount
             | LineKind::Tax => {}
         }

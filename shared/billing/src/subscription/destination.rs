@@ -28,37 +28,38 @@ impl Step {
     ) -> Result<(), Refusal> {
         match destination(&basis) {
             Destination::NextInvoice if self.next.pending.len() < PENDING_MAX => {
-                self.next.pending.push(metered(basis, usage));
+                let basis = metered(self.with_once(basis)?, usage);
+                self.next.pending.push(basis);
                 Ok(())
             }
             Destination::CreditNote => {
-                self.side(Cause::CreditNote(self.version), &basis, DocumentSide::Credit, Vec::new(), at)?;
-                self.side(cause, &basis, DocumentSide::Charge, usage, at)
+                let note = self.side(&basis, DocumentSide::Credit);
+                self.unless_empty(Cause::CreditNote(self.version), note, at)?;
+                let charge = self.side(&basis, DocumentSide::Charge);
+                let charge = metered(self.with_once(charge)?, usage);
+                let charge = self.with_pending(charge);
+                self.unless_empty(cause, charge, at)
             }
-            _ => self.document(cause, metered(basis, usage), at),
+            _ => {
+                let basis = metered(self.with_once(basis)?, usage);
+                let basis = self.with_pending(basis);
+                self.bill_only(cause, basis, at)
+            }
         }
     }
 
-    /// One side of a decision as a document of its own, if there is anything on it.
-    fn side(
-        &mut self,
-        cause: Cause,
-        of: &Basis,
-        side: DocumentSide,
-        usage: Vec<UsageCharge>,
-        at: Instant,
-    ) -> Result<(), Refusal> {
-        let credit_minor = self.next.credit_minor;
-        let basis = metered(Basis::Side { of: Box::new(of.clone()), side, credit_minor }, usage);
-        let waits = side == DocumentSide::Charge && !self.next.pending.is_empty();
-        if !waits && compute(crate::RULES_VERSION, &basis)?.is_empty() {
-            return Ok(());
-        }
-        self.document(cause, basis, at)
+    /// One side of a decision, with the customer's credit as it is now.
+    fn side(&self, of: &Basis, side: DocumentSide) -> Basis {
+        Basis::Side { of: Box::new(of.clone()), side, credit_minor: self.next.credit_minor }
     }
 
-    fn document(&mut self, cause: Cause, basis: Basis, at: Instant) -> Result<(), Refusal> {
-        let basis = if basis.is_credit_note() { basis } else { self.with_pending(basis) };
+    /// A document, if there is anything on it.
+    fn unless_empty(&mut self, cause: Cause, basis: Basis, at: Instant) -> Result<(), Refusal> {
+        if compute(crate::RULES_VERSION, &basis)?.is_empty() { Ok(()) } else { self.bill_only(cause, basis, at) }
+    }
+
+    /// Issues the document of exactly this basis, and books the credit that it keeps or uses.
+    pub(super) fn bill_only(&mut self, cause: Cause, basis: Basis, at: Instant) -> Result<(), Refusal> {
         settle_credit(self, &basis, at)?;
         let days_until_due = self.next.collection.days_until_due();
         self.issue(NewInvoice { cause, purpose: Purpose::Change, basis, at, days_until_due });

@@ -2,7 +2,14 @@
 
 use serde::Serialize;
 
-use crate::{calendar::Instant, discount::Coupon, ids::InvoiceId, invoice::Claim, money::Money, terms::Terms};
+use crate::{
+    calendar::Instant,
+    discount::Coupon,
+    ids::InvoiceId,
+    invoice::{Claim, OneOff},
+    money::Money,
+    terms::Terms,
+};
 
 /// When a command takes effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
@@ -41,6 +48,13 @@ pub enum Input {
         #[serde(skip)]
         proration: crate::proration::ProrationPolicy,
         /// When.
+        when: When,
+    },
+    /// Charge something once.
+    Charge {
+        /// What for, and how much.
+        charge: OneOff,
+        /// At once on an invoice of its own, or (`PeriodEnd`) on the next invoice.
         when: When,
     },
     /// Hold a redeemed coupon: it counts from the next period that starts.
@@ -113,6 +127,7 @@ impl Input {
         matches!(
             self,
             Self::Change { .. }
+                | Self::Charge { .. }
                 | Self::ApplyCoupon { .. }
                 | Self::RemoveCoupon { .. }
                 | Self::Cancel { .. }
@@ -129,6 +144,7 @@ impl Input {
             Self::Wake => "wake",
             Self::OpeningPaid { .. } => "be opened",
             Self::Change { .. } => "change its plan",
+            Self::Charge { .. } => "be charged",
             Self::ApplyCoupon { .. } => "have a coupon applied",
             Self::RemoveCoupon { .. } => "have a coupon removed",
             Self::Cancel { .. } => "be cancelled",

@@ -105,6 +105,7 @@ pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, R
         collection: order.collection,
         credit_minor: 0,
         usage: crate::usage::UsageAccount::default(),
+        once: super::once::OnceAccount::default(),
         discounts: order.coupons.into_iter().map(Held::new).collect(),
         tax: None,
         pending: Vec::new(),
@@ -160,6 +161,7 @@ impl Subscription {
         });
         let basis =
             Basis::Period { terms: Box::new(self.terms.clone()), period, credit_minor: self.credit_minor, adjustments };
+        let basis = self.with_set_up(basis)?;
         let lines = compute(crate::RULES_VERSION, &basis)?;
         let used = lines.iter().filter(|l| l.kind == LineKind::CreditUsed).map(|l| l.amount);
         // What is used is negative, and never more than there is.

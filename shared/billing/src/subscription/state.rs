@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::open::Collection;
+use super::{once::OnceAccount, open::Collection};
 use crate::{
     calendar::{Anchor, Instant, Period},
     discount::Held,
@@ -134,6 +134,9 @@ pub struct Subscription {
     /// What usage it was billed for.
     #[serde(default, skip_serializing_if = "UsageAccount::is_empty")]
     pub usage: UsageAccount,
+    /// What is charged once: what was, and what waits.
+    #[serde(default, skip_serializing_if = "OnceAccount::is_empty")]
+    pub once: OnceAccount,
     /// The coupons that were redeemed and are not over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub discounts: Vec<Held>,

@@ -165,6 +165,7 @@ impl Step {
                 change::change(self, *terms, proration, when, now)
             }
 
+            (state, Input::Charge { charge, when }) if state.is_running() => self.charge_once(charge, when, now),
             (state, Input::ApplyCoupon { coupon }) if state.is_running() => Ok(self.apply_coupon(*coupon)),
             (state, Input::RemoveCoupon { coupon }) if state.is_running() => self.remove_coupon(&coupon),
             (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Cancel { when, reason, .. }) => {
@@ -208,6 +209,7 @@ impl Step {
             (
                 state,
                 Input::Change { .. }
+                | Input::Charge { .. }
                 | Input::ApplyCoupon { .. }
                 | Input::RemoveCoupon { .. }
                 | Input::Cancel { .. }
@@ -224,7 +226,7 @@ impl Step {
         match kind {
             DueKind::Cancel => {
                 let usage = self.close_usage(at)?;
-                self.issue_arrears(usage, at)?;
+                self.issue_last(usage, at)?;
                 self.end(at, CancelReason::Voluntary)
             }
             DueKind::Expire => {
@@ -272,7 +274,7 @@ impl Step {
         let at = self.end_of_paid_time();
         let Some(at) = at.filter(|at| *at > now) else {
             let usage = self.close_usage(now)?;
-            self.issue_arrears(usage, now)?;
+            self.issue_last(usage, now)?;
             return self.end(now, CancelReason::Voluntary);
         };
         if self.next.scheduled.cancel == Some(at) {

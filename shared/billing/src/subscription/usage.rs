@@ -44,11 +44,16 @@ impl Step {
 
     /// An invoice for nothing but `usage` and what waits, if there is any.
     pub(super) fn issue_arrears(&mut self, usage: Vec<UsageCharge>, at: Instant) -> Result<(), Refusal> {
-        let nothing = usage.is_empty() && self.next.pending.is_empty();
-        let Some(period) = self.next.period.filter(|_| !nothing) else { return Ok(()) };
-        let base = Basis::Arrears {
+        let Some(base) = self.arrears(at).filter(|_| !usage.is_empty()) else { return Ok(()) };
+        let cause = Cause::Usage(base.period().ordinal);
+        self.bill(cause, base, usage, at)
+    }
+
+    /// The basis of an invoice that is for nothing by itself; none before the first period.
+    pub(super) fn arrears(&self, at: Instant) -> Option<Basis> {
+        Some(Basis::Arrears {
             terms: Box::new(self.next.terms.clone()),
-            period,
+            period: self.next.period?,
             at,
             credit_minor: self.next.credit_minor,
             adjustments: Box::new(Adjustments {
@@ -56,8 +61,7 @@ impl Step {
                 policy: self.next.terms.conditions.document,
                 ..Adjustments::default()
             }),
-        };
-        self.bill(Cause::Usage(period.ordinal), base, usage, at)
+        })
     }
 }
 

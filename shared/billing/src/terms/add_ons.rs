@@ -3,6 +3,7 @@
 //! Exists so that a set of wanted add-ons becomes terms in one place: at sign-up, with every change of plan, interval or
 //! quantity, and when subscribers are moved to another version.
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::Terms;
@@ -25,6 +26,9 @@ pub struct BoughtAddOn {
     pub quantity: u32,
     /// What one full period costs.
     pub price: PriceModel,
+    /// Charged once, in major units, with the first invoice that it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup_fee: Option<Decimal>,
 }
 
 /// An add-on that somebody wants.
@@ -97,5 +101,6 @@ fn bought_of(plan: &Plan, beside: &Price, wanted: &WantedAddOn) -> Result<Bought
     let max = add_on.quantity_max;
     let quantity = u32::try_from(wanted.quantity).ok().filter(|quantity| (1..=max).contains(quantity));
     let quantity = quantity.ok_or_else(|| refused(format!("the quantity of {} must be 1 to {max}", add_on.id)))?;
-    Ok(BoughtAddOn { id: add_on.id.clone(), quantity, price: price.model.clone() })
+    let setup_fee = price.setup_fee;
+    Ok(BoughtAddOn { id: add_on.id.clone(), quantity, price: price.model.clone(), setup_fee })
 }

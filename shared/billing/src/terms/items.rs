@@ -3,6 +3,8 @@
 //! Exists so that charges, credits, discounts and run-rate all see the same items in the same order: the plan first, then
 //! the add-ons in the order of their ids.
 
+use rust_decimal::Decimal;
+
 use super::Terms;
 use crate::{
     money::{Money, MoneyError, Rounding, Unrounded},
@@ -19,13 +21,14 @@ pub struct Item<'a> {
     pub quantity: u32,
     /// What one full period costs.
     pub price: &'a PriceModel,
+    fee: Option<Decimal>,
 }
 
 impl Terms {
     /// The plan as an item.
     #[must_use]
     pub fn plan_item(&self) -> Item<'_> {
-        Item { terms: self, add_on: None, quantity: self.quantity, price: &self.price.model }
+        Item { terms: self, add_on: None, quantity: self.quantity, price: &self.price.model, fee: self.price.setup_fee }
     }
 
     /// Everything that is billed in advance.
@@ -35,6 +38,7 @@ impl Terms {
             add_on: Some(&bought.id),
             quantity: bought.quantity,
             price: &bought.price,
+            fee: bought.setup_fee,
         });
         std::iter::once(self.plan_item()).chain(add_ons)
     }
@@ -61,6 +65,15 @@ impl<'a> Item<'a> {
     pub fn name(&self) -> String {
         let plan = &self.terms.plan.name;
         self.add_on.map_or_else(|| plan.clone(), |id| format!("{plan}+{id}"))
+    }
+
+    /// What is charged once with its first invoice.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn setup_fee(&self) -> Result<Option<Money>, MoneyError> {
+        let exact = |fee| Unrounded::from_major(fee, self.terms.price.currency)?.round(Rounding::HalfEven);
+        self.fee.map(exact).transpose()
     }
 
     /// The exact price of one full period.

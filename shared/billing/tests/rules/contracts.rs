@@ -100,7 +100,11 @@ impl Life {
     /// No gap and no overlap: a period starts where the one before ended, or where a change cut it, or after a pause.
     fn bill(&mut self, invoice: &Invoice) {
         let mut basis = &invoice.basis;
-        while let Basis::Metered { base, .. } | Basis::Carried { base, .. } | Basis::Side { of: base, .. } = basis {
+        while let Basis::Metered { base, .. }
+        | Basis::Once { base, .. }
+        | Basis::Carried { base, .. }
+        | Basis::Side { of: base, .. } = basis
+        {
             basis = base;
         }
         let period = match basis {

@@ -185,11 +185,19 @@ fn samples() -> BTreeMap<String, String> {
 /// What add-ons add to the stored forms.
 fn item_samples() -> Vec<(String, String)> {
     use crate::items::{ADD_ONS, bought, change};
-    let held = active(bought("month", 3, &[("storage", 2), ("support", 1)]), start());
+    let mut terms = bought("month", 3, &[("storage", 2), ("support", 1)]);
+    let held = active(terms.clone(), start());
     let less = change(bought("month", 3, &[("sso", 1), ("storage", 1)]), &held, When::Now);
     let (_, mut changes) = give(&held, less, start() + TimeDelta::days(14));
     let catalog: Catalog = serde_json::from_str(ADD_ONS).expect("a catalog");
+    terms.price.setup_fee = Some(rust_decimal::Decimal::new(50, 0));
+    terms.add_ons[0].setup_fee = Some(rust_decimal::Decimal::new(1_999, 2));
+    let (once, mut first) = applied(open(order(terms), start()).expect("an order"));
+    let charge = billing::invoice::OneOff { description: "training".into(), amount: crate::sample::usd(4_990) };
+    let next = Input::Charge { charge, when: When::PeriodEnd };
     vec![
+        ("subscription-charged-once".into(), pretty(&give(&once, next, start()).0)),
+        ("invoice-rules-2-once".into(), pretty(&first.remove(0))),
         ("catalog-add-ons".into(), pretty(&catalog)),
         ("subscription-add-ons".into(), pretty(&held)),
         ("invoice-rules-2-add-ons".into(), pretty(&changes.remove(0))),

@@ -71,7 +71,7 @@ fn every_item_has_a_line_and_support_is_a_percentage_of_the_others() {
     assert_eq!(lines(&invoices[0]), expected);
     assert_eq!((invoices[0].total.minor, facts[0].mrr12_minor), (5_400, 12 * 5_400));
     let told = explain(&invoices[0]).unwrap();
-    assert!(told.contains("recurring team@1 + support × 1") && told.contains("20 % of 45 = 9"), "{told}");
+    assert!(told.contains("recurring team@1 + support × 1") && told.contains("20 % of 45.00 = 9"), "{told}");
 }
 
 #[test]
@@ -191,6 +191,35 @@ fn a_migration_takes_add_ons_along_and_stops_where_the_version_has_none() {
     assert_eq!((moved.before_mrr12, moved.after_mrr12), (12 * 1_800, 12 * 2_000));
     newer.add_ons[0].quantity_max = 1;
     assert_eq!(verdict(&held, &newer, &policy).unwrap(), Verdict::Stays(Stay::NoAddOn("storage".into())));
+}
+
+#[test]
+fn contracts_are_billed_by_every_price_that_follows_from_a_quantity_and_included_units_are_free() {
+    let first_period = |model: serde_json::Value, quantity: i64| {
+        let mut price = json!({"currency": "USD", "interval": "month"});
+        price.as_object_mut().unwrap().extend(model.as_object().unwrap().clone());
+        let plan: Plan =
+            serde_json::from_value(json!({"id": "p", "version": 1, "title": "P", "prices": [price]})).unwrap();
+        assert_eq!(plan.prices[0].model.check(plan.prices[0].currency), Ok(()));
+        let policy = billing::catalog::Policy::standard();
+        let terms = |quantity| Terms::try_new(&plan, &policy, &plan.prices[0], false, quantity).unwrap();
+        let (held, invoices, _) = opened(terms(quantity), Vec::new(), &Taxes::default());
+        let (_, changes) = give(&held, change(terms(quantity + 1), &held, When::Now), start() + TimeDelta::days(9));
+        invoices.iter().chain(&changes).for_each(adds_up);
+        invoices[0].total.minor
+    };
+    let three_seats_and_then_eight_each =
+        json!({"model": "graduated", "tiers": [{"up_to": "3", "flat_amount": "29"}, {"unit_amount": "8"}]});
+    assert_eq!([1, 3, 5].map(|n| first_period(three_seats_and_then_eight_each.clone(), n)), [2_900, 2_900, 4_500]);
+    let three_free = json!({"model": "per-seat", "unit_amount": "8", "included": "3"});
+    assert_eq!([1, 3, 5].map(|n| first_period(three_free.clone(), n)), [0, 0, 1_600]);
+    let packs = json!({"model": "package", "size": "5", "amount": "20", "free_units": "3"});
+    assert_eq!([3, 4, 8, 9].map(|n| first_period(packs.clone(), n)), [0, 2_000, 2_000, 4_000]);
+    let volume = json!({"model": "volume", "tiers": [{"up_to": "3", "flat_amount": "29"}, {"unit_amount": "9"}]});
+    assert_eq!([3, 4].map(|n| first_period(volume.clone(), n)), [2_900, 3_600]);
+    let least =
+        json!({"model": "commitment", "minimum_amount": "30", "price": {"model": "per-seat", "unit_amount": "8"}});
+    assert_eq!([1, 5].map(|n| first_period(least.clone(), n)), [3_000, 4_000]);
 }
 
 fn any_add_ons() -> impl Strategy<Value = Vec<(&'static str, i64)>> {

@@ -63,6 +63,11 @@ fn contracts() -> Vec<(&'static str, Subscription)> {
     ]
 }
 
+fn charge(when: When) -> Input {
+    let charge = invoice::OneOff { description: "training".into(), amount: usd(4_990) };
+    Input::Charge { charge, when }
+}
+
 fn change(when: When) -> Input {
     let proration = billing::proration::ProrationPolicy::default();
     Input::Change { terms: Box::new(terms("business", "month", "25", 1)), proration, when }
@@ -83,6 +88,8 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ),
         ("change now", change(When::Now)),
         ("change at period end", change(When::PeriodEnd)),
+        ("charge now", charge(When::Now)),
+        ("charge with the next invoice", charge(When::PeriodEnd)),
         ("apply coupon", Input::ApplyCoupon { coupon: Box::new(coupon(25, r#"{"is":"once"}"#)) }),
         ("remove coupon", Input::RemoveCoupon { coupon: "spring".into() }),
         ("cancel now", cancel(When::Now)),

@@ -34,6 +34,8 @@ mod migration;
 #[cfg(test)]
 mod money;
 #[cfg(test)]
+mod once;
+#[cfg(test)]
 mod price_cases;
 #[cfg(test)]
 mod pricing;

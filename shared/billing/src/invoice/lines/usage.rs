@@ -52,6 +52,7 @@ fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
         kind: if invoiced.is_some() { LineKind::UsageLate } else { LineKind::Usage },
         plan: terms.plan.to_string(),
         add_on: None,
+        description: None,
         quantity: 1,
         amount: amount.round(rounding)?,
         why: Explanation {

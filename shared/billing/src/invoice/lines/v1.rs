@@ -28,9 +28,10 @@ pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
         Basis::End { .. }
         | Basis::Arrears { .. }
         | Basis::Metered { .. }
+        | Basis::Once { .. }
         | Basis::Carried { .. }
         | Basis::Side { .. } => {
-            let detail = "rules version 1 gives nothing back at an end and knows no usage".to_owned();
+            let detail = "rules version 1 gives nothing back at an end and knows neither usage nor fees".to_owned();
             return Err(Refusal::InvalidField { field: "rules", detail });
         }
     };
@@ -55,6 +56,7 @@ fn share_line(
         kind,
         plan: terms.plan.to_string(),
         add_on: None,
+        description: None,
         quantity: terms.quantity,
         amount: unrounded.round(policy.rounding)?,
         why: Explanation {

@@ -61,6 +61,11 @@ fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
         Basis::Side { of, side, credit_minor } => (one_side(unsettled(of)?.0, *side), *credit_minor),
         // Only a whole document carries earlier decisions.
         Basis::Carried { base, .. } => unsettled(base)?,
+        Basis::Once { base, once } => {
+            let (mut lines, credit_minor) = unsettled(base)?;
+            lines.extend(super::once::lines(base.terms(), once));
+            (lines, credit_minor)
+        }
         Basis::Metered { base, usage } => {
             let (mut lines, credit_minor) = unsettled(base)?;
             lines.extend(super::usage::lines(base.terms(), usage)?);

@@ -1,0 +1,83 @@
+//! Credit note: give back a paid invoice, or some of its lines, as the customer's credit.
+//!
+//! Exists as an action of `change-plan`, so that support sees the note before it is written, and one commit writes the note,
+//! the invoice that remembers it, and the credit.
+
+use billing::{
+    document::{CreditAmount, CreditRequest, LineCredit},
+    ids::InvoiceId,
+    invoice::{Invoice, credit},
+    money::{Money, Unrounded},
+    refusal::Refusal,
+    subscription::{Input, Subscription},
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::{decide::Draft, error::Error, ports::Ledger, view::parse_field};
+
+/// One line of an invoice that is to be credited.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WantedCredit {
+    /// The line's place on the invoice, from 1.
+    pub line: u32,
+    /// How much of it, tax included, as a decimal in the invoice's currency; all that is left when absent.
+    #[serde(default)]
+    pub amount: Option<String>,
+}
+
+/// What a request asks to credit.
+pub(crate) struct Asked<'a> {
+    pub(crate) invoice: Option<&'a str>,
+    pub(crate) lines: Option<&'a [WantedCredit]>,
+    pub(crate) reason: Option<String>,
+}
+
+/// The decision's input; the invoice with its note goes into the draft.
+pub(crate) async fn input(
+    ledger: &Ledger,
+    draft: &mut Draft,
+    held: &Subscription,
+    asked: Asked<'_>,
+) -> Result<Input, Error> {
+    let named = asked.invoice.ok_or_else(|| needed("invoice", "the id of the invoice to credit"))?;
+    let id = parse_field("invoice", InvoiceId::try_new(named))?;
+    let found = ledger.store.invoice(&held.customer, &id).await?;
+    let found = found.filter(|i| i.value.subscription == held.id);
+    let found = found.ok_or_else(|| Refusal::NotFound { what: "invoice of this subscription", id: id.to_string() })?;
+    let (credited, basis) = credit(&found.value, &request(&found.value, asked.lines)?)?;
+    draft.invoice(credited, Vec::new(), found.version);
+    Ok(Input::CreditNote { basis: Box::new(basis), invoice: id, reason: asked.reason })
+}
+
+fn request(invoice: &Invoice, lines: Option<&[WantedCredit]>) -> Result<CreditRequest, Refusal> {
+    let Some(lines) = lines else { return Ok(CreditRequest::Whole) };
+    if lines.is_empty() {
+        return Err(needed("lines", "at least one line; leave them out to credit the whole invoice"));
+    }
+    let line = |wanted: &WantedCredit| {
+        let amount = match wanted.amount.as_deref() {
+            None => CreditAmount::Rest,
+            Some(text) => CreditAmount::Gross { amount: money(text, invoice)? },
+        };
+        Ok(LineCredit { line: wanted.line.to_string(), amount })
+    };
+    Ok(CreditRequest::Lines { lines: lines.iter().map(line).collect::<Result<_, Refusal>>()? })
+}
+
+/// An amount as people write it, exact in the invoice's currency.
+fn money(text: &str, invoice: &Invoice) -> Result<Money, Refusal> {
+    let currency = invoice.total.currency;
+    let exact: Decimal = parse_field("lines", text.parse())?;
+    let exact = Unrounded::from_major(exact, currency)?;
+    let amount = exact.round(billing::money::Rounding::Down)?;
+    if Decimal::from(amount.minor) != exact.minor() {
+        return Err(needed("lines", &format!("amounts with at most the decimals of {currency}")));
+    }
+    Ok(amount)
+}
+
+fn needed(field: &'static str, what: &str) -> Refusal {
+    Refusal::InvalidField { field, detail: format!("needs {what}") }
+}
