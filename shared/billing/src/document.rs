@@ -13,7 +13,8 @@ mod totals;
 
 pub use balance::{Account, Settlement, SettlementWish, customer_balance, settle};
 pub use credit_note::{
-    CreditAmount, CreditBase, CreditNote, CreditNotePolicy, CreditRequest, CreditedLine, LineCredit, credit_note,
+    CreditAmount, CreditBase, CreditNote, CreditNotePolicy, CreditRequest, Creditable, CreditedLine, LineCredit,
+    credit_note,
 };
 pub use grants::{Drawn, Grant, GrantUse, available, draw, expired};
 pub use number::{BadNumber, InvoiceNumber, NUMBERED_AT_ONCE, Series, is_final};

@@ -5,6 +5,7 @@
 
 mod adjust;
 mod charged;
+mod credit;
 mod explain;
 mod lines;
 mod state;
@@ -13,6 +14,7 @@ mod transition;
 pub(crate) use adjust::coupon_of;
 pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
 pub use charged::{Charged, ChargedItem};
+pub use credit::credit;
 pub use explain::explain;
 pub use lines::{Basis, DocumentSide, Explanation, Line, LineKind, Once, OneOff, UsedUnits, compute};
 pub use state::{

@@ -6,22 +6,21 @@ use billing::{
     discount::CouponCode,
     ids::{CustomerId, SubscriptionId},
     invoice::{Invoice, OneOff},
-    money::{Currency, Money, Rounding, Unrounded},
     refusal::Refusal,
     subscription::{Input, When},
     terms::WantedAddOn,
 };
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    credit_note::{self, WantedCredit},
     decide::{Draft, on_subscription},
     error::{CONFLICT_TRIES, Error},
     ports::{Ledger, Save, Versioned},
-    redeem::{Asked, redeem},
+    redeem::{self, redeem},
     signup::{Caller, Selection, Wanted, offer, remember, repeated},
-    view::{InvoiceView, SubscriptionView, parse_field},
+    view::{InvoiceView, SubscriptionView, parse_field, parse_money},
 };
 
 /// Longest comment of a cancellation, in bytes.
@@ -70,7 +69,13 @@ pub struct ChangeRequest {
     /// For `pause`: a date or an RFC 3339 instant.
     #[serde(default)]
     pub resume_at: Option<String>,
-    /// For `cancel`: why, in one word of the storefront's list.
+    /// For `credit_note`: which paid invoice.
+    #[serde(default)]
+    pub invoice: Option<String>,
+    /// For `credit_note`: which of its lines; all that is left of it when absent.
+    #[serde(default)]
+    pub lines: Option<Vec<WantedCredit>>,
+    /// For `cancel`: why, in one word of the storefront's list. For `credit_note`: why.
     #[serde(default)]
     pub reason: Option<String>,
     /// For `cancel`: what the customer wrote.
@@ -98,6 +103,8 @@ pub enum Action {
     Pause,
     /// Come back.
     Resume,
+    /// Give back a paid invoice, or lines of it, as credit.
+    CreditNote,
 }
 
 /// The answer to a change.
@@ -157,10 +164,7 @@ async fn attempt(
     }
     let now = ledger.clocks.business().await?;
     let mut draft = Draft::new(now, ledger.clocks.wall());
-    let input = match request.action {
-        Action::ApplyCoupon => apply_coupon(ledger, &mut draft, profile, &current.value, request).await?,
-        _ => input(ledger, &profile.value, &current.value, request).await?,
-    };
+    let input = input(ledger, &mut draft, profile, &current.value, request).await?;
     if !on_subscription(ledger, &mut draft, &current, input, now).await? {
         return present(ledger, customer, id).await;
     }
@@ -183,10 +187,12 @@ async fn attempt(
 
 async fn input(
     ledger: &Ledger,
-    customer: &Customer,
+    draft: &mut Draft,
+    profile: Versioned<Customer>,
     held: &billing::subscription::Subscription,
     request: &ChangeRequest,
 ) -> Result<Input, Error> {
+    let customer = &profile.value;
     Ok(match request.action {
         Action::Change => {
             let plan = request.plan.as_deref().map_or(Wanted::Held(&held.terms.plan), Wanted::OnSale);
@@ -203,11 +209,12 @@ async fn input(
         Action::Charge => Input::Charge {
             charge: OneOff {
                 description: request.description.clone().unwrap_or_default(),
-                amount: charged(request.amount.as_deref(), customer.currency)?,
+                amount: parse_money("amount", request.amount.as_deref().unwrap_or_default(), customer.currency)?,
             },
             when: request.when,
         },
-        Action::ApplyCoupon | Action::RemoveCoupon => {
+        Action::ApplyCoupon => apply_coupon(ledger, draft, profile, held, request).await?,
+        Action::RemoveCoupon => {
             let named = request.coupon.as_deref().ok_or_else(|| needed("coupon"))?;
             let code = CouponCode::try_new(named).ok();
             let held = held.discounts.iter().map(|h| &h.coupon);
@@ -229,20 +236,13 @@ async fn input(
             Input::Pause { when: request.when, resume_at }
         }
         Action::Resume => Input::Resume,
+        Action::CreditNote => {
+            let reason = text("reason", request.reason.clone(), COMMENT_BYTES_MAX)?;
+            let asked =
+                credit_note::Asked { invoice: request.invoice.as_deref(), lines: request.lines.as_deref(), reason };
+            credit_note::input(ledger, draft, held, asked).await?
+        }
     })
-}
-
-/// An amount in major units, with no more decimals than the currency has.
-fn charged(text: Option<&str>, currency: Currency) -> Result<Money, Refusal> {
-    let bad = |detail: String| Refusal::InvalidField { field: "amount", detail };
-    let text = text.ok_or_else(|| bad("is needed: how much, as text in major units (\"49.90\")".into()))?;
-    let amount: Decimal =
-        text.parse().map_err(|_| bad("must be a number in major units, as text (\"49.90\")".into()))?;
-    let exact = Unrounded::from_major(amount, currency).map_err(|e| bad(e.to_string()))?;
-    if !exact.minor().is_integer() {
-        return Err(bad(format!("has more decimals than {currency}")));
-    }
-    exact.round(Rounding::HalfEven).map_err(|e| bad(e.to_string()))
 }
 
 fn needed(field: &'static str) -> Refusal {
@@ -260,7 +260,7 @@ async fn apply_coupon(
     if codes.len() + offers.len() != 1 {
         return Err(needed("coupon").into());
     }
-    let asked = Asked { codes, offers, terms: &held.terms, held: &held.discounts };
+    let asked = redeem::Asked { codes, offers, terms: &held.terms, held: &held.discounts };
     let before = profile.value.redeemed.clone();
     let now = ledger.clocks.business().await?;
     let coupons = redeem(ledger, draft, &mut profile.value, &asked, now).await?;

@@ -7,14 +7,17 @@ use billing::{
     document::{CreditAmount, CreditRequest, LineCredit},
     ids::InvoiceId,
     invoice::{Invoice, credit},
-    money::{Money, Unrounded},
     refusal::Refusal,
     subscription::{Input, Subscription},
 };
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::{decide::Draft, error::Error, ports::Ledger, view::parse_field};
+use crate::{
+    decide::Draft,
+    error::Error,
+    ports::Ledger,
+    view::{parse_field, parse_money},
+};
 
 /// One line of an invoice that is to be credited.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,23 +62,11 @@ fn request(invoice: &Invoice, lines: Option<&[WantedCredit]>) -> Result<CreditRe
     let line = |wanted: &WantedCredit| {
         let amount = match wanted.amount.as_deref() {
             None => CreditAmount::Rest,
-            Some(text) => CreditAmount::Gross { amount: money(text, invoice)? },
+            Some(text) => CreditAmount::Gross { amount: parse_money("lines", text, invoice.total.currency)? },
         };
         Ok(LineCredit { line: wanted.line.to_string(), amount })
     };
     Ok(CreditRequest::Lines { lines: lines.iter().map(line).collect::<Result<_, Refusal>>()? })
-}
-
-/// An amount as people write it, exact in the invoice's currency.
-fn money(text: &str, invoice: &Invoice) -> Result<Money, Refusal> {
-    let currency = invoice.total.currency;
-    let exact: Decimal = parse_field("lines", text.parse())?;
-    let exact = Unrounded::from_major(exact, currency)?;
-    let amount = exact.round(billing::money::Rounding::Down)?;
-    if Decimal::from(amount.minor) != exact.minor() {
-        return Err(needed("lines", &format!("amounts with at most the decimals of {currency}")));
-    }
-    Ok(amount)
 }
 
 fn needed(field: &'static str, what: &str) -> Refusal {

@@ -5,6 +5,7 @@ pub mod authorize;
 pub mod change_plan;
 pub mod collect;
 pub mod contract;
+pub mod credit_note;
 pub mod decide;
 pub mod due;
 pub mod error;

@@ -5,12 +5,13 @@ use billing::{
     discount::{Benefit, Coupon, Held},
     document::InvoiceNumber,
     invoice::{Invoice, Line, Once, tax_of},
-    money::Money,
+    money::{Currency, Money, Rounding, Unrounded},
     refusal::Refusal,
     subscription::{Scheduled, State, Subscription},
     terms::{Item, Terms},
     usage::MeterUsage,
 };
+use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::ports::Versioned;
@@ -21,6 +22,21 @@ use crate::ports::Versioned;
 /// [`Refusal::InvalidField`].
 pub fn parse_field<T, E: std::fmt::Display>(field: &'static str, parsed: Result<T, E>) -> Result<T, Refusal> {
     parsed.map_err(|e| Refusal::InvalidField { field, detail: e.to_string() })
+}
+
+/// An amount in major units as text, with no more decimals than its currency has.
+///
+/// # Errors
+/// [`Refusal::InvalidField`].
+pub fn parse_money(field: &'static str, text: &str, currency: Currency) -> Result<Money, Refusal> {
+    let bad = |detail: String| Refusal::InvalidField { field, detail };
+    let amount: Decimal =
+        text.parse().map_err(|_| bad("must be a number in major units, as text (\"49.90\")".into()))?;
+    let exact = Unrounded::from_major(amount, currency).map_err(|e| bad(e.to_string()))?;
+    if !exact.minor().is_integer() {
+        return Err(bad(format!("has more decimals than {currency}")));
+    }
+    exact.round(Rounding::HalfEven).map_err(|e| bad(e.to_string()))
 }
 
 /// An amount for programs and for people.
@@ -215,6 +231,9 @@ pub struct InvoiceView {
     pub state: &'static str,
     /// What is owed.
     pub total: MoneyView,
+    /// What credit notes gave back of it; none where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credited: Option<MoneyView>,
     /// The tax in its lines, in the prices or on top; none where nothing is taxed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tax: Option<MoneyView>,
@@ -254,6 +273,7 @@ impl InvoiceView {
             subscription: invoice.subscription.to_string(),
             state: if waits { "due" } else { invoice.state.name() },
             total: invoice.total.into(),
+            credited: credited(invoice),
             tax: tax_of(&invoice.lines, invoice.total.currency).ok().filter(|t| t.minor != 0).map(Into::into),
             issued_at: invoice.issued_at,
             period: *invoice.basis.period(),
@@ -266,4 +286,9 @@ impl InvoiceView {
             }),
         }
     }
+}
+
+fn credited(invoice: &Invoice) -> Option<MoneyView> {
+    let sum = Money::sum(invoice.total.currency, invoice.credits.iter().map(|note| note.total)).ok()?;
+    Some(sum).filter(|sum| sum.minor != 0).map(Into::into)
 }

@@ -14,6 +14,7 @@
 //! | `signup ana team [per year] [seats 3] [with support:2,sso] [card TOKEN] [zone Z] [currency EUR] [on-account] [coupon CODE] [in DE] [vat NUMBER] [exempt why] [key K] [as NAME]` | |
 //! | `change ana [to plan] [per year] [seats 3] [with support:2,sso/none] [at-period-end] [preview] [seen 2]` | |
 //! | `charge ana 49.90 for training [next] [preview]` | once, at once or with the next invoice |
+//! | `credit-note ana ana-p1 [lines 1:5.00,2] [because word] [preview]` | give back a paid invoice, or lines of it, as credit |
 //! | `cancel ana [at-period-end] [because word]`, `keep`, `pause ana [at-period-end] [until DATE]`, `resume` | |
 //! | `transfer ana p1 20.00 [as ref]`, `webhook ana p1:1`, `authenticate ana p1:1 yes` | money news |
 //! | `deliver-again`, `race`, `sweeps on/off`, `gateway works/cut/answers-lost`, `wall +300` | the world's faults |
@@ -65,9 +66,8 @@ async fn dispatch(world: &mut World, verb: &str, mut args: Args) -> Result<(), S
         "usage" => metering::price(world, args).await,
         "used" => metering::used(world, args).await,
         "signup" => requests::signup(world, args).await,
-        "change" | "charge" | "apply-coupon" | "remove-coupon" | "cancel" | "keep" | "pause" | "resume" => {
-            requests::change(world, verb, args).await
-        }
+        "change" | "charge" | "credit-note" | "apply-coupon" | "remove-coupon" | "cancel" | "keep" | "pause"
+        | "resume" => requests::change(world, verb, args).await,
         "transfer" => requests::transfer(world, args).await,
         "webhook" => requests::webhook(world, args).await,
         "authenticate" => requests::authenticate(world, args),

@@ -248,6 +248,12 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
         }
         body["when"] = if args.flag("next") { "period_end" } else { "now" }.into();
     }
+    if verb == "credit-note" {
+        body["invoice"] = format!("inv_{}", args.next("an invoice")?).into();
+        if let Some(lines) = args.value("lines")? {
+            body["lines"] = credited(&lines)?;
+        }
+    }
     if verb.ends_with("-coupon") {
         body["coupon"] = args.next("a code")?.into();
     }
@@ -273,10 +279,25 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
     Ok(())
 }
 
+/// `1:5.00,2`: five of the first line, what is left of the second.
+fn credited(lines: &str) -> Result<Value, String> {
+    let one = |text: &str| {
+        let (line, amount) = text.split_once(':').map_or((text, None), |(line, amount)| (line, Some(amount)));
+        Ok(json!({"line": line.parse::<u32>().map_err(|e| e.to_string())?, "amount": amount}))
+    };
+    lines.split(',').map(one).collect()
+}
+
 fn answer_change(world: &mut World, reply: Result<ChangeReply, Error>, changed: bool) {
     match reply {
         Ok(reply) if reply.preview => {
             world.say(&format!("preview    {}", brief(&reply.subscription)));
+            if let Some(note) = reply.credit_note {
+                world.say("preview    a credit note");
+                for line in &note.lines {
+                    world.say(&format!("             {}", show::line(line)));
+                }
+            }
             if let Some(invoice) = reply.invoice {
                 world.say(&format!("preview    it would cost {}", invoice.total.display));
                 for line in &invoice.lines {

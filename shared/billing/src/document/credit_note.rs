@@ -130,18 +130,34 @@ pub struct CreditNote {
     pub total: Money,
 }
 
+/// An issued document, as far as a credit note looks at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Creditable<'a> {
+    /// Its lines, with their discounts and taxes.
+    pub lines: &'a [DocumentLine],
+    /// What they came to with tax.
+    pub total: Money,
+}
+
+impl<'a> From<&'a Totals> for Creditable<'a> {
+    fn from(totals: &'a Totals) -> Self {
+        Self { lines: &totals.lines, total: totals.total }
+    }
+}
+
 /// The credit note for `request` on `invoice`, of which `earlier` was credited before.
 ///
 /// # Errors
 /// [`DocumentError::NoSuchLine`], [`DocumentError::LineTwice`], [`DocumentError::NotCreditable`],
 /// [`DocumentError::MoreThanLeft`] (also of the whole invoice, where lines below zero lower what it came to), and
 /// [`DocumentError::Money`] when an amount is too large.
-pub fn credit_note(
-    invoice: &Totals,
+pub fn credit_note<'a>(
+    invoice: impl Into<Creditable<'a>>,
     earlier: &[CreditNote],
     request: &CreditRequest,
     policy: CreditNotePolicy,
 ) -> Result<CreditNote, DocumentError> {
+    let invoice = invoice.into();
     let mut plans = Vec::new();
     for (line, amount) in wanted(invoice, request)? {
         let rest = Rest::of(line, earlier)?;
@@ -172,7 +188,7 @@ pub fn credit_note(
 }
 
 /// No more than the invoice came to, and something.
-fn check_whole(invoice: &Totals, earlier: &[CreditNote], note: &CreditNote) -> Result<(), DocumentError> {
+fn check_whole(invoice: Creditable<'_>, earlier: &[CreditNote], note: &CreditNote) -> Result<(), DocumentError> {
     let line = || "all lines".to_owned();
     let before = Money::sum(invoice.total.currency, earlier.iter().map(|n| n.total))?;
     let left = invoice.total.plus(before.negated()?)?;
@@ -186,7 +202,7 @@ fn check_whole(invoice: &Totals, earlier: &[CreditNote], note: &CreditNote) -> R
 }
 
 fn wanted<'a>(
-    invoice: &'a Totals,
+    invoice: Creditable<'a>,
     request: &CreditRequest,
 ) -> Result<Vec<(&'a DocumentLine, CreditAmount)>, DocumentError> {
     let CreditRequest::Lines { lines } = request else {

@@ -12,10 +12,10 @@ use super::{
 };
 use crate::{
     discount::{Applied, Cut, Discount, DiscountableLine, LineDiscount, apply},
-    document::DocumentPolicy,
+    document::{DocumentLine, DocumentPolicy},
     money::{Currency, Money, MoneyError, Rounding},
     refusal::Refusal,
-    tax::{TaxLine, TaxRate, TaxTotal, TaxTreatment, compute},
+    tax::{TaxLine, TaxPolicy, TaxRate, TaxTotal, TaxTreatment, TaxedLine, compute},
     terms::{Item, Terms},
 };
 
@@ -185,6 +185,41 @@ pub(super) fn plain(rule: &str, full_minor: Decimal, unrounded_minor: Decimal, r
 pub(super) struct Decided<'a> {
     pub(super) lines: Vec<Line>,
     pub(super) with: &'a Adjustments,
+}
+
+/// All lines of a document with their discounts and taxes, as a credit note looks at them. Their ids are their places on the
+/// invoice, from 1.
+pub(super) fn document_lines(all: &[Decided<'_>], terms: &Terms) -> Result<Vec<DocumentLine>, Refusal> {
+    let (currency, none) = (terms.price.currency, TaxTreatment::Taxed { rates: Vec::new() });
+    let own = all.last().map_or_else(TaxPolicy::default, |d| d.with.policy.tax);
+    let (mut amounts, mut charges, mut place) = (Vec::new(), Vec::new(), 0_usize);
+    for decided in all {
+        amounts.extend(taxable(&decided.lines, decided.with, currency, &none)?);
+        for line in &decided.lines {
+            place += 1;
+            if line.kind != LineKind::Discount || charges.is_empty() {
+                charges.push((place, line));
+            }
+        }
+    }
+    let taxed = compute(&amounts, currency, own)?;
+    let whole = charges.into_iter().zip(amounts).zip(taxed.lines);
+    let line = |(((place, line), taxable), taxed): (((usize, &Line), TaxLine<'_>), TaxedLine)| {
+        let discount = line.amount.plus(taxable.amount.negated()?)?;
+        Ok(DocumentLine {
+            id: place.to_string(),
+            item: line.plan.clone(),
+            amount: line.amount,
+            discount,
+            credit: Money::zero(currency),
+            taxable_minor: taxable.taxable_minor,
+            net: taxed.net,
+            taxes: taxed.taxes,
+            tax: taxed.tax,
+            gross: taxed.gross,
+        })
+    };
+    whole.map(line).collect()
 }
 
 /// The lines of the taxes on `all` that a document has, charges with their discounts: one for each rate, one for each

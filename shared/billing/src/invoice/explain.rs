@@ -55,6 +55,7 @@ fn what_for(basis: &Basis) -> String {
             format!("a change at {at} from {} to {}", bought(from), bought(to))
         }
         Basis::End { terms, at, .. } => format!("the end of {} at {at}", bought(terms)),
+        Basis::CreditNote { invoice, .. } => format!("what is given back of {invoice}"),
         Basis::Arrears { at, .. } => format!("what was used up to {at}"),
         Basis::Once { base, .. } if matches!(**base, Basis::Arrears { .. }) => "what is charged once".to_owned(),
         Basis::Once { base, .. } => format!("{}, and what is charged once", what_for(base)),
@@ -99,7 +100,7 @@ fn title(line: &Line) -> String {
             format!("{} {} {meter}", line.kind, line.plan)
         }
         LineKind::OneOff => format!("{} {}", line.kind, line.description.as_deref().unwrap_or_default()),
-        LineKind::Discount | LineKind::Tax => format!("{} {}", line.kind, line.why.rule),
+        LineKind::Discount | LineKind::Tax | LineKind::Credited => format!("{} {}", line.kind, line.why.rule),
         _ => {
             let add_on = line.add_on.as_ref().map(|id| format!(" + {id}")).unwrap_or_default();
             format!("{} {}{add_on} × {}", line.kind, line.plan, line.quantity)
@@ -110,6 +111,7 @@ fn title(line: &Line) -> String {
 fn why(line: &Line) -> Vec<String> {
     match line.kind {
         LineKind::CreditUsed => return vec!["the customer's credit pays first".into()],
+        LineKind::Credited => return vec!["given back of this line of the invoice; its taxes follow".into()],
         LineKind::CreditKept => return vec!["what is below zero becomes the customer's credit".into()],
         LineKind::SetUp => {
             return vec!["once, with the first invoice that it is on; not divided and not discounted".into()];

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::adjust::{Adjustment, Adjustments};
 use crate::{
     calendar::{Instant, Period},
+    document::{CreditNote, DocumentLine},
+    ids::InvoiceId,
     money::{Money, MoneyError, Rounding},
     pricing::Step,
     proration::{LineRule, ProrationPolicy, Share},
@@ -113,6 +115,20 @@ pub enum Basis {
         /// Credit of the customer at that instant, in minor units (0 or more).
         credit_minor: i64,
     },
+    /// A part of an invoice that is given back afterwards, or all of it.
+    CreditNote {
+        /// What that invoice was for.
+        terms: Box<Terms>,
+        /// And for when.
+        period: Period,
+        /// Which invoice.
+        invoice: InvoiceId,
+        /// What is given back of which line, its taxes included.
+        note: Box<CreditNote>,
+        /// None: the note brings its taxes.
+        #[serde(default, skip_serializing_if = "Adjustments::is_none")]
+        adjustments: Box<Adjustments>,
+    },
     /// Another basis, and what was used up to then.
     Metered {
         /// What the invoice is for otherwise.
@@ -134,7 +150,7 @@ impl Basis {
     #[must_use]
     pub fn terms(&self) -> &Terms {
         match self {
-            Self::Period { terms, .. } => terms,
+            Self::Period { terms, .. } | Self::CreditNote { terms, .. } => terms,
             Self::Change { to: terms, .. } | Self::End { terms, .. } | Self::Arrears { terms, .. } => terms,
             Self::Metered { base, .. }
             | Self::Once { base, .. }
@@ -147,7 +163,10 @@ impl Basis {
     #[must_use]
     pub fn period(&self) -> &Period {
         match self {
-            Self::Period { period, .. } | Self::End { period, .. } | Self::Arrears { period, .. } => period,
+            Self::CreditNote { period, .. }
+            | Self::Period { period, .. }
+            | Self::End { period, .. }
+            | Self::Arrears { period, .. } => period,
             Self::Metered { base, .. }
             | Self::Once { base, .. }
             | Self::Carried { base, .. }
@@ -159,7 +178,7 @@ impl Basis {
     /// Whether the document gives back and charges nothing.
     #[must_use]
     pub fn is_credit_note(&self) -> bool {
-        matches!(self, Self::Side { side: DocumentSide::Credit, .. })
+        matches!(self, Self::Side { side: DocumentSide::Credit, .. } | Self::CreditNote { .. })
     }
 
     /// Its discounts and taxes.
@@ -171,6 +190,7 @@ impl Basis {
             | Self::Carried { base, .. }
             | Self::Side { of: base, .. } => base.adjustments(),
             Self::Period { adjustments, .. }
+            | Self::CreditNote { adjustments, .. }
             | Self::End { adjustments, .. }
             | Self::Change { adjustments, .. }
             | Self::Arrears { adjustments, .. } => adjustments,
@@ -203,6 +223,8 @@ pub enum LineKind {
     CreditUsed,
     /// What is left over and kept as credit.
     CreditKept,
+    /// What a credit note gives back of a line.
+    Credited,
     /// What was used in a period that ended.
     Usage,
     /// What came late to a period that was invoiced before.
@@ -298,6 +320,20 @@ fn settle(lines: &mut Vec<Line>, terms: &Terms, credit_minor: i64) -> Result<(),
         lines.push(credit_line(LineKind::CreditUsed, terms, used));
     }
     Ok(())
+}
+
+/// The lines of an invoice as a credit note on it looks at them.
+///
+/// # Errors
+/// As [`compute`]; [`Refusal::InvalidField`] for rules version 1, whose invoices were settled otherwise.
+pub(super) fn creditable(rules: u16, basis: &Basis) -> Result<Vec<DocumentLine>, Refusal> {
+    match rules {
+        2 => v2::creditable(basis),
+        _ => Err(Refusal::InvalidField {
+            field: "invoice",
+            detail: format!("rules version {rules} of this invoice knows no credit notes; give credit another way"),
+        }),
+    }
 }
 
 fn credit_line(kind: LineKind, terms: &Terms, amount: Money) -> Line {

@@ -8,6 +8,7 @@ use crate::{
     RULES_VERSION,
     calendar::{Instant, WallTime, plus_local_days},
     catalog::VersionRef,
+    document::CreditNote,
     fact::Fact,
     gateway::DeclineClass,
     ids::{Cause, CustomerId, InvoiceId, SubscriptionId},
@@ -184,6 +185,9 @@ pub struct Invoice {
     /// Attempts that ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
+    /// What was given back of it afterwards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credits: Vec<CreditNote>,
     /// Run-rate of the subscription when it was issued, for facts.
     pub mrr12: i64,
     /// Whether its ladder took access away.
@@ -254,6 +258,7 @@ impl Invoice {
             issued_at: new.at,
             state,
             attempts: Vec::new(),
+            credits: Vec::new(),
             suspends: false,
             withdrawn: false,
             resend: None,

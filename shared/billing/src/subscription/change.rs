@@ -183,7 +183,8 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
                 // As all facts about money: without the tax that is given back with it.
                 credit.amount_minor = line.amount.minor - tax;
                 credit.tax_minor = (tax != 0).then_some(tax);
-                credit.reason = Some("proration".into());
+                let is_note = matches!(basis, Basis::CreditNote { .. });
+                credit.reason = Some(if is_note { "credit_note" } else { "proration" }.into());
                 step.facts.push(credit);
             }
             LineKind::CreditUsed => step.next.credit_minor += line.amount.minor,
@@ -195,6 +196,7 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
             | LineKind::SetUp
             | LineKind::OneOff
             | LineKind::Discount
+            | LineKind::Credited
             | LineKind::Tax => {}
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     calendar::Instant,
     discount::Coupon,
     ids::InvoiceId,
-    invoice::{Claim, OneOff},
+    invoice::{Basis, Claim, OneOff},
     money::Money,
     terms::Terms,
 };
@@ -104,6 +104,16 @@ pub enum Input {
         /// When its ladder ended.
         at: Instant,
     },
+    /// A paid invoice is credited in part or whole: [`crate::invoice::credit`] said what.
+    CreditNote {
+        /// The document to issue.
+        #[serde(skip)]
+        basis: Box<Basis>,
+        /// Which invoice.
+        invoice: InvoiceId,
+        /// Why, in the support's words.
+        reason: Option<String>,
+    },
     /// The customer gets credit.
     Credit {
         /// How much.
@@ -154,7 +164,7 @@ impl Input {
             Self::Suspend { .. } => "be suspended",
             Self::Restore { .. } => "be restored",
             Self::EndForNonPayment { .. } => "be ended",
-            Self::Credit { .. } => "be credited",
+            Self::CreditNote { .. } | Self::Credit { .. } => "be credited",
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     calendar::{Anchor, Instant},
     fact::{EventType, Happening},
+    ids::Cause,
     invoice::{NewInvoice, Purpose},
     refusal::Refusal,
     tax::Taxes,
@@ -205,6 +206,10 @@ impl Step {
             (_, Input::EndForNonPayment { at, .. }) => self.end(at, CancelReason::Involuntary),
 
             (_, Input::Credit { amount, reason, at }) => self.credit(amount, reason, at),
+            (_, Input::CreditNote { basis, .. }) => {
+                self.bill_only(Cause::CreditNote(self.version), *basis, now)?;
+                Ok(true)
+            }
 
             (
                 state,

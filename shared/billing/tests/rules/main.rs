@@ -15,6 +15,8 @@ mod calc;
 mod collecting;
 #[cfg(test)]
 mod contracts;
+#[cfg(test)]
+mod credit_notes;
 mod destinations;
 #[cfg(test)]
 mod discount_tax_cases;

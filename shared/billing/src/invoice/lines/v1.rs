@@ -30,6 +30,7 @@ pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
         | Basis::Metered { .. }
         | Basis::Once { .. }
         | Basis::Carried { .. }
+        | Basis::CreditNote { .. }
         | Basis::Side { .. } => {
             let detail = "rules version 1 gives nothing back at an end and knows neither usage nor fees".to_owned();
             return Err(Refusal::InvalidField { field: "rules", detail });

@@ -9,9 +9,13 @@ use super::{
     Basis, DocumentSide, Explanation, Line, LineKind,
     items::{self, Changed},
 };
-use crate::invoice::adjust::{self, Adjustment, Adjustments, Decided, Full, full_period};
+use crate::invoice::{
+    adjust::{self, Adjustment, Adjustments, Decided, Full, full_period},
+    credit,
+};
 use crate::{
     calendar::{Instant, Period},
+    document::DocumentLine,
     money::{Money, MoneyError, Rounding, Unrounded},
     proration::{
         ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, ItemChange, LineRule, ProratedLine,
@@ -45,6 +49,11 @@ fn decided(basis: &Basis) -> Result<(Vec<Decided<'_>>, i64), Refusal> {
     Ok((all, credit_minor))
 }
 
+/// See [`super::creditable`].
+pub(super) fn creditable(basis: &Basis) -> Result<Vec<DocumentLine>, Refusal> {
+    adjust::document_lines(&decided(basis)?.0, basis.terms())
+}
+
 /// The lines before taxes and the customer's credit, and that credit.
 fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
     Ok(match basis {
@@ -58,6 +67,7 @@ fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
             (ended(&cut, terms, *proration)?, *credit_minor)
         }
         Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
+        Basis::CreditNote { terms, note, .. } => (credit::lines(terms, note)?, 0),
         Basis::Side { of, side, credit_minor } => (one_side(unsettled(of)?.0, *side), *credit_minor),
         // Only a whole document carries earlier decisions.
         Basis::Carried { base, .. } => unsettled(base)?,
