@@ -17,7 +17,7 @@ use crate::{
     pricing::PRICE_MAX,
     refusal::Refusal,
     terms::Terms,
-    usage::UsageCharge,
+    usage::Closed,
 };
 
 /// Most charges that wait for the next invoice: a contract is one small item of a table.
@@ -108,7 +108,7 @@ impl Step {
     }
 
     /// The last invoice of a contract: what was used, and what waits for a next invoice that will not come.
-    pub(super) fn issue_last(&mut self, usage: Vec<UsageCharge>, at: Instant) -> Result<(), Refusal> {
+    pub(super) fn issue_last(&mut self, usage: Closed, at: Instant) -> Result<(), Refusal> {
         if !usage.is_empty() || self.next.once.waiting.is_empty() {
             return self.issue_arrears(usage, at);
         }
