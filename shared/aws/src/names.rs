@@ -144,9 +144,12 @@ pub const NAMES: &[(&str, &str)] = &[
     ("add_on", "ao"),
     ("add_ons", "os"),
     ("description", "de"),
+    ("minimum", "mn"),
+    ("minimums", "mm"),
     ("once", "oc"),
     ("set_up", "sp"),
     ("setup_fee", "se"),
+    ("usage_minimum", "mu"),
     ("waiting", "wa"),
 ];
 

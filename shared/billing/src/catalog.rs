@@ -99,6 +99,10 @@ pub struct Price {
     /// the first one that it is on. Not divided, not given back, not discounted; taxed as the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup_fee: Option<Decimal>,
+    /// The least that the usage of one full period comes to, all meters together, in major units: what is missing is billed
+    /// with the usage. Only for the price of a plan with usage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_minimum: Option<Decimal>,
     /// How the amount follows from the quantity.
     #[serde(flatten)]
     pub model: PriceModel,
@@ -111,8 +115,11 @@ impl Price {
     /// What to mend.
     pub fn check(&self) -> Result<(), String> {
         self.model.check(self.currency)?;
-        let fee = self.setup_fee.map_or(Ok(()), |amount| PriceModel::Flat { amount }.check(self.currency));
-        fee.map_err(|problem| problem.replacen("amount", "setup_fee", 1))
+        for (field, amount) in [("setup_fee", self.setup_fee), ("usage_minimum", self.usage_minimum)] {
+            let checked = amount.map_or(Ok(()), |amount| PriceModel::Flat { amount }.check(self.currency));
+            checked.map_err(|problem| problem.replacen("amount", field, 1))?;
+        }
+        Ok(())
     }
 }
 
@@ -347,6 +354,9 @@ fn plan_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
         }
         if let Err(problem) = price.check() {
             report(found, &what, &problem);
+        }
+        if price.usage_minimum.is_some() && plan.usage.is_empty() {
+            report(found, &what, "usage_minimum: the plan has no usage that it could be the least of");
         }
     }
     usage_problems(plan, place, found);

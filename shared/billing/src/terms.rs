@@ -7,11 +7,12 @@ mod add_ons;
 mod conditions;
 mod items;
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     catalog::{Plan, Policy, Price, VersionRef},
-    money::{Money, MoneyError, Unrounded},
+    money::{Money, MoneyError, Rounding, Unrounded},
     refusal::Refusal,
     usage::UsageItem,
 };
@@ -66,6 +67,20 @@ impl Terms {
         let usage = plan.usage_of(price)?;
         let (plan, policy) = (plan.reference(), policy.reference());
         Ok(Self { plan, policy, price: price.clone(), contract, quantity, usage, add_ons: Vec::new(), conditions })
+    }
+
+    /// What decides what usage costs: where it changes, what was used so far is billed by the old terms.
+    pub(crate) fn usage_terms(&self) -> (&[UsageItem], Option<Decimal>) {
+        (&self.usage, self.price.usage_minimum)
+    }
+
+    /// The least that the usage of one full period comes to, if that was agreed.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn usage_minimum(&self) -> Result<Option<Money>, MoneyError> {
+        let exact = |amount| Unrounded::from_major(amount, self.price.currency)?.round(Rounding::HalfEven);
+        self.price.usage_minimum.map(exact).transpose()
     }
 
     /// The exact price of one full period: the plan and its add-ons.

@@ -2,7 +2,7 @@
 //!
 //! Exists so that what a customer used is counted once and for ever the same way, however its events were delivered: in
 //! batches, twice, late, or side by side. Nothing here keeps a single event. `event` says which events a contract takes,
-//! `bucket` and `chain` what becomes of them, `item` what they cost, `account` what a contract remembers of what it
+//! `bucket` and `chain` what becomes of them, `item` what they cost, `minimum` the least that all of it costs, `account` what a contract remembers of what it
 //! was billed for.
 
 mod account;
@@ -10,12 +10,14 @@ mod bucket;
 mod chain;
 mod event;
 mod item;
+mod minimum;
 
-pub use account::{BilledMeter, BilledSpan, MeterUsage, UsageAccount, UsageCharge, UsageRecord, current};
+pub use account::{BilledMeter, BilledSpan, Closed, MeterUsage, UsageAccount, UsageCharge, UsageRecord, current};
 pub use bucket::{Bucket, HourBucket};
 pub use chain::{Chain, Chunk, Placed, Plan};
 pub use event::{Reading, UsageEvent, accept};
 pub use item::UsageItem;
+pub use minimum::{BilledMinimum, Least, UsageMinimum};
 
 /// Most events of one request or message.
 pub const BATCH_MAX: usize = 100;

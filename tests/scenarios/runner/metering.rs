@@ -31,6 +31,10 @@ pub(crate) async fn price(world: &mut World, mut args: Args) -> Result<(), Strin
     let plan = world.catalog.plans.iter().find(|p| p.reference().to_string() == name).cloned();
     let mut plan = plan.ok_or(format!("there is no {name}"))?;
     plan.version += 1;
+    if let Some(least) = args.setting("least") {
+        let least = least.parse().map_err(|_| format!("{least} is not an amount"))?;
+        plan.prices.iter_mut().for_each(|price| price.usage_minimum = Some(least));
+    }
     for (interval, text) in args.settings() {
         let item = json!({
             "currency": currency, "interval": interval, "meter": {"id": meter, "aggregation": aggregation},

@@ -152,6 +152,14 @@ fn adjusted(line: &Line) -> Option<String> {
             format!("{} of {}, {tax} in the prices", rate.percent, why.full_minor)
         }
         Adjustment::Tax { rate, .. } => format!("{} of {}", rate.percent, why.full_minor),
+        Adjustment::TrueUp(m) => {
+            let span = format!("{} .. {}", when(m.start), when(m.end));
+            let (least, used) = (m.minimum, m.used);
+            return Some(format!(
+                "{} {}: {} = at least {least}, used {used}; {span}",
+                line.kind, line.plan, line.amount
+            ));
+        }
         Adjustment::Untaxed { note } => note.clone(),
         Adjustment::Discounted { .. } | Adjustment::SharedDiscount { .. } => return None,
     };

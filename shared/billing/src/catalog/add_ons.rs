@@ -97,6 +97,9 @@ fn prices(add_on: &AddOn, place: &str, plan: &Plan, found: &mut Vec<CatalogProbl
         if plan.price(price.currency, price.interval).is_none() {
             report(found, &what, "the plan itself has no price for this currency and interval, so nobody can have it");
         }
+        if price.usage_minimum.is_some() {
+            report(found, &what, "usage_minimum: belongs to a price of the plan, whose usage it is the least of");
+        }
         if let Err(problem) = model(add_on, &price.model) {
             report(found, &what, &problem);
         }

@@ -17,6 +17,7 @@ use crate::{
     refusal::Refusal,
     tax::{TaxLine, TaxPolicy, TaxRate, TaxTotal, TaxTreatment, TaxedLine, compute},
     terms::{Item, Terms},
+    usage::UsageMinimum,
 };
 
 /// What stood beside the terms when an invoice was decided: all that its discounts and taxes follow from.
@@ -89,6 +90,8 @@ pub enum Adjustment {
         /// What each took off the full period.
         discounts: Vec<Applied>,
     },
+    /// The line is what is missing to a minimum of usage, or what late usage takes off that again.
+    TrueUp(UsageMinimum),
     /// The line is a tax; one that is in the prices has no amount of its own.
     Tax {
         /// By which rate.

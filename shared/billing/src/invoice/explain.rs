@@ -16,6 +16,7 @@ use crate::{
     proration::{LineRule, ProrationUnit},
     refusal::Refusal,
     terms::Terms,
+    usage::UsageMinimum,
 };
 
 /// The invoice in words, several lines of text.
@@ -99,6 +100,7 @@ fn title(line: &Line) -> String {
             let meter = line.used.as_ref().map_or("", |used| &used.meter);
             format!("{} {} {meter}", line.kind, line.plan)
         }
+        LineKind::TrueUp => format!("{} {}", line.kind, line.plan),
         LineKind::OneOff => format!("{} {}", line.kind, line.description.as_deref().unwrap_or_default()),
         LineKind::Discount | LineKind::Tax | LineKind::Credited => format!("{} {}", line.kind, line.why.rule),
         _ => {
@@ -122,12 +124,15 @@ fn why(line: &Line) -> Vec<String> {
         | LineKind::ProrationCredit
         | LineKind::Usage
         | LineKind::UsageLate
+        | LineKind::TrueUp
         | LineKind::Discount
         | LineKind::Tax => {}
     }
     let why = &line.why;
     let adjusted = adjustment(line);
-    if matches!(line.kind, LineKind::Tax) || matches!(why.adjustment.as_deref(), Some(Adjustment::Discount { .. })) {
+    if matches!(line.kind, LineKind::Tax | LineKind::TrueUp)
+        || matches!(why.adjustment.as_deref(), Some(Adjustment::Discount { .. }))
+    {
         return adjusted;
     }
     let major = |minor: Decimal| major(minor, line.amount);
@@ -166,6 +171,14 @@ fn used(used: &UsedUnits, rule: &str) -> String {
     }
 }
 
+/// What was agreed at least, and what the usage came to.
+fn true_up(least: &UsageMinimum) -> String {
+    let UsageMinimum { start, end, minimum, used, invoiced } = least;
+    let span = format!("{} to {}", day(*start), day(*end));
+    let before = invoiced.map_or(String::new(), |before| format!(", and to {before} when that was invoiced"));
+    format!("at least {minimum} for the usage of {span}: it came to {used}{before}")
+}
+
 /// What discounts and taxes have to do with the line.
 fn adjustment(line: &Line) -> Vec<String> {
     let why = &line.why;
@@ -194,6 +207,7 @@ fn adjustment(line: &Line) -> Vec<String> {
         Some(Adjustment::Tax { rate, .. }) => {
             vec![format!("{} of {of} net: {}", rate.percent, rounded(why.unrounded_minor))]
         }
+        Some(Adjustment::TrueUp(least)) => vec![true_up(least)],
         Some(Adjustment::Untaxed { note }) => vec![format!("{note}; {of} net")],
     }
 }

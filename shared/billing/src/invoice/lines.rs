@@ -23,7 +23,7 @@ use crate::{
     proration::{LineRule, ProrationPolicy, Share},
     refusal::Refusal,
     terms::Terms,
-    usage::UsageCharge,
+    usage::{UsageCharge, UsageMinimum},
 };
 
 pub use once::{Once, OneOff};
@@ -135,6 +135,9 @@ pub enum Basis {
         base: Box<Basis>,
         /// What was used, by meter.
         usage: Vec<UsageCharge>,
+        /// The least that was agreed, where it decides something.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        minimums: Vec<UsageMinimum>,
     },
     /// Another basis, and what is charged once beside it.
     Once {
@@ -233,6 +236,8 @@ pub enum LineKind {
     SetUp,
     /// What the merchant charges once beside the terms.
     OneOff,
+    /// What is missing to the least that was agreed for usage.
+    TrueUp,
     /// What a discount takes off the charge before it.
     Discount,
     /// A tax, or why there is none.

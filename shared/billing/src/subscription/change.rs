@@ -10,6 +10,7 @@ use crate::{
     proration::{ProrationPolicy, TerminationCredit},
     refusal::Refusal,
     terms::Terms,
+    usage::Closed,
 };
 
 /// A change asked for at `now`.
@@ -64,11 +65,11 @@ pub(super) fn adopt(next: &mut Subscription, at: Instant) {
 pub(super) fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     let before = step.run_rate()?;
     let old = step.next.terms.clone();
-    let agreed = step.next.scheduled.change.as_ref().map(|(_, terms)| terms.usage == old.usage);
+    let agreed = step.next.scheduled.change.as_ref().map(|(_, terms)| terms.usage_terms() == old.usage_terms());
     // What was used under the old terms is billed by them. The same prices of usage wait for the renewal that follows.
     let restarts = step.next.scheduled.change.as_ref().is_some_and(|(_, t)| t.price.interval != old.price.interval);
-    let usage = if restarts || agreed == Some(false) { step.close_usage(at)? } else { Vec::new() };
-    let usage = if restarts { usage } else { step.issue_arrears(usage, at).map(|()| Vec::new())? };
+    let usage = if restarts || agreed == Some(false) { step.close_usage(at)? } else { Closed::default() };
+    let usage = if restarts { usage } else { step.issue_arrears(usage, at).map(|()| Closed::default())? };
     adopt(&mut step.next, at);
     if restarts {
         // The renewal that follows at this instant starts at boundary 0 of a new anchor.
@@ -88,8 +89,8 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
     };
     let restarts = step.next.terms.price.interval != terms.price.interval;
     // Other prices of usage, or a period that is cut here: what was used so far is billed by the old terms.
-    let closes = restarts || step.next.terms.usage != terms.usage;
-    let usage = if closes { step.close_usage(now)? } else { Vec::new() };
+    let closes = restarts || step.next.terms.usage_terms() != terms.usage_terms();
+    let usage = if closes { step.close_usage(now)? } else { Closed::default() };
     let mut adjustments = before_change(step)?;
     let next = if !restarts { None } else { Some(new_interval(&mut step.next, &terms, &period, now)?) };
     if next.is_some() {
@@ -193,6 +194,7 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
             | LineKind::ProrationCredit
             | LineKind::Usage
             | LineKind::UsageLate
+            | LineKind::TrueUp
             | LineKind::SetUp
             | LineKind::OneOff
             | LineKind::Discount

@@ -10,7 +10,7 @@ use crate::{
     invoice::{Adjustments, Basis, Charged, DocumentSide, Line, LineKind, NewInvoice, Purpose, compute},
     proration::{Destination, ProrationPolicy},
     refusal::Refusal,
-    usage::UsageCharge,
+    usage::Closed,
 };
 
 /// Most changes that wait for one invoice. One more is invoiced at once, with all that wait: an item of the table has an
@@ -19,13 +19,7 @@ const PENDING_MAX: usize = 12;
 
 impl Step {
     /// Issues the invoice of a decision within a period, and books the credit that it keeps or uses.
-    pub(super) fn bill(
-        &mut self,
-        cause: Cause,
-        basis: Basis,
-        usage: Vec<UsageCharge>,
-        at: Instant,
-    ) -> Result<(), Refusal> {
+    pub(super) fn bill(&mut self, cause: Cause, basis: Basis, usage: Closed, at: Instant) -> Result<(), Refusal> {
         match destination(&basis) {
             Destination::NextInvoice if self.next.pending.len() < PENDING_MAX => {
                 let basis = metered(self.with_once(basis)?, usage);

@@ -17,7 +17,7 @@ use crate::{
     pricing::PRICE_MAX,
     refusal::Refusal,
     terms::Terms,
-    usage::UsageCharge,
+    usage::Closed,
 };
 
 /// Most charges that wait for the next invoice: a contract is one small item of a table.
@@ -109,7 +109,7 @@ impl Step {
     }
 
     /// The last invoice of a contract: what was used, and what waits for a next invoice that will not come.
-    pub(super) fn issue_last(&mut self, usage: Vec<UsageCharge>, at: Instant) -> Result<(), Refusal> {
+    pub(super) fn issue_last(&mut self, usage: Closed, at: Instant) -> Result<(), Refusal> {
         let nothing = usage.is_empty() && self.next.once.waiting.is_empty() && self.next.pending.is_empty();
         let Some(base) = self.arrears(at).filter(|_| !nothing) else { return Ok(()) };
         let cause = Cause::Usage(base.period().ordinal);

@@ -6,21 +6,23 @@ use crate::{
     ids::Cause,
     invoice::{Adjustments, Basis, NewInvoice},
     refusal::Refusal,
-    usage::UsageCharge,
+    usage::{Closed, Least},
 };
 
 impl Step {
     /// Bills the usage of the period that runs, up to `end`. None where the contract has no usage.
-    pub(super) fn close_usage(&mut self, end: Instant) -> Result<Vec<UsageCharge>, Refusal> {
+    pub(super) fn close_usage(&mut self, end: Instant) -> Result<Closed, Refusal> {
         let Some(period) = self.next.period.filter(|_| !self.next.terms.usage.is_empty()) else {
-            return Ok(Vec::new());
+            return Ok(Closed::default());
         };
         let Some(record) = &self.known.usage else {
             let detail = "the contract has usage, and the decision was not given its record".to_owned();
             return Err(Refusal::InvalidField { field: "usage", detail });
         };
         let end = end.min(period.end);
-        Ok(self.next.usage.close(&self.next.terms.usage, record, period.start, end)?)
+        let (zone, unit) = (self.next.anchor.zone(), self.next.proration.unit);
+        let least = self.next.terms.usage_minimum()?.map(|amount| Least { amount, period, zone, unit });
+        Ok(self.next.usage.close(&self.next.terms.usage, record, period.start, end, least)?)
     }
 
     /// Issues the invoice of a period that begins, with the usage of what ended and what waited for it. `credit_before` is
@@ -28,7 +30,7 @@ impl Step {
     pub(super) fn issue_with_usage(
         &mut self,
         invoice: NewInvoice,
-        usage: Vec<UsageCharge>,
+        usage: Closed,
         credit_before: i64,
     ) -> Result<(), Refusal> {
         if usage.is_empty() && self.next.pending.is_empty() {
@@ -42,8 +44,8 @@ impl Step {
         Ok(())
     }
 
-    /// An invoice for nothing but `usage` and what waits, if there is any.
-    pub(super) fn issue_arrears(&mut self, usage: Vec<UsageCharge>, at: Instant) -> Result<(), Refusal> {
+    /// An invoice for nothing but `usage`, if there is any.
+    pub(super) fn issue_arrears(&mut self, usage: Closed, at: Instant) -> Result<(), Refusal> {
         let Some(base) = self.arrears(at).filter(|_| !usage.is_empty()) else { return Ok(()) };
         let cause = Cause::Usage(base.period().ordinal);
         self.bill(cause, base, usage, at)
@@ -66,6 +68,10 @@ impl Step {
 }
 
 /// `base` with `usage` beside it.
-pub(super) fn metered(base: Basis, usage: Vec<UsageCharge>) -> Basis {
-    if usage.is_empty() { base } else { Basis::Metered { base: Box::new(base), usage } }
+pub(super) fn metered(base: Basis, closed: Closed) -> Basis {
+    if closed.is_empty() {
+        return base;
+    }
+    let Closed { usage, minimums } = closed;
+    Basis::Metered { base: Box::new(base), usage, minimums }
 }

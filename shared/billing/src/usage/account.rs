@@ -14,11 +14,12 @@ use super::{
     bucket::{Bucket, HourBucket},
     chain::Chunk,
     item::UsageItem,
+    minimum::{BilledMinimum, Least, UsageMinimum},
 };
 use crate::{
     calendar::Instant,
-    money::MoneyError,
-    pricing::{Aggregation, Meter, exact},
+    money::{Money, MoneyError, Rounding, Unrounded},
+    pricing::{Aggregation, Meter, Priced, Step, StepKind, exact},
     subscription::Subscription,
 };
 
@@ -120,6 +121,9 @@ pub struct BilledSpan {
     pub end: Instant,
     /// By meter.
     pub meters: BTreeMap<String, BilledMeter>,
+    /// The least that was agreed for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<BilledMinimum>,
 }
 
 /// What a contract remembers of the usage that it was billed for.
@@ -150,6 +154,46 @@ pub struct UsageCharge {
     pub invoiced: Option<BilledMeter>,
 }
 
+impl UsageCharge {
+    /// What it costs, exactly, with its steps: what the span comes to, less what was invoiced for it before.
+    ///
+    /// # Errors
+    /// [`MoneyError`] when a price cannot be computed.
+    pub fn priced(&self) -> Result<Priced, MoneyError> {
+        let Self { item, quantity, events, invoiced, .. } = self;
+        let mut priced = item.price(*quantity, *events)?;
+        if let Some(before) = invoiced {
+            let before = item.price(before.quantity, before.events)?.amount;
+            let left = exact::sub(priced.amount.minor(), before.minor())?;
+            priced.amount = Unrounded::from_minor(left, item.currency);
+            let scale = Decimal::new(1, item.currency.exponent());
+            priced.steps.push(Step::correction(StepKind::Invoiced, -exact::mul(before.minor(), scale)?));
+        }
+        Ok(priced)
+    }
+
+    fn is_for(&self, span: &BilledSpan) -> bool {
+        (self.start, self.end) == (span.start, span.end)
+    }
+}
+
+/// What a decision bills for usage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Closed {
+    /// What was used, by meter.
+    pub usage: Vec<UsageCharge>,
+    /// What is missing to a minimum, or no longer.
+    pub minimums: Vec<UsageMinimum>,
+}
+
+impl Closed {
+    /// Whether there is nothing to bill.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.usage.is_empty() && self.minimums.is_empty()
+    }
+}
+
 impl UsageAccount {
     /// Whether there is nothing to remember.
     #[must_use]
@@ -158,7 +202,7 @@ impl UsageAccount {
     }
 
     /// Bills the span from `start` (or from where billing stands) up to `end`, and what came late to spans before it.
-    /// Remembers both. Meters that count nothing and cost nothing make no charge.
+    /// Remembers both. Meters that count nothing and cost nothing make no charge. `least` is the minimum that was agreed.
     ///
     /// # Errors
     /// [`MoneyError`] when a meter or a price cannot be computed; nothing is remembered then.
@@ -168,11 +212,12 @@ impl UsageAccount {
         record: &UsageRecord,
         start: Instant,
         end: Instant,
-    ) -> Result<Vec<UsageCharge>, MoneyError> {
+        least: Option<Least>,
+    ) -> Result<Closed, MoneyError> {
         let mut next = self.clone();
         let start = next.billed.last().map_or(start, |billed| billed.end.max(start));
         if end <= start {
-            return Ok(Vec::new());
+            return Ok(Closed::default());
         }
         let mut charges = Vec::new();
         let mut meters = BTreeMap::new();
@@ -187,11 +232,31 @@ impl UsageAccount {
             }
             meters.insert(item.meter.id.clone(), tally.billed(carried));
         }
-        next.billed.push(BilledSpan { start, end, meters });
+        let minimum = least.map(|least| least.of_span(start, end)).transpose()?;
+        let minimum = minimum.map(|minimum| BilledMinimum { minimum, used: Money::zero(minimum.currency) });
+        next.billed.push(BilledSpan { start, end, meters, minimum });
+        let minimums = next.true_up(&charges, start)?;
         let over = next.billed.len().saturating_sub(BILLED_KEPT);
         next.billed.drain(..over);
         *self = next;
-        Ok(charges)
+        Ok(Closed { usage: charges, minimums })
+    }
+
+    /// What the minimums of all kept spans still ask for now that `charges` are billed; the span that begins at `new` was
+    /// not billed before.
+    fn true_up(&mut self, charges: &[UsageCharge], new: Instant) -> Result<Vec<UsageMinimum>, MoneyError> {
+        let mut found = Vec::new();
+        for span in &mut self.billed {
+            let Some(BilledMinimum { minimum, used: before }) = span.minimum else { continue };
+            let own = charges.iter().filter(|charge| charge.is_for(span));
+            let own = own.map(|c| c.priced()?.amount.round(Rounding::default())).collect::<Result<Vec<_>, _>>()?;
+            let used = before.plus(Money::sum(minimum.currency, own)?)?;
+            span.minimum = Some(BilledMinimum { minimum, used });
+            let invoiced = (span.start != new).then_some(before);
+            let one = UsageMinimum { start: span.start, end: span.end, minimum, used, invoiced };
+            found.extend(Some(one).filter(|one| one.amount().is_ok_and(|amount| amount.minor != 0)));
+        }
+        Ok(found)
     }
 
     /// Compares the billed spans with what is stored now, charges differences, and returns the level after the last.

@@ -131,11 +131,17 @@ fn invoices() -> (Vec<(&'static str, Invoice)>, Fact) {
 
 /// A contract with usage after two renewals, and the invoice of the second: one meter in time, one late.
 fn metered() -> (Subscription, Invoice) {
+    metered_with(None)
+}
+
+/// The same, where usage was agreed to come to at least so much.
+fn metered_with(least: Option<rust_decimal::Decimal>) -> (Subscription, Invoice) {
     use billing::usage::{Bucket, Chunk, HourBucket, UsageRecord};
     let catalog: Catalog = serde_json::from_str(USAGE_CATALOG).expect("a catalog");
     assert_eq!(catalog.problems(), []);
     let (plan, policy) = (&catalog.plans[0], billing::catalog::Policy::standard());
-    let bought = billing::terms::Terms::try_new(plan, &policy, &plan.prices[0], false, 3).expect("terms");
+    let price = billing::catalog::Price { usage_minimum: least, ..plan.prices[0].clone() };
+    let bought = billing::terms::Terms::try_new(plan, &policy, &price, false, 3).expect("terms");
     let held = active(bought, start());
     let chunk = |day: i64, value: i64| {
         let begins = start() + TimeDelta::days(day);
@@ -195,7 +201,10 @@ fn item_samples() -> Vec<(String, String)> {
     let (once, mut first) = applied(open(order(terms), start()).expect("an order"));
     let charge = billing::invoice::OneOff { description: "training".into(), amount: crate::sample::usd(4_990) };
     let next = Input::Charge { charge, when: When::PeriodEnd };
+    let (least, trued_up) = metered_with(Some(rust_decimal::Decimal::new(1_250, 2)));
     vec![
+        ("subscription-usage-minimum".into(), pretty(&least)),
+        ("invoice-rules-2-true-up".into(), pretty(&trued_up)),
         ("subscription-charged-once".into(), pretty(&give(&once, next, start()).0)),
         ("invoice-rules-2-once".into(), pretty(&first.remove(0))),
         ("catalog-add-ons".into(), pretty(&catalog)),

@@ -34,6 +34,8 @@ mod items;
 mod lifecycle;
 mod migration;
 #[cfg(test)]
+mod minimums;
+#[cfg(test)]
 mod money;
 #[cfg(test)]
 mod once;

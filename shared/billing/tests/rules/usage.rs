@@ -30,7 +30,7 @@ fn item(aggregation: &str) -> Value {
         "price": {"model": "graduated", "tiers": [{"up_to": "10", "unit_amount": "1"}, {"unit_amount": "0.50"}]}})
 }
 
-fn plan(id: &str, usage: &Value) -> Plan {
+pub(crate) fn plan(id: &str, usage: &Value) -> Plan {
     serde_json::from_value(json!({
         "id": id, "version": 1, "title": id, "usage": usage,
         "prices": [{"currency": "USD", "interval": "month", "model": "flat", "amount": "20"}]
@@ -47,7 +47,7 @@ fn held(aggregation: &str) -> Subscription {
     active(terms(aggregation), start())
 }
 
-fn event(id: &str, when: Instant, value: &str) -> UsageEvent {
+pub(crate) fn event(id: &str, when: Instant, value: &str) -> UsageEvent {
     UsageEvent {
         customer: "cus_ana".into(),
         subscription: "sub_ana".into(),
@@ -61,7 +61,7 @@ fn event(id: &str, when: Instant, value: &str) -> UsageEvent {
 
 /// A store of chains, one a day.
 #[derive(Default)]
-struct Days(std::collections::BTreeMap<chrono::NaiveDate, Chain>);
+pub(crate) struct Days(std::collections::BTreeMap<chrono::NaiveDate, Chain>);
 
 impl Days {
     /// Records a batch as the use case does; how many were recorded and how many were duplicates.
@@ -85,7 +85,7 @@ impl Days {
         (recorded, duplicates)
     }
 
-    fn record_events(&mut self, subscription: &Subscription, events: &[UsageEvent], now: Instant) {
+    pub(crate) fn record_events(&mut self, subscription: &Subscription, events: &[UsageEvent], now: Instant) {
         let readings: Vec<Reading> = events.iter().map(|e| accept(subscription, e, now).expect("taken")).collect();
         self.record(&readings);
     }
@@ -95,7 +95,7 @@ impl Days {
     }
 
     /// What a decision makes of the contract with this record.
-    fn decide(&self, held: &Subscription, input: Input, now: Instant) -> (Subscription, Vec<Invoice>) {
+    pub(crate) fn decide(&self, held: &Subscription, input: Input, now: Instant) -> (Subscription, Vec<Invoice>) {
         crate::sample::applied(transition_with(held, 7, input, now, &self.stored().into()).expect("allowed"))
     }
 }
@@ -398,7 +398,7 @@ proptest! {
         }
         let expected = Meter { id: "calls".into(), aggregation }.aggregate(&readings, &period, Decimal::ZERO);
         let mut account = UsageAccount::default();
-        account.close(&[item_of(&subscription).clone()], &days.stored(), period.start, period.end).expect("charges");
+        account.close(&[item_of(&subscription).clone()], &days.stored(), period.start, period.end, None).expect("charges");
         let billed = &account.billed[0].meters["calls"];
         prop_assert_eq!(billed.quantity, expected.expect("a quantity").normalize());
         prop_assert_eq!(billed.events, readings.len() as u64);

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::{Explanation, Line, LineKind};
 use crate::{
     calendar::Instant,
-    money::{MoneyError, Rounding, Unrounded},
-    pricing::{Step, StepKind, exact},
+    invoice::adjust::{self, Adjustment},
+    money::{MoneyError, Rounding},
+    pricing::Priced,
     terms::Terms,
-    usage::UsageCharge,
+    usage::{UsageCharge, UsageMinimum},
 };
 
 /// What a line for usage is about.
@@ -38,14 +39,7 @@ pub(super) fn lines(terms: &Terms, charges: &[UsageCharge]) -> Result<Vec<Line>,
 
 fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
     let UsageCharge { item, start, end, quantity, events, invoiced } = charge;
-    let priced = item.price(*quantity, *events)?;
-    let (mut amount, mut steps) = (priced.amount, priced.steps);
-    if let Some(before) = invoiced {
-        let before = item.price(before.quantity, before.events)?.amount;
-        amount = Unrounded::from_minor(exact::sub(amount.minor(), before.minor())?, item.currency);
-        let scale = Decimal::new(1, item.currency.exponent());
-        steps.push(Step::correction(StepKind::Invoiced, -exact::mul(before.minor(), scale)?));
-    }
+    let Priced { amount, steps } = charge.priced()?;
     let exact = amount.minor().normalize();
     let rounding = Rounding::default();
     Ok(Line {
@@ -77,4 +71,18 @@ fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
             invoiced: invoiced.as_ref().map(|before| before.quantity),
         })),
     })
+}
+
+/// The lines of minimums, one each.
+pub(super) fn true_ups(terms: &Terms, minimums: &[UsageMinimum]) -> Result<Vec<Line>, MoneyError> {
+    let line = |minimum: &UsageMinimum| {
+        let amount = minimum.amount()?;
+        let exact = Decimal::from(amount.minor);
+        let why = Explanation {
+            adjustment: Some(Box::new(Adjustment::TrueUp(*minimum))),
+            ..adjust::plain("true-up", Decimal::from(minimum.minimum.minor), exact, Rounding::default())
+        };
+        Ok(Line { quantity: 1, ..adjust::of_terms(LineKind::TrueUp, terms, amount, why) })
+    };
+    minimums.iter().map(line).collect()
 }

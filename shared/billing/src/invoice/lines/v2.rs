@@ -76,9 +76,10 @@ fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
             lines.extend(super::once::lines(base.terms(), once));
             (lines, credit_minor)
         }
-        Basis::Metered { base, usage } => {
+        Basis::Metered { base, usage, minimums } => {
             let (mut lines, credit_minor) = unsettled(base)?;
             lines.extend(super::usage::lines(base.terms(), usage)?);
+            lines.extend(super::usage::true_ups(base.terms(), minimums)?);
             (lines, credit_minor)
         }
     })
