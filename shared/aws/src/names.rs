@@ -140,6 +140,16 @@ pub const NAMES: &[(&str, &str)] = &[
     ("units", "ut"),
     ("usage", "us"),
     ("used", "ud"),
+    // alignment, stubs, dates
+    ("alignment", "al"),
+    ("cancel_version", "cv"),
+    ("change_version", "hv"),
+    ("next_stub", "ns"),
+    ("on_anchor", "oa"),
+    ("pause_credit_version", "pv"),
+    ("recurrence", "rc"),
+    ("schedule", "sl"),
+    ("stub", "sx"),
 ];
 
 /// Marks a name that is stored as it is although it looks like a short one.

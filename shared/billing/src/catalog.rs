@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    calendar::Interval,
+    calendar::{Instant, Interval, alignment::AlignmentPolicy},
     discount::{Coupon, LongTerm, Loyalty},
     document::DocumentPolicy,
     dunning::Ladder,
@@ -117,6 +117,9 @@ pub struct Plan {
     /// Free days before the first invoice; 0 for none.
     #[serde(default)]
     pub trial_days: u32,
+    /// How its periods are aligned, where the sign-up does not say; none: on the day a contract begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<AlignmentPolicy>,
     /// The billing policy, by name: the version current at publication is what subscribers get.
     #[serde(default = "Policy::standard_name")]
     pub policy: String,
@@ -323,6 +326,11 @@ fn plan_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
         }
         if let Err(problem) = price.model.check(price.currency) {
             report(found, &what, &problem);
+        }
+        // Whether an alignment fits an interval does not depend on the day.
+        let fits = plan.alignment.map(|a| a.resolve(Instant::UNIX_EPOCH, price.interval, chrono_tz::Tz::UTC));
+        if let Some(Err(problem)) = fits {
+            report(found, &what, &format!("alignment: {problem}"));
         }
     }
     usage_problems(plan, place, found);

@@ -12,7 +12,7 @@ mod transition;
 pub(crate) use adjust::coupon_of;
 pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
 pub use explain::explain;
-pub use lines::{Basis, Explanation, Line, LineKind, UsedUnits, compute};
+pub use lines::{Basis, Explanation, Line, LineKind, StubOf, UsedUnits, compute};
 pub use state::{
     Attempt, Claim, Climb, Invoice, InvoiceState, InvoiceWake, Method, NewInvoice, Purpose, ceil_to_second, wake_at,
 };

@@ -1,7 +1,7 @@
 //! Sign a customer up: plan, method, first invoice, first payment, in one request with the customer present.
 
 use billing::{
-    calendar::Instant,
+    calendar::{Instant, alignment::AlignmentPolicy},
     catalog::{Plan, Policy, Price, VersionRef},
     customer::{Customer, TaxData},
     ids::{CustomerId, SubscriptionId},
@@ -15,6 +15,7 @@ use billing::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    anchor::{self, AnchorRequest},
     authorize::sha256_hex,
     collect::{charge, load},
     decide::Draft,
@@ -80,6 +81,16 @@ pub struct SignupRequest {
     /// Offers (coupons without a code) that the merchant gives, by id.
     #[serde(default)]
     pub offers: Vec<String>,
+    /// The day to be billed on; as the plan has it when absent. The first period is then a stub up to that day.
+    #[serde(default)]
+    pub billing_anchor: Option<AnchorRequest>,
+    /// Another contract of the customer, whose anchor this one takes; instead of `billing_anchor`.
+    #[serde(default)]
+    pub align_with: Option<String>,
+    /// Since when the contract runs: a date or an RFC 3339 instant, at most 366 days back. The periods since then are
+    /// billed, each by itself.
+    #[serde(default)]
+    pub starts_at: Option<String>,
     /// The arm of an experiment.
     #[serde(default)]
     pub arm: Option<String>,
@@ -277,16 +288,26 @@ async fn decide(
     };
     let asked = Asked { codes: &request.coupons, offers: &request.offers, terms: &offer.terms, held: &[] };
     let coupons = redeem(ledger, draft, &mut customer.value, &asked, now).await?;
+    let zone = customer.value.time_zone;
     let taxes = taxes::of_terms(ledger, Some(&customer.value), &[&offer.terms]).await?;
+    let starts_at = request.starts_at.as_deref().map(|text| anchor::instant("starts_at", text, zone)).transpose()?;
+    let wanted = anchor::Wanted { day: request.billing_anchor.as_ref(), with: request.align_with.as_deref() };
+    let interval = offer.terms.price.interval;
+    let of =
+        anchor::Of { customer: &customer.value, interval, plan: offer.plan.alignment, at: starts_at.unwrap_or(now) };
+    let alignment = anchor::alignment(ledger, &wanted, &of).await?.or(offer.plan.alignment);
     let order = Order {
         subscription: id.clone(),
         customer: customer.value.id.clone(),
         terms: offer.terms,
         proration: offer.policy.proration,
         collection,
+        starts_at,
         trial_days: offer.plan.trial_days,
+        // The day of the start needs no alignment: the contract is stored as all are that have none.
+        alignment: alignment.filter(|a| *a != AlignmentPolicy::default()),
         coupons,
-        zone: customer.value.time_zone,
+        zone,
         storefront: Some(caller.storefront.clone()),
         arm: short("arm", request.arm)?,
     };

@@ -200,16 +200,20 @@ mod tests {
         Held::read(&store, &owner, at.date_naive()).await.unwrap()
     }
 
+    fn wait<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
     #[test]
     fn a_chain_is_read_to_its_end() {
         let chunks = [chunk(100), chunk(100), chunk(100), chunk(7)];
-        assert_eq!(futures::executor::block_on(held(&chunks)).chain.0, chunks);
+        assert_eq!(wait(held(&chunks)).chain.0, chunks);
     }
 
     /// As a reader finds it that another writer overtakes: the first chunk before that write, the second after it.
     #[test]
     fn what_was_written_after_the_reader_passed_is_not_taken_together_with_what_it_saw() {
         let torn = [chunk(100), chunk(60), chunk(20)];
-        assert_eq!(futures::executor::block_on(held(&torn)).chain.0, torn[..2]);
+        assert_eq!(wait(held(&torn)).chain.0, torn[..2]);
     }
 }

@@ -2,7 +2,14 @@
 
 use serde::Serialize;
 
-use crate::{calendar::Instant, discount::Coupon, ids::InvoiceId, invoice::Claim, money::Money, terms::Terms};
+use crate::{
+    calendar::{Instant, alignment::AlignmentPolicy},
+    discount::Coupon,
+    ids::InvoiceId,
+    invoice::Claim,
+    money::Money,
+    terms::Terms,
+};
 
 /// When a command takes effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
@@ -13,6 +20,8 @@ pub enum When {
     Now,
     /// When the billed period ends.
     PeriodEnd,
+    /// At this instant, which is still to come: a period that it lies in is divided there.
+    At(Instant),
 }
 
 /// What may arrive. Serialised into the journal as the decision's input.
@@ -62,6 +71,13 @@ pub enum Input {
         /// What the customer wrote.
         comment: Option<String>,
     },
+    /// Cut periods along another alignment.
+    Realign {
+        /// Which.
+        alignment: AlignmentPolicy,
+        /// When.
+        when: When,
+    },
     /// Take back what was agreed for later.
     Keep,
     /// Rest.
@@ -70,6 +86,9 @@ pub enum Input {
         when: When,
         /// Until.
         resume_at: Option<Instant>,
+        /// Whether what is left of the paid period is given back, as the policy does at an end.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        credit: bool,
     },
     /// Come back from a pause.
     Resume,
@@ -116,6 +135,7 @@ impl Input {
                 | Self::ApplyCoupon { .. }
                 | Self::RemoveCoupon { .. }
                 | Self::Cancel { .. }
+                | Self::Realign { .. }
                 | Self::Keep
                 | Self::Pause { .. }
                 | Self::Resume
@@ -132,6 +152,7 @@ impl Input {
             Self::ApplyCoupon { .. } => "have a coupon applied",
             Self::RemoveCoupon { .. } => "have a coupon removed",
             Self::Cancel { .. } => "be cancelled",
+            Self::Realign { .. } => "have its anchor moved",
             Self::Keep => "be kept",
             Self::Pause { .. } => "be paused",
             Self::Resume => "be resumed",

@@ -5,10 +5,11 @@ use super::{
     due::{DueKind, next_event},
     facts::{fact, run_rate},
     input::{Input, When},
+    realign, rest,
     state::{CancelReason, Scheduled, State, Subscription},
 };
 use crate::{
-    calendar::{Anchor, Instant},
+    calendar::Instant,
     fact::{EventType, Happening},
     invoice::{NewInvoice, Purpose},
     refusal::Refusal,
@@ -98,14 +99,6 @@ pub fn transition_with(
 /// writes of a transaction. Beyond that many missed events the worker has to come by first.
 const CATCH_UP_MAX: usize = 60;
 
-fn check_end_of_pause(resume_at: Option<Instant>, from: Instant) -> Result<(), Refusal> {
-    if resume_at.is_some_and(|at| at <= from) {
-        let detail = "the pause must end after it begins";
-        return Err(Refusal::DateOutOfRange { field: "resume_at", detail });
-    }
-    Ok(())
-}
-
 /// What was captured with the sign-up. Money that came without an attempt of ours has a fact of its own.
 fn captured_with(signup: Happening, captured: (i64, i64), claim: Option<&crate::invoice::Claim>) -> Happening {
     let Some(claim) = claim else { return signup };
@@ -154,7 +147,7 @@ impl Step {
             (_, Input::Wake) => self.wake(now),
 
             (State::Incomplete { .. }, Input::OpeningPaid { amount, tax_minor, claim, at }) => {
-                let signup = self.next.start(at)?;
+                let signup = self.next.start(self.next.opened_at(at))?;
                 self.facts.extend(signup.map(|fact| captured_with(fact, (amount.minor, tax_minor), claim.as_deref())));
                 Ok(true)
             }
@@ -172,18 +165,23 @@ impl Step {
             }
             (State::Canceled { .. }, Input::Cancel { .. }) => Ok(false),
 
+            (State::Active | State::Trialing { .. }, Input::Realign { alignment, when }) => {
+                realign::realign(self, alignment, when, now)
+            }
             (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Keep) => {
                 let agreed = std::mem::take(&mut self.next.scheduled);
                 Ok(agreed != Scheduled::default())
             }
 
-            (State::Active, Input::Pause { when, resume_at }) => self.pause_requested(when, resume_at, now),
+            (State::Active, Input::Pause { when, resume_at, credit }) => {
+                rest::pause_requested(self, when, resume_at, credit, now)
+            }
             (State::Paused { since, resume_at }, Input::Pause { resume_at: until, .. }) => {
-                check_end_of_pause(until, now)?;
+                rest::check_end_of_pause(until, now)?;
                 self.next.state = State::Paused { since, resume_at: until };
                 Ok(resume_at != until)
             }
-            (State::Paused { .. }, Input::Resume) => self.resume(now),
+            (State::Paused { .. }, Input::Resume) => rest::resume(self, now),
             (State::Active, Input::Resume) => Ok(false),
 
             (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Suspend { invoice }) => {
@@ -211,6 +209,7 @@ impl Step {
                 | Input::ApplyCoupon { .. }
                 | Input::RemoveCoupon { .. }
                 | Input::Cancel { .. }
+                | Input::Realign { .. }
                 | Input::Keep
                 | Input::Pause { .. }
                 | Input::Resume
@@ -223,8 +222,8 @@ impl Step {
         let Some((at, kind)) = next_event(&self.next).filter(|(at, _)| *at <= now) else { return Ok(false) };
         match kind {
             DueKind::Cancel => {
-                let usage = self.close_usage(at)?;
-                self.issue_arrears(usage, at)?;
+                let version = self.next.scheduled.cancel_version.unwrap_or(self.version);
+                change::give_back(self, at, version)?;
                 self.end(at, CancelReason::Voluntary)
             }
             DueKind::Expire => {
@@ -233,12 +232,14 @@ impl Step {
                 Ok(true)
             }
             DueKind::Pause => {
-                let resume_at = self.next.scheduled.pause.take().and_then(|(_, until)| until);
-                self.pause(at, resume_at)
+                let resume_at = self.next.scheduled.pause.and_then(|(_, until)| until);
+                let credit = self.next.scheduled.pause_credit_version;
+                rest::pause(self, at, resume_at, credit)
             }
-            DueKind::Change => change::take_over(self, at),
-            DueKind::Resume => self.resume(at),
+            DueKind::Change => change::due(self, at),
+            DueKind::Resume => rest::resume(self, at),
             DueKind::TrialEnd => {
+                self.next.cut_from(at, self.next.terms.price.interval)?;
                 let invoice = self.next.start_period(0, Purpose::Period, at, &self.known.taxes)?;
                 let signup = self.next.start(at)?;
                 self.issue(invoice);
@@ -246,6 +247,11 @@ impl Step {
                 Ok(true)
             }
             DueKind::Renewal => {
+                if self.next.scheduled.anchor.is_some() {
+                    // An anchor that was agreed for the next period: it starts boundaries of its own.
+                    self.next.cut_from(at, self.next.terms.price.interval)?;
+                    return self.renew(0, at);
+                }
                 let index = self.next.period.map_or(0, |p| p.index + 1);
                 self.renew(index, at)
             }
@@ -266,10 +272,17 @@ impl Step {
     fn cancel_requested(&mut self, when: When, reason: Option<&str>, now: Instant) -> Result<bool, Refusal> {
         if when == When::Now {
             self.write(EventType::CancelRequested, now, reason)?;
-            change::give_back(self, now)?;
+            let version = self.version;
+            change::give_back(self, now, version)?;
             return self.end(now, CancelReason::Voluntary);
         }
-        let at = self.end_of_paid_time();
+        if let When::At(at) = when {
+            change::check_after(at, now, change::NOT_IN_THE_PAST)?;
+        }
+        let at = match when {
+            When::At(at) => Some(at),
+            When::Now | When::PeriodEnd => self.end_of_paid_time(),
+        };
         let Some(at) = at.filter(|at| *at > now) else {
             let usage = self.close_usage(now)?;
             self.issue_arrears(usage, now)?;
@@ -279,10 +292,11 @@ impl Step {
             return Ok(false);
         }
         self.next.scheduled.cancel = Some(at);
+        self.next.scheduled.cancel_version = matches!(when, When::At(_)).then_some(self.version);
         self.write(EventType::CancelRequested, now, reason)
     }
 
-    fn end_of_paid_time(&self) -> Option<Instant> {
+    pub(super) fn end_of_paid_time(&self) -> Option<Instant> {
         match self.next.state {
             State::Trialing { ends_at } => Some(ends_at),
             _ => self.next.period.map(|p| p.end),
@@ -302,41 +316,6 @@ impl Step {
             self.write(EventType::Cancel, at, Some(&reason.to_string()))?;
         }
         Ok(true)
-    }
-
-    fn pause_requested(&mut self, when: When, resume_at: Option<Instant>, now: Instant) -> Result<bool, Refusal> {
-        let from = match when {
-            When::Now => now,
-            When::PeriodEnd => self.end_of_paid_time().unwrap_or(now),
-        };
-        check_end_of_pause(resume_at, from)?;
-        if from <= now {
-            return self.pause(now, resume_at);
-        }
-        let agreed = Some((from, resume_at));
-        let new = self.next.scheduled.pause != agreed;
-        self.next.scheduled.pause = agreed;
-        Ok(new)
-    }
-
-    fn pause(&mut self, at: Instant, resume_at: Option<Instant>) -> Result<bool, Refusal> {
-        self.next.state = State::Paused { since: at, resume_at };
-        self.next.scheduled.pause = None;
-        self.write(EventType::Pause, at, None)
-    }
-
-    /// Comes back: within the paid period for nothing, else with a new period from now on.
-    fn resume(&mut self, at: Instant) -> Result<bool, Refusal> {
-        self.next.state = State::Active;
-        if self.next.period.is_none_or(|p| p.end <= at) {
-            let (usage, credit) = (self.close_usage(at)?, self.next.credit_minor);
-            // A change agreed for the end of that period waited for the end of the pause: the new period is its first.
-            change::adopt(&mut self.next, at);
-            self.next.anchor = Anchor::at(at, self.next.anchor.zone());
-            let invoice = self.next.start_period(0, Purpose::Period, at, &self.known.taxes)?;
-            self.issue_with_usage(invoice, usage, credit)?;
-        }
-        self.write(EventType::Resume, at, None)
     }
 
     fn credit(&mut self, amount: crate::money::Money, reason: &str, at: Instant) -> Result<bool, Refusal> {

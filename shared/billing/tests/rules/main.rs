@@ -16,6 +16,8 @@ mod collecting;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+mod dates;
+#[cfg(test)]
 mod discount_tax_cases;
 #[cfg(test)]
 mod dividing;
@@ -42,5 +44,7 @@ mod proration_cases;
 mod sample;
 #[cfg(test)]
 mod schedules;
+#[cfg(test)]
+mod stubs;
 #[cfg(test)]
 mod usage;

@@ -5,15 +5,18 @@
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::{Basis, Explanation, Line, LineKind};
+use super::{
+    Basis, Explanation, Line, LineKind,
+    stub::{self, StubOf},
+};
 use crate::invoice::adjust::{self, Adjustment, Adjustments, Full, full_period};
 use crate::{
     calendar::{Instant, Period},
     money::{Money, MoneyError, Rounding, Unrounded},
     pricing::{Step, Units},
     proration::{
-        Cadence, ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, ItemChange, LineRule, ProratedLine,
-        ProrationPolicy, Reach, Share, Side, Timing, change,
+        Cadence, ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, IntervalChange, ItemChange, LineRule,
+        ProratedLine, ProratedSides, ProrationPolicy, Reach, Share, Side, Timing, change,
     },
     refusal::Refusal,
     terms::Terms,
@@ -30,13 +33,17 @@ pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
 /// The lines before taxes and the customer's credit, and that credit.
 fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
     Ok(match basis {
-        Basis::Period { terms, credit_minor, adjustments, .. } => (recurring(terms, adjustments)?, *credit_minor),
-        Basis::Change { from, to, period, at, zone, proration, next, credit_minor, adjustments } => {
-            let cut = Cut { period, at: *at, zone: *zone, with: adjustments };
-            (changed(&cut, from, to, *proration, next.is_some())?, *credit_minor)
+        Basis::Period { terms, period, stub: Some(of), credit_minor, adjustments } => {
+            (stub::lines(terms, period, of, adjustments)?, *credit_minor)
         }
-        Basis::End { terms, period, at, zone, proration, credit_minor, adjustments } => {
-            let cut = Cut { period, at: *at, zone: *zone, with: adjustments };
+        Basis::Period { terms, credit_minor, adjustments, .. } => (recurring(terms, adjustments)?, *credit_minor),
+        Basis::Change { from, to, period, stub, at, zone, proration, next, next_stub, credit_minor, adjustments } => {
+            let cut = Cut { period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
+            let opens = next.as_ref().map(|next| (next, next_stub.as_deref()));
+            (changed(&cut, from, to, *proration, opens)?, *credit_minor)
+        }
+        Basis::End { terms, period, stub, at, zone, proration, credit_minor, adjustments } => {
+            let cut = Cut { period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
             (ended(&cut, terms, *proration)?, *credit_minor)
         }
         Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
@@ -51,6 +58,7 @@ fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
 /// Where a period is cut, and with which discounts.
 struct Cut<'a> {
     period: &'a Period,
+    stub: Option<&'a StubOf>,
     at: Instant,
     zone: Tz,
     with: &'a Adjustments,
@@ -75,11 +83,20 @@ impl Cut<'_> {
 
     /// A full period of the old terms, as it was charged.
     fn before(&self, terms: &Terms) -> Result<Full, Refusal> {
-        full_period(terms, &self.with.earlier_discounts, self.with.policy)
+        self.of_period(full_period(terms, &self.with.earlier_discounts, self.with.policy)?, terms)
     }
 
+    /// The same period of the new terms.
     fn after(&self, terms: &Terms) -> Result<Full, Refusal> {
-        full_period(terms, &self.with.discounts, self.with.policy)
+        self.of_period(full_period(terms, &self.with.discounts, self.with.policy)?, terms)
+    }
+
+    /// What the period costs of a full one.
+    fn of_period(&self, full: Full, terms: &Terms) -> Result<Full, Refusal> {
+        match self.stub {
+            Some(of) => of.charged(&full, self.period, terms.price.interval),
+            None => Ok(full),
+        }
     }
 }
 
@@ -88,15 +105,28 @@ fn changed(
     from: &Terms,
     to: &Terms,
     mut policy: ProrationPolicy,
-    restarts: bool,
+    opens: Option<(&Period, Option<&StubOf>)>,
 ) -> Result<Vec<Line>, Refusal> {
-    let reach = if restarts { Reach::Interval(to.price.interval) } else { Reach::Period };
-    if restarts {
+    let reach = match opens {
+        Some((next, Some(of))) => Reach::Anchor(of.stub(next, to.price.interval)),
+        Some((_, None)) => Reach::Interval(to.price.interval),
+        None => Reach::Period,
+    };
+    if opens.is_some() {
         // A difference only makes sense between two parts of the same period.
         policy.lines = ChangeLines::Two;
     }
-    let (old, new) = (cut.before(from)?, cut.after(to)?);
-    let item = ItemChange::new(&to.plan.name, Some(side(&old)), Some(side(&new)));
+    let new = match opens {
+        Some(_) => full_period(to, &cut.with.discounts, cut.with.policy)?,
+        None => cut.after(to)?,
+    };
+    let old = cut.before(from)?;
+    // A moved anchor takes nothing from what was paid: its unused part is always given back.
+    if opens.is_some() && from.price.interval == to.price.interval {
+        (policy.sides, policy.interval_change) = (ProratedSides::Both, IntervalChange::Restart);
+    }
+    let keeps = matches!(reach, Reach::Anchor(_)) && policy.interval_change == IntervalChange::RestartWithoutCredit;
+    let item = ItemChange::new(&to.plan.name, (!keeps).then(|| side(&old)), Some(side(&new)));
     let outcome = change(&policy, &cut.input(ChangeKind::Terms, item, from, reach))?;
     let mut lines = Vec::new();
     for line in outcome.lines {
@@ -123,7 +153,7 @@ fn ended(cut: &Cut<'_>, terms: &Terms, policy: ProrationPolicy) -> Result<Vec<Li
 }
 
 /// What was really charged for a full period, so its rounding is undone exactly once.
-fn side(full: &Full) -> Side {
+pub(super) fn side(full: &Full) -> Side {
     let [list, net] = [full.list, full.net].map(Unrounded::from_money);
     Side { list, net, cadence: Cadence::Period }
 }
@@ -140,7 +170,7 @@ fn difference(old: &Full, new: &Full) -> Result<Full, MoneyError> {
 }
 
 /// A full period, in advance, and the discounts off it.
-fn recurring(terms: &Terms, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
+pub(super) fn recurring(terms: &Terms, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
     let exact = terms.full_period()?;
     let minor = exact.minor();
     let why = Explanation {
@@ -154,7 +184,12 @@ fn recurring(terms: &Terms, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
 }
 
 /// A part of a period, and its part of the discounts where they come off afterwards.
-fn divided(part: &ProratedLine, terms: &Terms, full: &Full, policy: &ProrationPolicy) -> Result<Vec<Line>, Refusal> {
+pub(super) fn divided(
+    part: &ProratedLine,
+    terms: &Terms,
+    full: &Full,
+    policy: &ProrationPolicy,
+) -> Result<Vec<Line>, Refusal> {
     let kind = if part.amount.minor < 0 || part.unrounded_minor.is_sign_negative() {
         LineKind::ProrationCredit
     } else {
