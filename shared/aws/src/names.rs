@@ -150,6 +150,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("recurrence", "rc"),
     ("schedule", "sl"),
     ("stub", "sx"),
+    ("without_method", "wm"),
 ];
 
 /// Marks a name that is stored as it is although it looks like a short one.

@@ -18,6 +18,7 @@ use crate::{
     pricing::PriceModel,
     proration::ProrationPolicy,
     refusal::Refusal,
+    subscription::TrialRules,
     tax::TaxSettings,
     usage::UsageItem,
 };
@@ -117,6 +118,9 @@ pub struct Plan {
     /// Free days before the first invoice; 0 for none.
     #[serde(default)]
     pub trial_days: u32,
+    /// What else holds for its trials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<TrialRules>,
     /// How its periods are aligned, where the sign-up does not say; none: on the day a contract begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alignment: Option<AlignmentPolicy>,

@@ -1,13 +1,13 @@
-//! Change a contract: another plan or quantity, another anchor, cancel, keep, pause, resume. Preview and change are one decision.
+//! Change a contract: another plan or quantity, another anchor, cancel, keep, pause, resume, reactivate. Preview and change are one decision.
 
 use billing::{
     calendar::alignment::AlignmentPolicy,
     customer::Customer,
     discount::CouponCode,
     ids::{CustomerId, SubscriptionId},
-    invoice::Invoice,
+    invoice::{Invoice, InvoiceState},
     refusal::Refusal,
-    subscription::{Input, Subscription, When},
+    subscription::{DEBT, Input, Subscription, When},
 };
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,8 @@ pub enum Action {
     Pause,
     /// Come back.
     Resume,
+    /// Start again after the end, within 90 days.
+    Reactivate,
 }
 
 /// The answer to a change.
@@ -212,6 +214,7 @@ async fn input(
             Input::Pause { when, resume_at, credit: request.credit }
         }
         Action::Resume => Input::Resume,
+        Action::Reactivate => Input::Reactivate { debt_minor: debt(ledger, held).await? },
     })
 }
 
@@ -243,6 +246,17 @@ async fn moved_anchor(
         field: anchor::FIELD,
         detail: "is needed: the day to be billed on, or align_with".into(),
     })?)
+}
+
+/// What the contract's invoices come to that were given up, less what was settled when it came back before.
+async fn debt(ledger: &Ledger, held: &Subscription) -> Result<i64, Error> {
+    let Some(file) = ledger.store.file(&held.customer).await? else { return Ok(0) };
+    let own = file.invoices.iter().map(|i| &i.value).filter(|i| i.subscription == held.id);
+    let given_up: i64 = own.filter(|i| i.state == InvoiceState::Uncollectible).map(|i| i.total.minor).sum();
+    let on_invoices = file.invoices.iter().flat_map(|i| &i.value.facts);
+    let facts = on_invoices.chain(file.journal.iter().flat_map(|j| &j.facts)).map(|f| &f.what);
+    let settled = facts.filter(|f| f.subscription_id == held.id && f.reason.as_deref() == Some(DEBT));
+    Ok(given_up + settled.map(|f| f.amount_minor).sum::<i64>())
 }
 
 fn needed(field: &'static str) -> Refusal {

@@ -1,5 +1,7 @@
 //! Sign a customer up: plan, method, first invoice, first payment, in one request with the customer present.
 
+mod request;
+
 use billing::{
     calendar::{Instant, alignment::AlignmentPolicy},
     catalog::{Plan, Policy, Price, VersionRef},
@@ -12,10 +14,10 @@ use billing::{
     tax::VatId,
     terms::Terms,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
-    anchor::{self, AnchorRequest},
+    anchor,
     authorize::sha256_hex,
     collect::{charge, load},
     decide::Draft,
@@ -25,6 +27,8 @@ use crate::{
     taxes,
     view::{SubscriptionView, parse_field},
 };
+
+pub use request::{CollectionRequest, CustomerRequest, MethodRequest, SignupRequest, TrialRequest};
 
 /// Seconds that a request is remembered for repetition: a month of wall time.
 pub const IDEMPOTENCY_SECONDS: i64 = 31 * 86_400;
@@ -50,119 +54,6 @@ impl Caller {
         let fingerprint = sha256_hex([verb.as_bytes(), b"\n", body].concat());
         Self { storefront, idempotency_key, fingerprint }
     }
-}
-
-/// The body of a sign-up.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SignupRequest {
-    /// Who signs up.
-    pub customer: CustomerRequest,
-    /// The plan on sale, by name.
-    pub plan: String,
-    /// `month`, `year` ...
-    #[serde(default = "month")]
-    pub interval: String,
-    /// Units, from 1.
-    #[serde(default = "one")]
-    pub quantity: i64,
-    /// The token to charge; needed unless the customer has one or pays by invoice.
-    #[serde(default)]
-    pub payment_method: Option<MethodRequest>,
-    /// `automatic` (default) or `invoice`.
-    #[serde(default)]
-    pub collection: CollectionRequest,
-    /// The merchant's own id for the contract; made up when absent.
-    #[serde(default)]
-    pub subscription: Option<String>,
-    /// Codes of coupons to redeem; they count from the first period.
-    #[serde(default)]
-    pub coupons: Vec<String>,
-    /// Offers (coupons without a code) that the merchant gives, by id.
-    #[serde(default)]
-    pub offers: Vec<String>,
-    /// The day to be billed on; as the plan has it when absent. The first period is then a stub up to that day.
-    #[serde(default)]
-    pub billing_anchor: Option<AnchorRequest>,
-    /// Another contract of the customer, whose anchor this one takes; instead of `billing_anchor`.
-    #[serde(default)]
-    pub align_with: Option<String>,
-    /// Since when the contract runs: a date or an RFC 3339 instant, at most 366 days back. The periods since then are
-    /// billed, each by itself.
-    #[serde(default)]
-    pub starts_at: Option<String>,
-    /// The arm of an experiment.
-    #[serde(default)]
-    pub arm: Option<String>,
-}
-
-fn month() -> String {
-    "month".into()
-}
-
-const fn one() -> i64 {
-    1
-}
-
-/// Who signs up. An existing id adds a contract to that customer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CustomerRequest {
-    /// The merchant's own id (`cus_…`); made up when absent.
-    #[serde(default)]
-    pub id: Option<String>,
-    /// For notices.
-    #[serde(default)]
-    pub email: Option<String>,
-    /// ISO 4217.
-    pub currency: String,
-    /// IANA name; UTC when absent.
-    #[serde(default)]
-    pub time_zone: Option<String>,
-    /// BCP 47.
-    #[serde(default)]
-    pub locale: Option<String>,
-    /// How the customer was won.
-    #[serde(default)]
-    pub channel: Option<String>,
-    /// ISO 3166; needed where the plan is taxed.
-    #[serde(default)]
-    pub country: Option<String>,
-    /// State or province.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// VAT number of a business, with its prefix (`DE136695976`).
-    #[serde(default)]
-    pub vat_id: Option<String>,
-    /// Why the customer is exempt from tax, as it stands on invoices.
-    #[serde(default)]
-    pub tax_exempt: Option<String>,
-}
-
-/// A payment method: a token, never a number.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MethodRequest {
-    /// The gateway's token.
-    pub token: String,
-    /// card, bank_debit ...
-    #[serde(default = "card")]
-    pub kind: String,
-}
-
-fn card() -> String {
-    "card".into()
-}
-
-/// How invoices are to be collected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CollectionRequest {
-    /// From the stored method.
-    #[default]
-    Automatic,
-    /// The customer pays by transfer.
-    Invoice,
 }
 
 /// How a sign-up ended; the HTTP layer turns it into 201, 202, 402 or 200.
@@ -281,8 +172,13 @@ async fn decide(
     }
     let plan = Wanted::OnSale(&request.plan);
     let offer = offer(ledger, &customer.value, plan, &request.interval, request.quantity).await?;
+    let (trial_days, trial_until) = request::trial(&request, &offer.plan)?;
+    let rules = offer.plan.trial.unwrap_or_default();
+    let method_optional = rules.method_optional && (trial_days > 0 || trial_until.is_some());
     let collection = match request.collection {
-        CollectionRequest::Automatic if customer.value.method.is_none() => return Err(Refusal::MethodNeeded.into()),
+        CollectionRequest::Automatic if customer.value.method.is_none() && !method_optional => {
+            return Err(Refusal::MethodNeeded.into());
+        }
         CollectionRequest::Automatic => Collection::Automatic,
         CollectionRequest::Invoice => Collection::Invoice { days_until_due: offer.policy.days_until_due },
     };
@@ -303,7 +199,9 @@ async fn decide(
         proration: offer.policy.proration,
         collection,
         starts_at,
-        trial_days: offer.plan.trial_days,
+        trial_days,
+        trial_until,
+        trial: rules,
         // The day of the start needs no alignment: the contract is stored as all are that have none.
         alignment: alignment.filter(|a| *a != AlignmentPolicy::default()),
         coupons,

@@ -89,6 +89,7 @@ pub(crate) async fn catalog(world: &mut World, mut args: Args) -> Result<(), Str
     if let Some(days) = args.setting("trial") {
         plan["trial_days"] = days.parse::<u32>().map_err(|e| e.to_string())?.into();
     }
+    timing::trial_rules(&mut args, &mut plan);
     if let Some(policy) = args.setting("policy") {
         plan["policy"] = policy.into();
     }

@@ -38,6 +38,12 @@ pub(crate) fn of_signup(args: &mut Args, body: &mut Value) -> Result<(), String>
     if let Some(name) = args.value("with")? {
         body["align_with"] = format!("sub_{name}").into();
     }
+    if let Some(text) = args.value("trial")? {
+        body["trial"] = match text.parse::<u32>() {
+            Ok(days) => json!({"days": days}),
+            Err(_) => json!({"until": text}),
+        };
+    }
     if let Some(date) = args.value("since")? {
         body["starts_at"] = date.into();
     }
@@ -60,4 +66,15 @@ pub(crate) fn of_change(verb: &str, args: &mut Args, body: &mut Value) -> Result
         None => body["billing_anchor"] = billing_anchor(&args.next("a day")?)?,
     }
     Ok(())
+}
+
+/// What a plan says about its trials.
+pub(crate) fn trial_rules(args: &mut Args, plan: &mut Value) {
+    for (setting, field) in [("trial-anchor", "anchor"), ("without-card", "without_method")] {
+        if let Some(value) = args.setting(setting) {
+            plan["trial"][field] = value.into();
+            // A plan that says how its trials end without a card takes customers without one.
+            plan["trial"]["method_optional"] = (field == "without_method").into();
+        }
+    }
 }

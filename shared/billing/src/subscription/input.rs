@@ -92,6 +92,11 @@ pub enum Input {
     },
     /// Come back from a pause.
     Resume,
+    /// Come back after the end.
+    Reactivate {
+        /// What its invoices come to that were given up, in minor units.
+        debt_minor: i64,
+    },
     /// An invoice's ladder takes access away.
     Suspend {
         /// Which invoice.
@@ -139,6 +144,7 @@ impl Input {
                 | Self::Keep
                 | Self::Pause { .. }
                 | Self::Resume
+                | Self::Reactivate { .. }
         )
     }
 
@@ -156,6 +162,7 @@ impl Input {
             Self::Keep => "be kept",
             Self::Pause { .. } => "be paused",
             Self::Resume => "be resumed",
+            Self::Reactivate { .. } => "be started again",
             Self::Suspend { .. } => "be suspended",
             Self::Restore { .. } => "be restored",
             Self::EndForNonPayment { .. } => "be ended",

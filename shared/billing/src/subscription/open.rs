@@ -1,6 +1,6 @@
 //! How a subscription begins: incomplete until its first money, in a trial, or at once on account.
 
-use chrono::{TimeDelta, Timelike};
+use chrono::{NaiveDate, TimeDelta, Timelike};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +9,10 @@ use super::{
     facts::fact,
     state::{Scheduled, State, Subscription},
     transition::{Effect, Outcome},
+    trial::{self, TrialRules},
 };
 use crate::{
-    calendar::{Anchor, Instant, alignment::AlignmentPolicy, plus_local_days},
+    calendar::{Anchor, Instant, alignment::AlignmentPolicy},
     discount::{Coupon, Discount, Held, discounts, start_period},
     fact::EventType,
     ids::{Cause, CustomerId, SubscriptionId},
@@ -51,6 +52,10 @@ impl Collection {
     }
 }
 
+fn is_default(rules: &TrialRules) -> bool {
+    *rules == TrialRules::default()
+}
+
 /// What a customer ordered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Order {
@@ -69,6 +74,12 @@ pub struct Order {
     pub starts_at: Option<Instant>,
     /// Free days first.
     pub trial_days: u32,
+    /// Free up to this local date instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trial_until: Option<NaiveDate>,
+    /// What the plan says about trials.
+    #[serde(skip_serializing_if = "is_default")]
+    pub trial: TrialRules,
     /// How its periods are aligned; none: on the day it begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alignment: Option<AlignmentPolicy>,
@@ -101,12 +112,10 @@ pub fn open(order: Order, now: Instant) -> Result<Outcome, Refusal> {
 /// refuses.
 pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, Refusal> {
     let starts = start_of(order.starts_at, now)?;
-    let trial_end = match order.trial_days {
-        0 => None,
-        days => Some(plus_local_days(starts, days, order.zone)?),
-    };
+    let trial_end = trial::ends_at(&order, starts)?;
+    let alignment = trial::alignment(&order, trial_end.is_some(), starts);
     let begins = trial_end.unwrap_or(starts);
-    if let Some(policy) = &order.alignment {
+    if let Some(policy) = &alignment {
         aligned::check(policy, order.terms.price.interval, begins, order.zone, "billing_anchor")?;
     }
     let mut next = Subscription {
@@ -116,12 +125,13 @@ pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, R
         terms: order.terms,
         proration: order.proration,
         anchor: Anchor::at(begins, order.zone),
-        alignment: order.alignment,
+        alignment,
         schedule: None,
         period: None,
         stub: None,
         next_ordinal: 1,
         scheduled: Scheduled::default(),
+        without_method: order.trial.without_method,
         collection: order.collection,
         credit_minor: 0,
         usage: crate::usage::UsageAccount::default(),

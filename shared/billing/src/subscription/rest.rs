@@ -89,5 +89,10 @@ pub(super) fn resume(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
         // Its day passed in the pause, when nothing was billed: it divides what is left from here on.
         *from = at;
     }
+    if step.next.started_at.is_none() && step.run_rate()? > 0 {
+        // It rested since the end of its trial: this is the first instant that it earns.
+        step.next.started_at = Some(at);
+        return step.write(EventType::Signup, at, None);
+    }
     step.write(EventType::Resume, at, None)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::open::Collection;
+use super::{open::Collection, trial::WithoutMethod};
 use crate::{
     calendar::{Anchor, Instant, Period, alignment::AlignmentPolicy, schedule::Schedule},
     discount::Held,
@@ -25,6 +25,8 @@ pub enum CancelReason {
     Involuntary,
     /// The first payment never came.
     Expired,
+    /// The trial ended, and there was no payment method.
+    NoMethod,
 }
 
 /// The state of a subscription; each carries exactly what that state has.
@@ -147,6 +149,9 @@ pub struct Subscription {
     /// Agreed for later.
     #[serde(default, skip_serializing_if = "Scheduled::is_empty")]
     pub scheduled: Scheduled,
+    /// What happens at the end of its trial when there is no payment method.
+    #[serde(default, skip_serializing_if = "WithoutMethod::is_convert")]
+    pub without_method: WithoutMethod,
     /// How its invoices are collected.
     pub collection: Collection,
     /// Credit of the customer on this contract, in minor units, 0 or more.

@@ -5,13 +5,14 @@ use super::{
     due::{DueKind, next_event},
     facts::{fact, run_rate},
     input::{Input, When},
-    realign, rest,
+    reactivate, realign, rest,
     state::{CancelReason, Scheduled, State, Subscription},
+    trial,
 };
 use crate::{
     calendar::Instant,
     fact::{EventType, Happening},
-    invoice::{NewInvoice, Purpose},
+    invoice::NewInvoice,
     refusal::Refusal,
     tax::Taxes,
     usage::UsageRecord,
@@ -52,17 +53,19 @@ pub struct Known {
     /// What is stored of the contract's usage; none: the decision was not given any, and refuses to bill usage. What it
     /// comes to goes into the invoices' bases, so that they are computed again without it.
     pub usage: Option<UsageRecord>,
+    /// Whether the customer has no stored payment method; only asked where the end of a trial depends on it.
+    pub without_method: bool,
 }
 
 impl From<Taxes> for Known {
     fn from(taxes: Taxes) -> Self {
-        Self { taxes, usage: None }
+        Self { taxes, ..Self::default() }
     }
 }
 
 impl From<UsageRecord> for Known {
     fn from(record: UsageRecord) -> Self {
-        Self { taxes: Taxes::default(), usage: Some(record) }
+        Self { usage: Some(record), ..Self::default() }
     }
 }
 
@@ -165,25 +168,15 @@ impl Step {
             }
             (State::Canceled { .. }, Input::Cancel { .. }) => Ok(false),
 
-            (State::Active | State::Trialing { .. }, Input::Realign { alignment, when }) => {
-                realign::realign(self, alignment, when, now)
-            }
             (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Keep) => {
                 let agreed = std::mem::take(&mut self.next.scheduled);
                 Ok(agreed != Scheduled::default())
             }
 
-            (State::Active, Input::Pause { when, resume_at, credit }) => {
-                rest::pause_requested(self, when, resume_at, credit, now)
-            }
-            (State::Paused { since, resume_at }, Input::Pause { resume_at: until, .. }) => {
-                rest::check_end_of_pause(until, now)?;
-                self.next.state = State::Paused { since, resume_at: until };
-                Ok(resume_at != until)
-            }
-            (State::Paused { .. }, Input::Resume) => rest::resume(self, now),
-            (State::Active, Input::Resume) => Ok(false),
-
+            (
+                state,
+                input @ (Input::Realign { .. } | Input::Pause { .. } | Input::Resume | Input::Reactivate { .. }),
+            ) => self.cut_or_rest(state, input, action, now),
             (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Suspend { invoice }) => {
                 if self.next.suspended_by.is_some() {
                     return Ok(false);
@@ -209,12 +202,32 @@ impl Step {
                 | Input::ApplyCoupon { .. }
                 | Input::RemoveCoupon { .. }
                 | Input::Cancel { .. }
-                | Input::Realign { .. }
                 | Input::Keep
-                | Input::Pause { .. }
-                | Input::Resume
                 | Input::Suspend { .. },
             ) => Err(Refusal::WrongState { state: state.name(), action }),
+        }
+    }
+
+    /// The part of the table about where periods are cut, where they pause, and where they begin again.
+    fn cut_or_rest(&mut self, state: State, input: Input, action: &'static str, now: Instant) -> Result<bool, Refusal> {
+        match (state, input) {
+            (State::Active | State::Trialing { .. }, Input::Realign { alignment, when }) => {
+                realign::realign(self, alignment, when, now)
+            }
+            (State::Active, Input::Pause { when, resume_at, credit }) => {
+                rest::pause_requested(self, when, resume_at, credit, now)
+            }
+            (State::Paused { since, resume_at }, Input::Pause { resume_at: until, .. }) => {
+                rest::check_end_of_pause(until, now)?;
+                self.next.state = State::Paused { since, resume_at: until };
+                Ok(resume_at != until)
+            }
+            (State::Paused { .. }, Input::Resume) => rest::resume(self, now),
+            (State::Active, Input::Resume) => Ok(false),
+            (State::Canceled { at, reason }, Input::Reactivate { debt_minor }) => {
+                reactivate::reactivate(self, (at, reason), debt_minor, now)
+            }
+            (state, _) => Err(Refusal::WrongState { state: state.name(), action }),
         }
     }
 
@@ -238,14 +251,7 @@ impl Step {
             }
             DueKind::Change => change::due(self, at),
             DueKind::Resume => rest::resume(self, at),
-            DueKind::TrialEnd => {
-                self.next.cut_from(at, self.next.terms.price.interval)?;
-                let invoice = self.next.start_period(0, Purpose::Period, at, &self.known.taxes)?;
-                let signup = self.next.start(at)?;
-                self.issue(invoice);
-                self.facts.extend(signup);
-                Ok(true)
-            }
+            DueKind::TrialEnd => trial::end(self, at),
             DueKind::Renewal => {
                 if self.next.scheduled.anchor.is_some() {
                     // An anchor that was agreed for the next period: it starts boundaries of its own.
@@ -304,7 +310,7 @@ impl Step {
     }
 
     /// Ends the contract. Only run-rate that was there can be lost: a trial ends without a `cancel` fact.
-    fn end(&mut self, at: Instant, reason: CancelReason) -> Result<bool, Refusal> {
+    pub(super) fn end(&mut self, at: Instant, reason: CancelReason) -> Result<bool, Refusal> {
         let had_run_rate = self.next.started_at.is_some();
         self.next.state = State::Canceled { at, reason };
         self.next.scheduled = Scheduled::default();

@@ -225,11 +225,16 @@ fn aligned_samples() -> Vec<(String, String)> {
     let (later, _) = give(&later, change, now);
     let (later, _) = give(&later, Input::Pause { when: on(8), resume_at: None, credit: true }, now);
     let (later, _) = give(&later, Input::Cancel { when: on(9), reason: None, comment: None }, now);
+    let mut rests = order(terms("team", "month", "9.90", 3));
+    rests.trial_until = Some("2027-02-15".parse().expect("a date"));
+    rests.trial.without_method = billing::subscription::WithoutMethod::Pause;
+    let (rests, _) = applied(open(rests, start()).expect("an order"));
     let catalog: Catalog = serde_json::from_str(ALIGNED).expect("a catalog");
     assert_eq!(catalog.problems(), []);
     vec![
         ("subscription-aligned".into(), pretty(&held)),
         ("subscription-agreed-for-dates".into(), pretty(&later)),
+        ("subscription-trial-may-rest".into(), pretty(&rests)),
         ("invoice-rules-2-stub".into(), pretty(&invoices[0])),
         ("invoice-rules-2-moved-anchor".into(), pretty(&moved[0])),
         ("catalog-aligned".into(), pretty(&catalog)),
@@ -238,6 +243,7 @@ fn aligned_samples() -> Vec<(String, String)> {
 
 const ALIGNED: &str = r#"{
     "plans": [{"id": "team", "version": 1, "title": "Team", "policy": "ours",
+        "trial_days": 14, "trial": {"anchor": "start", "without_method": "cancel", "method_optional": true},
         "alignment": {"to": {"month-day": {"month": 3, "day": 31}}, "first": "start-month", "time": "midnight"},
         "prices": [{"currency": "USD", "interval": "year", "model": "flat", "amount": "90"}]}],
     "policies": [{"id": "ours", "version": 1, "proration": {"first_period": "full", "termination": "unused"}}]

@@ -100,6 +100,8 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("pause at period end", pause(When::PeriodEnd)),
         ("pause on a date", pause(When::At(at("2027-02-20T00:00:00Z")))),
         ("resume", Input::Resume),
+        ("reactivate", Input::Reactivate { debt_minor: 0 }),
+        ("reactivate with a debt", Input::Reactivate { debt_minor: 1_000 }),
         ("suspend", Input::Suspend { invoice: invoice_id() }),
         ("restore", Input::Restore { invoice: invoice_id() }),
         ("end for non-payment", Input::EndForNonPayment { invoice: invoice_id(), at: at(NOW) }),

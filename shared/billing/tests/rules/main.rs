@@ -41,6 +41,8 @@ mod proration;
 #[cfg(test)]
 mod proration_cases;
 #[cfg(test)]
+mod returns;
+#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod schedules;

@@ -7,7 +7,7 @@ use billing::{
     invoice::{Invoice, Method},
     money::{Currency, Money, Rounding},
     proration::{ProrationPolicy, ProrationUnit},
-    subscription::{Collection, Effect, Input, Order, Outcome, Subscription, open, transition},
+    subscription::{Collection, Effect, Input, Order, Outcome, Subscription, TrialRules, open, transition},
     terms::Terms,
 };
 use chrono_tz::Tz;
@@ -50,6 +50,8 @@ pub(crate) fn order(terms: Terms) -> Order {
         collection: Collection::Invoice { days_until_due: 14 },
         starts_at: None,
         trial_days: 0,
+        trial_until: None,
+        trial: TrialRules::default(),
         alignment: None,
         coupons: Vec::new(),
         zone: Tz::UTC,

@@ -89,6 +89,8 @@ impl Subject {
             collection: Collection::Automatic,
             starts_at: None,
             trial_days: 0,
+            trial_until: None,
+            trial: billing::subscription::TrialRules::default(),
             alignment: None,
             coupons: Vec::new(),
             zone: customer.time_zone,
