@@ -80,7 +80,8 @@ async fn bad_fields_are_refused_by_name_and_change_nothing() {
         (change(&[("interval", json!("fortnight"))]), 422, "invalid_field", "interval"),
         (change(&[("interval", json!("year"))]), 422, "no_such_price", "interval"),
         (change(&[("action", json!("destroy"))]), 400, "invalid_body", "action"),
-        (change(&[("when", json!("yesterday"))]), 400, "invalid_body", "when"),
+        (change(&[("when", json!("yesterday"))]), 422, "invalid_field", "when"),
+        (change(&[("when", json!("2020-01-01"))]), 422, "date_out_of_range", "when"),
         (change(&[("customer", json!("ana"))]), 422, "invalid_field", "customer"),
         (
             change(&[("action", json!("cancel")), ("comment", json!("x".repeat(2_001)))]),

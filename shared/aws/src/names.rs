@@ -151,6 +151,17 @@ pub const NAMES: &[(&str, &str)] = &[
     ("setup_fee", "se"),
     ("usage_minimum", "mu"),
     ("waiting", "wa"),
+    // alignment, stubs, dates
+    ("alignment", "al"),
+    ("cancel_version", "cv"),
+    ("change_version", "hv"),
+    ("next_stub", "ns"),
+    ("on_anchor", "oa"),
+    ("pause_credit_version", "pv"),
+    ("recurrence", "rc"),
+    ("schedule", "sl"),
+    ("stub", "sx"),
+    ("without_method", "wm"),
 ];
 
 /// Marks a name that is stored as it is although it looks like a short one.

@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    calendar::Interval,
+    calendar::{Instant, Interval, alignment::AlignmentPolicy},
     discount::{Coupon, LongTerm, Loyalty},
     document::DocumentPolicy,
     dunning::Ladder,
@@ -20,6 +20,7 @@ use crate::{
     pricing::PriceModel,
     proration::ProrationPolicy,
     refusal::Refusal,
+    subscription::TrialRules,
     tax::TaxSettings,
     usage::UsageItem,
 };
@@ -145,6 +146,12 @@ pub struct Plan {
     /// Free days before the first invoice; 0 for none.
     #[serde(default)]
     pub trial_days: u32,
+    /// What else holds for its trials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<TrialRules>,
+    /// How its periods are aligned, where the sign-up does not say; none: on the day a contract begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<AlignmentPolicy>,
     /// The billing policy, by name: the version current at publication is what subscribers get.
     #[serde(default = "Policy::standard_name")]
     pub policy: String,
@@ -357,6 +364,11 @@ fn plan_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
         }
         if price.usage_minimum.is_some() && plan.usage.is_empty() {
             report(found, &what, "usage_minimum: the plan has no usage that it could be the least of");
+        }
+        // Whether an alignment fits an interval does not depend on the day.
+        let fits = plan.alignment.map(|a| a.resolve(Instant::UNIX_EPOCH, price.interval, chrono_tz::Tz::UTC));
+        if let Some(Err(problem)) = fits {
+            report(found, &what, &format!("alignment: {problem}"));
         }
     }
     usage_problems(plan, place, found);

@@ -1,9 +1,11 @@
 //! One customer's contract: its states, what may arrive, and what that makes of it.
 //!
-//! `state` what it is, `input` what may arrive, `due` when it wakes by itself, `transition` the table, `change` what a
-//! change of terms does, `destination` where its money goes, `once` what is charged once, `facts` what is written about it,
+//! `state` what it is, `aligned` where its periods are cut, `input` what may arrive, `due` when it wakes by itself,
+//! `transition` the table, `change` what a change of terms does, `destination` where its money goes, `once` what is charged
+//! once, `realign` a moved anchor, `rest` pauses, `reactivate` what comes after an end, `facts` what is written about it,
 //! `usage` what is billed in arrears.
 
+mod aligned;
 mod change;
 mod destination;
 mod discounts;
@@ -12,13 +14,20 @@ mod facts;
 mod input;
 mod once;
 mod open;
+mod reactivate;
+mod realign;
+mod rest;
 mod state;
 mod transition;
+mod trial;
 mod usage;
 
+pub use aligned::follow;
 pub use due::{DueKind, next_event, wake_at};
 pub use input::{Input, When};
 pub use once::{DESCRIPTION_BYTES_MAX, OnceAccount, WAITING_MAX};
-pub use open::{Collection, Order, open, open_with};
+pub use open::{BACKDATED_DAYS_MAX, Collection, Order, open, open_with};
+pub use reactivate::{DEBT, REACTIVATION_DAYS_MAX};
 pub use state::{CancelReason, Scheduled, State, Subscription};
 pub use transition::{Effect, Known, Outcome, transition, transition_with};
+pub use trial::{TrialRules, WithoutMethod};

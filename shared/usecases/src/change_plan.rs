@@ -1,19 +1,19 @@
-//! Change a contract: another plan or quantity, cancel, keep, pause, resume. Preview and change are one decision.
+//! Change a contract: another plan or quantity, another anchor, cancel, keep, pause, resume, reactivate. Preview and change are one decision.
 
 use billing::{
-    calendar::{Instant, to_instant},
+    calendar::alignment::AlignmentPolicy,
     customer::Customer,
     discount::CouponCode,
     ids::{CustomerId, SubscriptionId},
-    invoice::{Invoice, OneOff},
+    invoice::{Invoice, InvoiceState, OneOff},
     refusal::Refusal,
-    subscription::{Input, When},
+    subscription::{DEBT, Input, Subscription, When},
     terms::WantedAddOn,
 };
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    anchor::{self, AnchorRequest},
     credit_note::{self, WantedCredit},
     decide::{Draft, on_subscription},
     error::{CONFLICT_TRIES, Error},
@@ -39,9 +39,9 @@ pub struct ChangeRequest {
     /// Compute and show, change nothing.
     #[serde(default)]
     pub preview: bool,
-    /// `now` (default) or `period_end`.
+    /// `now` (default), `period_end`, or a date or an RFC 3339 instant that is still to come.
     #[serde(default)]
-    pub when: When,
+    pub when: Option<String>,
     /// For `change`: the plan; the present one when absent.
     #[serde(default)]
     pub plan: Option<String>,
@@ -66,6 +66,15 @@ pub struct ChangeRequest {
     /// For `apply_coupon`: an offer (a coupon without a code), by id.
     #[serde(default)]
     pub offer: Option<String>,
+    /// For `anchor`: the day to be billed on from now on.
+    #[serde(default)]
+    pub billing_anchor: Option<AnchorRequest>,
+    /// For `anchor`, instead of `billing_anchor`: another contract of the customer, whose anchor this one takes.
+    #[serde(default)]
+    pub align_with: Option<String>,
+    /// For `pause`: whether what is left of the paid period is given back, by the policy's rule for ends.
+    #[serde(default)]
+    pub credit: bool,
     /// For `pause`: a date or an RFC 3339 instant.
     #[serde(default)]
     pub resume_at: Option<String>,
@@ -91,6 +100,8 @@ pub enum Action {
     Change,
     /// Charge something once: now on an invoice of its own, or (`period_end`) on the next invoice.
     Charge,
+    /// Another day to be billed on.
+    Anchor,
     /// Redeem a coupon; it counts from the next period.
     ApplyCoupon,
     /// Let a coupon go; the running period is its last.
@@ -105,6 +116,8 @@ pub enum Action {
     Resume,
     /// Give back a paid invoice, or lines of it, as credit.
     CreditNote,
+    /// Start again after the end, within 90 days.
+    Reactivate,
 }
 
 /// The answer to a change.
@@ -189,10 +202,11 @@ async fn input(
     ledger: &Ledger,
     draft: &mut Draft,
     profile: Versioned<Customer>,
-    held: &billing::subscription::Subscription,
+    held: &Subscription,
     request: &ChangeRequest,
 ) -> Result<Input, Error> {
     let customer = &profile.value;
+    let when = when(request, customer)?;
     Ok(match request.action {
         Action::Change => {
             let plan = request.plan.as_deref().map_or(Wanted::Held(&held.terms.plan), Wanted::OnSale);
@@ -204,14 +218,14 @@ async fn input(
             let wanted = Selection { interval: &interval, quantity, add_ons: &add_ons };
             let offer = offer(ledger, customer, plan, &wanted).await?;
             let (terms, proration) = (Box::new(offer.terms), offer.policy.proration);
-            Input::Change { terms, proration, when: request.when }
+            Input::Change { terms, proration, when }
         }
         Action::Charge => Input::Charge {
             charge: OneOff {
                 description: request.description.clone().unwrap_or_default(),
                 amount: parse_money("amount", request.amount.as_deref().unwrap_or_default(), customer.currency)?,
             },
-            when: request.when,
+            when,
         },
         Action::ApplyCoupon => apply_coupon(ledger, draft, profile, held, request).await?,
         Action::RemoveCoupon => {
@@ -222,18 +236,19 @@ async fn input(
             let coupon = found.map_or_else(|| named.chars().take(60).collect(), |c| c.id.clone());
             Input::RemoveCoupon { coupon }
         }
+        Action::Anchor => Input::Realign { alignment: moved_anchor(ledger, customer, held, request).await?, when },
         Action::Cancel => Input::Cancel {
-            when: request.when,
+            when,
             reason: text("reason", request.reason.clone(), billing::catalog::NAME_BYTES_MAX)?,
             comment: text("comment", request.comment.clone(), COMMENT_BYTES_MAX)?,
         },
         Action::Keep => Input::Keep,
         Action::Pause => {
             let resume_at = match &request.resume_at {
-                Some(text) => Some(instant("resume_at", text, customer)?),
+                Some(text) => Some(anchor::instant("resume_at", text, customer.time_zone)?),
                 None => None,
             };
-            Input::Pause { when: request.when, resume_at }
+            Input::Pause { when, resume_at, credit: request.credit }
         }
         Action::Resume => Input::Resume,
         Action::CreditNote => {
@@ -242,7 +257,49 @@ async fn input(
                 credit_note::Asked { invoice: request.invoice.as_deref(), lines: request.lines.as_deref(), reason };
             credit_note::input(ledger, draft, held, asked).await?
         }
+        Action::Reactivate => Input::Reactivate { debt_minor: debt(ledger, held).await? },
     })
+}
+
+/// When it is to take effect.
+fn when(request: &ChangeRequest, customer: &Customer) -> Result<When, Refusal> {
+    match request.when.as_deref() {
+        None | Some("now") => Ok(When::Now),
+        Some("period_end") => Ok(When::PeriodEnd),
+        Some(text) => Ok(When::At(anchor::instant("when", text, customer.time_zone)?)),
+    }
+}
+
+/// The alignment that a running contract is to get.
+async fn moved_anchor(
+    ledger: &Ledger,
+    customer: &Customer,
+    held: &Subscription,
+    request: &ChangeRequest,
+) -> Result<AlignmentPolicy, Error> {
+    if request.align_with.as_deref() == Some(held.id.as_str()) {
+        let detail = "name another contract of the customer".into();
+        return Err(Refusal::InvalidField { field: "align_with", detail }.into());
+    }
+    let wanted = anchor::Wanted { day: request.billing_anchor.as_ref(), with: request.align_with.as_deref() };
+    let (interval, at) = (held.terms.price.interval, ledger.clocks.business().await?);
+    let of = anchor::Of { customer, interval, plan: held.alignment, at };
+    let found = anchor::alignment(ledger, &wanted, &of).await?;
+    Ok(found.ok_or_else(|| Refusal::InvalidField {
+        field: anchor::FIELD,
+        detail: "is needed: the day to be billed on, or align_with".into(),
+    })?)
+}
+
+/// What the contract's invoices come to that were given up, less what was settled when it came back before.
+async fn debt(ledger: &Ledger, held: &Subscription) -> Result<i64, Error> {
+    let Some(file) = ledger.store.file(&held.customer).await? else { return Ok(0) };
+    let own = file.invoices.iter().map(|i| &i.value).filter(|i| i.subscription == held.id);
+    let given_up: i64 = own.filter(|i| i.state == InvoiceState::Uncollectible).map(|i| i.total.minor).sum();
+    let on_invoices = file.invoices.iter().flat_map(|i| &i.value.facts);
+    let facts = on_invoices.chain(file.journal.iter().flat_map(|j| &j.facts)).map(|f| &f.what);
+    let settled = facts.filter(|f| f.subscription_id == held.id && f.reason.as_deref() == Some(DEBT));
+    Ok(given_up + settled.map(|f| f.amount_minor).sum::<i64>())
 }
 
 fn needed(field: &'static str) -> Refusal {
@@ -253,7 +310,7 @@ async fn apply_coupon(
     ledger: &Ledger,
     draft: &mut Draft,
     mut profile: Versioned<Customer>,
-    held: &billing::subscription::Subscription,
+    held: &Subscription,
     request: &ChangeRequest,
 ) -> Result<Input, Error> {
     let (codes, offers) = (request.coupon.as_slice(), request.offer.as_slice());
@@ -278,16 +335,6 @@ fn text(field: &'static str, text: Option<String>, limit: usize) -> Result<Optio
         }
         other => Ok(other),
     }
-}
-
-/// A date (its midnight in the customer's zone) or an instant.
-fn instant(field: &'static str, text: &str, customer: &Customer) -> Result<Instant, Refusal> {
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(at.with_timezone(&Utc));
-    }
-    let date: NaiveDate =
-        parse_field(field, text.parse().map_err(|_| "must be a date that exists (2027-02-28) or an RFC 3339 instant"))?;
-    Ok(to_instant(date.and_time(NaiveTime::MIN), customer.time_zone))
 }
 
 async fn present(ledger: &Ledger, customer: &CustomerId, id: &SubscriptionId) -> Result<ChangeReply, Error> {

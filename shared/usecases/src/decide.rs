@@ -12,7 +12,7 @@ use billing::{
     invoice::{self, Claim, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome},
     journal::JournalEntry,
     refusal::Refusal,
-    subscription::{self, Effect, Input, Known, Outcome, Subscription},
+    subscription::{self, Effect, Input, Known, Outcome, State, Subscription},
 };
 
 use crate::{
@@ -145,6 +145,7 @@ pub async fn on_subscription(
     let known = Known {
         taxes: taxes::of_contract(ledger, held, &input).await?,
         usage: for_decision(ledger, held, &input, now).await?,
+        without_method: without_method(ledger, held, &input).await?,
     };
     let outcome = subscription::transition_with(held, version, input, now, &known)?;
     if outcome == Outcome::AlreadyApplied {
@@ -155,6 +156,16 @@ pub async fn on_subscription(
         void_open_invoices(ledger, draft, &current.value, now).await?;
     }
     Ok(true)
+}
+
+/// Whether the customer has no payment method, where the end of a trial asks for it.
+async fn without_method(ledger: &Ledger, held: &Subscription, input: &Input) -> Result<bool, Error> {
+    let asks = matches!(held.state, State::Trialing { .. }) && !held.without_method.is_convert();
+    if !asks || !(input.is_command() || *input == Input::Wake) {
+        return Ok(false);
+    }
+    let customer = ledger.store.customer(&held.customer).await?;
+    Ok(customer.is_none_or(|customer| customer.value.method.is_none()))
 }
 
 async fn void_open_invoices(

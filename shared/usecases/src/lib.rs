@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::panic))]
 
+pub mod anchor;
 pub mod authorize;
 pub mod change_plan;
 pub mod collect;

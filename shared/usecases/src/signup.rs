@@ -1,7 +1,9 @@
 //! Sign a customer up: plan, method, first invoice, first payment, in one request with the customer present.
 
+mod request;
+
 use billing::{
-    calendar::Instant,
+    calendar::{Instant, alignment::AlignmentPolicy},
     catalog::{Plan, Policy, Price, VersionRef},
     customer::{Customer, TaxData},
     ids::{CustomerId, SubscriptionId},
@@ -12,9 +14,10 @@ use billing::{
     tax::VatId,
     terms::{Terms, WantedAddOn},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
+    anchor,
     authorize::sha256_hex,
     collect::{charge, load},
     decide::Draft,
@@ -24,6 +27,8 @@ use crate::{
     taxes,
     view::{SubscriptionView, parse_field},
 };
+
+pub use request::{CollectionRequest, CustomerRequest, MethodRequest, SignupRequest, TrialRequest};
 
 /// Seconds that a request is remembered for repetition: a month of wall time.
 pub const IDEMPOTENCY_SECONDS: i64 = 31 * 86_400;
@@ -49,112 +54,6 @@ impl Caller {
         let fingerprint = sha256_hex([verb.as_bytes(), b"\n", body].concat());
         Self { storefront, idempotency_key, fingerprint }
     }
-}
-
-/// The body of a sign-up.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SignupRequest {
-    /// Who signs up.
-    pub customer: CustomerRequest,
-    /// The plan on sale, by name.
-    pub plan: String,
-    /// `month`, `year` ...
-    #[serde(default = "month")]
-    pub interval: String,
-    /// Units, from 1.
-    #[serde(default = "one")]
-    pub quantity: i64,
-    /// What is bought beside the plan.
-    #[serde(default)]
-    pub add_ons: Vec<WantedAddOn>,
-    /// The token to charge; needed unless the customer has one or pays by invoice.
-    #[serde(default)]
-    pub payment_method: Option<MethodRequest>,
-    /// `automatic` (default) or `invoice`.
-    #[serde(default)]
-    pub collection: CollectionRequest,
-    /// The merchant's own id for the contract; made up when absent.
-    #[serde(default)]
-    pub subscription: Option<String>,
-    /// Codes of coupons to redeem; they count from the first period.
-    #[serde(default)]
-    pub coupons: Vec<String>,
-    /// Offers (coupons without a code) that the merchant gives, by id.
-    #[serde(default)]
-    pub offers: Vec<String>,
-    /// The arm of an experiment.
-    #[serde(default)]
-    pub arm: Option<String>,
-}
-
-fn month() -> String {
-    "month".into()
-}
-
-const fn one() -> i64 {
-    1
-}
-
-/// Who signs up. An existing id adds a contract to that customer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CustomerRequest {
-    /// The merchant's own id (`cus_…`); made up when absent.
-    #[serde(default)]
-    pub id: Option<String>,
-    /// For notices.
-    #[serde(default)]
-    pub email: Option<String>,
-    /// ISO 4217.
-    pub currency: String,
-    /// IANA name; UTC when absent.
-    #[serde(default)]
-    pub time_zone: Option<String>,
-    /// BCP 47.
-    #[serde(default)]
-    pub locale: Option<String>,
-    /// How the customer was won.
-    #[serde(default)]
-    pub channel: Option<String>,
-    /// ISO 3166; needed where the plan is taxed.
-    #[serde(default)]
-    pub country: Option<String>,
-    /// State or province.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// VAT number of a business, with its prefix (`DE136695976`).
-    #[serde(default)]
-    pub vat_id: Option<String>,
-    /// Why the customer is exempt from tax, as it stands on invoices.
-    #[serde(default)]
-    pub tax_exempt: Option<String>,
-}
-
-/// A payment method: a token, never a number.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MethodRequest {
-    /// The gateway's token.
-    pub token: String,
-    /// card, bank_debit ...
-    #[serde(default = "card")]
-    pub kind: String,
-}
-
-fn card() -> String {
-    "card".into()
-}
-
-/// How invoices are to be collected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CollectionRequest {
-    /// From the stored method.
-    #[default]
-    Automatic,
-    /// The customer pays by transfer.
-    Invoice,
 }
 
 /// How a sign-up ended; the HTTP layer turns it into 201, 202, 402 or 200.
@@ -274,23 +173,40 @@ async fn decide(
     let plan = Wanted::OnSale(&request.plan);
     let wanted = Selection { interval: &request.interval, quantity: request.quantity, add_ons: &request.add_ons };
     let offer = offer(ledger, &customer.value, plan, &wanted).await?;
+    let (trial_days, trial_until) = request::trial(&request, &offer.plan)?;
+    let rules = offer.plan.trial.unwrap_or_default();
+    let method_optional = rules.method_optional && (trial_days > 0 || trial_until.is_some());
     let collection = match request.collection {
-        CollectionRequest::Automatic if customer.value.method.is_none() => return Err(Refusal::MethodNeeded.into()),
+        CollectionRequest::Automatic if customer.value.method.is_none() && !method_optional => {
+            return Err(Refusal::MethodNeeded.into());
+        }
         CollectionRequest::Automatic => Collection::Automatic,
         CollectionRequest::Invoice => Collection::Invoice { days_until_due: offer.policy.days_until_due },
     };
     let asked = Asked { codes: &request.coupons, offers: &request.offers, terms: &offer.terms, held: &[] };
     let coupons = redeem(ledger, draft, &mut customer.value, &asked, now).await?;
+    let zone = customer.value.time_zone;
     let taxes = taxes::of_terms(ledger, Some(&customer.value), &[&offer.terms]).await?;
+    let starts_at = request.starts_at.as_deref().map(|text| anchor::instant("starts_at", text, zone)).transpose()?;
+    let wanted = anchor::Wanted { day: request.billing_anchor.as_ref(), with: request.align_with.as_deref() };
+    let interval = offer.terms.price.interval;
+    let of =
+        anchor::Of { customer: &customer.value, interval, plan: offer.plan.alignment, at: starts_at.unwrap_or(now) };
+    let alignment = anchor::alignment(ledger, &wanted, &of).await?.or(offer.plan.alignment);
     let order = Order {
         subscription: id.clone(),
         customer: customer.value.id.clone(),
         terms: offer.terms,
         proration: offer.policy.proration,
         collection,
-        trial_days: offer.plan.trial_days,
+        starts_at,
+        trial_days,
+        trial_until,
+        trial: rules,
+        // The day of the start needs no alignment: the contract is stored as all are that have none.
+        alignment: alignment.filter(|a| *a != AlignmentPolicy::default()),
         coupons,
-        zone: customer.value.time_zone,
+        zone,
         storefront: Some(caller.storefront.clone()),
         arm: short("arm", request.arm)?,
     };

@@ -1,7 +1,7 @@
 //! What callers see: stored structs never leave the house as they are.
 
 use billing::{
-    calendar::{Instant, Period},
+    calendar::{Instant, Period, alignment::AlignmentPolicy, recurrence::Span},
     discount::{Benefit, Coupon, Held},
     document::InvoiceNumber,
     invoice::{Invoice, Line, Once, tax_of},
@@ -85,9 +85,15 @@ pub struct SubscriptionView {
     pub price: Option<MoneyView>,
     /// Run-rate in twelfths of a minor unit of MRR, 0 unless active.
     pub mrr12_minor: i64,
+    /// How its periods are aligned; none: on the day it began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<AlignmentPolicy>,
     /// What is billed now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period: Option<Period>,
+    /// The whole period that the one billed now is a stub of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stub_of: Option<Span>,
     /// When it wakes by itself, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_event: Option<NextEvent>,
@@ -201,7 +207,9 @@ impl SubscriptionView {
             price: s.terms.full_period_money().ok().map(Into::into),
             mrr12_minor: s.mrr12().unwrap_or(0),
             discounts: s.discounts.iter().map(DiscountView::new).collect(),
+            alignment: s.alignment,
             period: s.period,
+            stub_of: s.stub.as_ref().map(|of| of.whole),
             next_event: billing::subscription::next_event(s).map(|(at, kind)| NextEvent { at, kind: kind.to_string() }),
             scheduled: s.scheduled.clone(),
             detail: s.state.clone(),

@@ -11,6 +11,7 @@ mod metering;
 mod offers;
 mod requests;
 mod show;
+mod timing;
 mod world;
 
 use std::{

@@ -20,7 +20,7 @@ use usecases::{
 
 use crate::{
     args::{Args, instant},
-    show,
+    show, timing,
     world::{World, refused},
 };
 
@@ -75,9 +75,15 @@ fn reference(text: &str) -> Result<(String, u32), String> {
 pub(crate) fn policy(world: &mut World, mut args: Args) -> Result<(), String> {
     let (id, version) = reference(&args.next("policy@version")?)?;
     let mut proration = Map::new();
-    for (setting, key) in
-        [("profile", "profile"), ("proration", "unit"), ("rounding", "rounding"), ("termination", "termination")]
-    {
+    let settings = [
+        ("profile", "profile"),
+        ("proration", "unit"),
+        ("rounding", "rounding"),
+        ("termination", "termination"),
+        ("first", "first_period"),
+        ("leading", "leading"),
+    ];
+    for (setting, key) in settings {
         if let Some(value) = args.setting(setting) {
             proration.insert(key.into(), value.into());
         }
@@ -103,8 +109,12 @@ pub(crate) async fn catalog(world: &mut World, mut args: Args) -> Result<(), Str
     if let Some(days) = args.setting("trial") {
         plan["trial_days"] = days.parse::<u32>().map_err(|e| e.to_string())?.into();
     }
+    timing::trial_rules(&mut args, &mut plan);
     if let Some(policy) = args.setting("policy") {
         plan["policy"] = policy.into();
+    }
+    if let Some(day) = args.setting("align") {
+        plan["alignment"] = timing::alignment(&day)?;
     }
     if let Some(feature) = args.setting("feature") {
         plan["features"] = json!([feature]);
@@ -205,6 +215,7 @@ pub(crate) async fn signup(world: &mut World, mut args: Args) -> Result<(), Stri
             None => body["coupons"] = json!([code]),
         }
     }
+    timing::of_signup(&mut args, &mut body)?;
     if args.flag("on-account") {
         body["collection"] = "invoice".into();
     } else if !args.flag("without-card") {
@@ -239,8 +250,8 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
         "subscription": format!("sub_{name}"),
         "action": verb.replace('-', "_"),
         "preview": args.flag("preview"),
-        "when": if args.flag("at-period-end") { "period_end" } else { "now" },
     });
+    timing::of_change(verb, &mut args, &mut body)?;
     if verb == "charge" {
         body["amount"] = args.next("an amount")?.into();
         if let Some(what) = args.value("for")? {

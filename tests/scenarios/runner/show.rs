@@ -30,6 +30,9 @@ pub(crate) fn subscription(s: &Subscription) -> String {
     if let Some(p) = &s.period {
         text += &format!("; period {}: {} .. {}", p.ordinal, when(p.start), when(p.end));
     }
+    if let Some(of) = &s.stub {
+        text += &format!(" (stub of {} .. {})", when(of.whole.start), when(of.whole.end));
+    }
     for held in &s.discounts {
         let left = held.periods_left().map_or("for ever".into(), |n| format!("{n} periods left"));
         text += &format!("; {} {left}", held.coupon.id);
@@ -50,6 +53,9 @@ pub(crate) fn subscription(s: &Subscription) -> String {
     }
     if let Some((at, terms)) = &s.scheduled.change {
         text += &format!("; from {}: {} per {}", when(*at), bought(terms), terms.price.interval);
+    }
+    if let Some(policy) = &s.scheduled.anchor {
+        text += &format!("; then aligned to {}", policy.to.name());
     }
     match next_event(s) {
         Some((at, kind)) => text + &format!("; next {kind} {}", when(at)),

@@ -5,11 +5,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    adjust::full_period,
-    lines::{Line, LineKind},
+    adjust::{Full, full_period},
+    lines::{Line, LineKind, StubOf},
 };
 use crate::{
-    calendar::recurrence::Span,
+    calendar::{Period, recurrence::Span},
     discount::Discount,
     money::{Currency, Money, MoneyError},
     proration::{ChangeLines, Debit, History, ProratedSides, ProrationPolicy},
@@ -42,18 +42,23 @@ fn is_zero(n: &i64) -> bool {
 }
 
 impl Charged {
-    /// The full price of a period, as it was charged when it began.
+    /// The price of a period, or of the stub that it is, as it was charged when it began.
     ///
     /// # Errors
     /// [`Refusal::Money`] when it cannot be computed.
-    pub(crate) fn in_advance(terms: &Terms, discounts: &[Discount], span: Span) -> Result<Self, Refusal> {
+    pub(crate) fn in_advance(
+        terms: &Terms,
+        discounts: &[Discount],
+        period: &Period,
+        stub: Option<&StubOf>,
+    ) -> Result<Self, Refusal> {
         let items = full_period(terms, discounts, terms.conditions.document)?;
-        let one = |full: super::adjust::Full<'_>| ChargedItem {
-            add_on: full.item.add_on.map(str::to_owned),
-            debits: vec![Debit { span, amount: full.net }],
-            credited_minor: 0,
+        let one = |full: Full<'_>| {
+            let full = stub.map_or_else(|| Ok(full.clone()), |of| of.charged(&full, period, terms.price.interval))?;
+            let debits = vec![Debit { span: period.into(), amount: full.net }];
+            Ok(ChargedItem { add_on: full.item.add_on.map(str::to_owned), debits, credited_minor: 0 })
         };
-        Ok(Self(items.into_iter().map(one).collect()))
+        items.into_iter().map(one).collect::<Result<_, Refusal>>().map(Self)
     }
 
     /// As the division of a period asks for it.

@@ -51,6 +51,9 @@ fn heading(text: &mut String, invoice: &Invoice) {
 
 fn what_for(basis: &Basis) -> String {
     match basis {
+        Basis::Period { stub: Some(of), .. } => {
+            format!("a stub of {} to {}, in advance", day(of.whole.start), day(of.whole.end))
+        }
         Basis::Period { .. } => "a full period, in advance".to_owned(),
         Basis::Change { from, to, at, .. } => {
             format!("a change at {at} from {} to {}", bought(from), bought(to))

@@ -5,6 +5,7 @@
 
 mod items;
 mod once;
+mod stub;
 mod usage;
 mod v1;
 mod v2;
@@ -27,18 +28,22 @@ use crate::{
 };
 
 pub use once::{Once, OneOff};
+pub use stub::StubOf;
 pub use usage::UsedUnits;
 
 /// The inputs that an invoice was decided from: enough to compute it again, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "basis", rename_all = "kebab-case")]
 pub enum Basis {
-    /// One full period, in advance.
+    /// One full period, or a stub, in advance.
     Period {
         /// What is bought.
         terms: Box<Terms>,
         /// For when.
         period: Period,
+        /// What the period is a stub of; none: it is whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stub: Option<Box<StubOf>>,
         /// Credit of the customer at that instant, in minor units (0 or more).
         credit_minor: i64,
         /// Discounts and taxes.
@@ -51,6 +56,9 @@ pub enum Basis {
         terms: Box<Terms>,
         /// The period that the end cuts.
         period: Period,
+        /// What that period is a stub of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stub: Option<Box<StubOf>>,
         /// When.
         at: Instant,
         /// The zone that days are counted in.
@@ -71,6 +79,9 @@ pub enum Basis {
         to: Box<Terms>,
         /// The period that the change cuts.
         period: Period,
+        /// What that period is a stub of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stub: Option<Box<StubOf>>,
         /// When.
         at: Instant,
         /// The zone that days are counted in.
@@ -79,6 +90,9 @@ pub enum Basis {
         proration: ProrationPolicy,
         /// The period that starts with the change, when the interval changes; else the rest of `period`.
         next: Option<Period>,
+        /// What `next` is a stub of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_stub: Option<Box<StubOf>>,
         /// Credit of the customer at that instant, in minor units (0 or more).
         credit_minor: i64,
         /// Discounts and taxes.

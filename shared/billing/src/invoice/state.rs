@@ -237,7 +237,9 @@ impl Invoice {
             _ if total.minor == 0 => InvoiceState::Paid { at: new.at },
             None => InvoiceState::Due { at: new.at },
             Some(days) => {
-                let due = plus_local_days(new.at, days, subscription.anchor.zone())?;
+                // Nobody is late with what was agreed on after it began.
+                let told = new.at.max(subscription.created_at);
+                let due = plus_local_days(told, days, subscription.anchor.zone())?;
                 let climb = Climb { class: DeclineClass::Unpaid, done: 0, since: due };
                 InvoiceState::Waiting { at: due, climb }
             }

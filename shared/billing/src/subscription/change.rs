@@ -2,7 +2,7 @@
 
 use super::{input::When, open::first_start, state::State, state::Subscription, transition::Step};
 use crate::{
-    calendar::{Anchor, Instant, Period},
+    calendar::{Instant, Period},
     discount::start_period,
     fact::EventType,
     ids::Cause,
@@ -31,38 +31,85 @@ pub(super) fn change(
     if *current == terms {
         // What was agreed for later is taken back; without that there is nothing to do.
         let agreed = step.next.scheduled.change.take();
-        step.next.scheduled.change_proration = None;
+        forget(&mut step.next);
         return agreed.map(|_| true).ok_or(Refusal::NothingToChange);
     }
     let period_end = step.next.period.map(|p| p.end).filter(|end| *end > now);
     match (&step.next.state, when, period_end) {
+        (State::Trialing { ends_at }, When::At(at), _) => {
+            let detail = "must lie after the end of the trial: within it a change costs nothing, so ask for it now";
+            check_after(at, *ends_at, detail)?;
+            agree(step, at, terms, proration)
+        }
         (State::Trialing { .. }, _, _) => {
             step.next.terms = terms;
             step.next.proration = proration;
             Ok(true)
         }
-        (_, When::PeriodEnd, Some(end)) => {
-            let agreed = Some((end, Box::new(terms)));
-            if step.next.scheduled.change == agreed {
-                return Err(Refusal::NothingToChange);
-            }
-            step.next.scheduled.change = agreed;
-            step.next.scheduled.change_proration = Some(proration);
-            Ok(true)
+        (_, When::At(at), _) => {
+            check_after(at, now, NOT_IN_THE_PAST)?;
+            agree(step, at, terms, proration)
         }
-        _ => divide(step, terms, proration, now),
+        (_, When::PeriodEnd, Some(end)) => agree(step, end, terms, proration),
+        _ => {
+            let (before, old) = (step.run_rate()?, step.next.terms.clone());
+            let division = Division::of(step, &terms, step.version);
+            divide(step, &terms, proration, now, division)?;
+            changed(step, &old, before, now)
+        }
     }
+}
+
+/// What a date asked for must be.
+pub(super) const NOT_IN_THE_PAST: &str = "must be now, period_end, or a date or instant that is still to come";
+
+/// That what is agreed for `at` comes after `bound`.
+pub(super) fn check_after(at: Instant, bound: Instant, detail: &'static str) -> Result<(), Refusal> {
+    if at > bound { Ok(()) } else { Err(Refusal::DateOutOfRange { field: "when", detail }) }
+}
+
+fn agree(step: &mut Step, at: Instant, terms: Terms, proration: ProrationPolicy) -> Result<bool, Refusal> {
+    let agreed = Some((at, Box::new(terms)));
+    if step.next.scheduled.change == agreed {
+        return Err(Refusal::NothingToChange);
+    }
+    // Within a period it makes an invoice of its own, and its cause is the version that agreed on it.
+    let divides = step.next.period.is_none_or(|p| at != p.end);
+    let scheduled = &mut step.next.scheduled;
+    scheduled.change = agreed;
+    scheduled.change_proration = Some(proration);
+    scheduled.change_version = divides.then_some(step.version);
+    Ok(true)
+}
+
+/// Takes back what was agreed beside the terms of a change.
+fn forget(next: &mut Subscription) {
+    next.scheduled.change_proration = None;
+    next.scheduled.change_version = None;
+}
+
+/// The agreed change is due: it divides the period that it lies in, or takes place at its end.
+pub(super) fn due(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
+    let inside = step.next.period.is_some_and(|p| p.start <= at && at < p.end);
+    let version = step.next.scheduled.change_version.unwrap_or(step.version);
+    let Some((_, terms)) = step.next.scheduled.change.take_if(|_| inside) else { return take_over(step, at) };
+    let proration = step.next.scheduled.change_proration.unwrap_or(step.next.proration);
+    let (before, old) = (step.run_rate()?, step.next.terms.clone());
+    let division = Division::of(step, &terms, version);
+    divide(step, &terms, proration, at, division)?;
+    changed(step, &old, before, at)
 }
 
 /// Takes the agreed terms, if they were agreed for `at` or before.
 pub(super) fn adopt(next: &mut Subscription, at: Instant) {
     let Some((_, terms)) = next.scheduled.change.take_if(|(from, _)| *from <= at) else { return };
     next.terms = *terms;
-    next.proration = next.scheduled.change_proration.take().unwrap_or(next.proration);
+    next.proration = next.scheduled.change_proration.unwrap_or(next.proration);
+    forget(next);
 }
 
 /// The agreed change takes place at the end of its period: nothing to divide.
-pub(super) fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
+fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     let before = step.run_rate()?;
     let old = step.next.terms.clone();
     let agreed = step.next.scheduled.change.as_ref().map(|(_, terms)| terms.usage_terms() == old.usage_terms());
@@ -73,7 +120,7 @@ pub(super) fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     adopt(&mut step.next, at);
     if restarts {
         // The renewal that follows at this instant starts at boundary 0 of a new anchor.
-        step.next.anchor = Anchor::at(at, step.next.anchor.zone());
+        step.next.cut_from(at, step.next.terms.price.interval)?;
         let credit = step.next.credit_minor;
         let invoice = step.next.start_period(0, Purpose::Period, at, &step.known.taxes)?;
         step.issue_with_usage(invoice, usage, credit)?;
@@ -81,25 +128,47 @@ pub(super) fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     changed(step, &old, before, at)
 }
 
+/// How a period is divided.
+#[derive(Clone, Copy)]
+pub(super) struct Division {
+    /// Whether a period starts with the change; else the running one goes on.
+    pub(super) restarts: bool,
+    /// The version that asked for it: the cause of the invoice.
+    pub(super) version: u64,
+}
+
+impl Division {
+    /// As a change to `terms` asks for: another interval starts a new period.
+    fn of(step: &Step, terms: &Terms, version: u64) -> Self {
+        Self { restarts: step.next.terms.price.interval != terms.price.interval, version }
+    }
+}
+
 /// A change within the period: the old terms' unused part is given back, the new terms' part is charged.
-fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instant) -> Result<bool, Refusal> {
-    let before = step.run_rate()?;
+pub(super) fn divide(
+    step: &mut Step,
+    terms: &Terms,
+    proration: ProrationPolicy,
+    now: Instant,
+    Division { restarts, version }: Division,
+) -> Result<(), Refusal> {
     let Some(period) = step.next.period else {
         return Err(Refusal::WrongState { state: step.next.state.name(), action: "change its plan" });
     };
-    let restarts = step.next.terms.price.interval != terms.price.interval;
     // Other prices of usage, or a period that is cut here: what was used so far is billed by the old terms.
     let closes = restarts || step.next.terms.usage_terms() != terms.usage_terms();
     let usage = if closes { step.close_usage(now)? } else { Closed::default() };
     let mut adjustments = before_change(step)?;
-    let next = if !restarts { None } else { Some(new_interval(&mut step.next, &terms, &period, now)?) };
+    let stub = step.next.stub.clone();
+    let next = if !restarts { None } else { Some(new_interval(&mut step.next, terms, &period, now)?) };
+    let next_stub = if restarts { step.next.stub.clone() } else { None };
     if next.is_some() {
         // A new period starts: the coupons count it, and loyalty is counted up to it.
         start_period(&mut step.next.discounts);
     }
     step.next.period = Some(next.unwrap_or(period));
-    adjustments.discounts = step.next.discounts_of(&terms)?;
-    adjustments.tax = step.next.treatment_of(&terms, now, &step.known.taxes)?;
+    adjustments.discounts = step.next.discounts_of(terms)?;
+    adjustments.tax = step.next.treatment_of(terms, now, &step.known.taxes)?;
     adjustments.policy = terms.conditions.document;
     let tax = adjustments.tax.clone();
     let (policy, charged) = (step.next.proration, adjustments.charged.clone());
@@ -107,26 +176,29 @@ fn divide(step: &mut Step, terms: Terms, proration: ProrationPolicy, now: Instan
         from: Box::new(step.next.terms.clone()),
         to: Box::new(terms.clone()),
         period,
+        stub,
         at: now,
         zone: step.next.anchor.zone(),
         proration: step.next.proration,
         next,
+        next_stub,
         credit_minor: step.next.credit_minor,
         adjustments,
     };
     let lines = if charged.is_some() { compute(crate::RULES_VERSION, &basis)? } else { Vec::new() };
-    step.bill(Cause::Change(step.version), basis, usage, now)?;
+    step.bill(Cause::Change(version), basis, usage, now)?;
     step.next.note_charges(&policy, charged, &lines, now)?;
-    let old = std::mem::replace(&mut step.next.terms, terms);
+    step.next.terms = terms.clone();
     step.next.proration = proration;
     step.next.scheduled.change = None;
-    step.next.scheduled.change_proration = None;
+    forget(&mut step.next);
     step.next.tax = tax.map(Box::new);
-    changed(step, &old, before, now)
+    Ok(())
 }
 
-/// A contract ends at once: what its policy gives back of the running period becomes the customer's credit.
-pub(super) fn give_back(step: &mut Step, now: Instant) -> Result<(), Refusal> {
+/// A contract ends, or rests, within its period: what its policy gives back of it becomes the customer's credit. `version`
+/// asked for it.
+pub(super) fn give_back(step: &mut Step, now: Instant, version: u64) -> Result<(), Refusal> {
     let usage = step.close_usage(now)?;
     let running = step.next.period.filter(|p| p.start <= now && now < p.end);
     let gives_back = step.next.state == State::Active && step.next.proration.termination != TerminationCredit::None;
@@ -134,13 +206,14 @@ pub(super) fn give_back(step: &mut Step, now: Instant) -> Result<(), Refusal> {
     let basis = Basis::End {
         terms: Box::new(step.next.terms.clone()),
         period,
+        stub: step.next.stub.clone(),
         at: now,
         zone: step.next.anchor.zone(),
         proration: step.next.proration,
         credit_minor: step.next.credit_minor,
         adjustments: Box::new(Adjustments { tax: step.next.tax.as_deref().cloned(), ..*before_change(step)? }),
     };
-    step.bill(Cause::Change(step.version), basis, usage, now)
+    step.bill(Cause::Change(version), basis, usage, now)
 }
 
 /// The discounts and the tax that the running period was charged with: what is given back of it has them, too.
@@ -157,9 +230,10 @@ fn before_change(step: &Step) -> Result<Box<Adjustments>, Refusal> {
 /// The new interval's first period starts at once. What was agreed for the end of the old period moves to the end of
 /// the new one: nobody loses a year that was just paid for.
 fn new_interval(next: &mut Subscription, terms: &Terms, old: &Period, now: Instant) -> Result<Period, Refusal> {
-    next.anchor = Anchor::at(now, next.anchor.zone());
-    let mut period = next.anchor.period(terms.price.interval, 0, next.next_ordinal)?;
+    next.cut_from(now, terms.price.interval)?;
+    let (mut period, whole) = next.period_from(0, terms.price.interval)?;
     period.start = first_start(now);
+    next.stub = next.stub_of(whole, &period);
     next.next_ordinal += 1;
     if next.scheduled.cancel == Some(old.end) {
         next.scheduled.cancel = Some(period.end);

@@ -28,7 +28,9 @@ impl Step {
             }
             Destination::CreditNote => {
                 let note = self.side(&basis, DocumentSide::Credit);
-                self.unless_empty(Cause::CreditNote(self.version), note, at)?;
+                // A decision that was agreed for a date is of the version that agreed on it.
+                let version = if let Cause::Change(version) = cause { version } else { self.version };
+                self.unless_empty(Cause::CreditNote(version), note, at)?;
                 let charge = self.side(&basis, DocumentSide::Charge);
                 let charge = metered(self.with_once(charge)?, usage);
                 let charge = self.with_pending(charge);
@@ -87,7 +89,7 @@ impl Subscription {
         if self.charged.is_some() {
             return Ok(self.charged.clone());
         }
-        Ok(Some(Box::new(Charged::in_advance(&self.terms, &self.discounts_now()?, Span::from(&period))?)))
+        Ok(Some(Box::new(Charged::in_advance(&self.terms, &self.discounts_now()?, &period, self.stub.as_deref())?)))
     }
 
     /// Notes what a change charged, where its policy looks at that.

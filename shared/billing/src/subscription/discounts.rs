@@ -50,7 +50,7 @@ impl Step {
     }
 
     /// Run-rate moved by itself (DESIGN section 7: discount start or end). To nothing it is a loss, back from it a return.
-    fn moved(&mut self, before: i64, after: i64, at: Instant, reason: &str) -> Result<(), Refusal> {
+    pub(super) fn moved(&mut self, before: i64, after: i64, at: Instant, reason: &str) -> Result<(), Refusal> {
         let event = match (self.next.started_at, before, after) {
             (None, _, _) => EventType::Signup,
             (_, _, 0) => EventType::Cancel,
@@ -67,7 +67,8 @@ impl Step {
     }
 }
 
-fn reason(had: &[Discount], has: &[Discount]) -> &'static str {
+/// Why run-rate moved from one period to the next, in a word.
+pub(super) fn reason(had: &[Discount], has: &[Discount]) -> &'static str {
     let new = |a: &[Discount], b: &[Discount]| b.iter().any(|d| !a.contains(d));
     match (new(had, has), new(has, had)) {
         (true, _) => "discount_start",

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    calendar::Instant,
+    calendar::{Instant, alignment::AlignmentPolicy},
     discount::Coupon,
     ids::InvoiceId,
     invoice::{Basis, Claim, OneOff},
@@ -20,6 +20,8 @@ pub enum When {
     Now,
     /// When the billed period ends.
     PeriodEnd,
+    /// At this instant, which is still to come: a period that it lies in is divided there.
+    At(Instant),
 }
 
 /// What may arrive. Serialised into the journal as the decision's input.
@@ -76,6 +78,13 @@ pub enum Input {
         /// What the customer wrote.
         comment: Option<String>,
     },
+    /// Cut periods along another alignment.
+    Realign {
+        /// Which.
+        alignment: AlignmentPolicy,
+        /// When.
+        when: When,
+    },
     /// Take back what was agreed for later.
     Keep,
     /// Rest.
@@ -84,9 +93,17 @@ pub enum Input {
         when: When,
         /// Until.
         resume_at: Option<Instant>,
+        /// Whether what is left of the paid period is given back, as the policy does at an end.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        credit: bool,
     },
     /// Come back from a pause.
     Resume,
+    /// Come back after the end.
+    Reactivate {
+        /// What its invoices come to that were given up, in minor units.
+        debt_minor: i64,
+    },
     /// An invoice's ladder takes access away.
     Suspend {
         /// Which invoice.
@@ -141,9 +158,11 @@ impl Input {
                 | Self::ApplyCoupon { .. }
                 | Self::RemoveCoupon { .. }
                 | Self::Cancel { .. }
+                | Self::Realign { .. }
                 | Self::Keep
                 | Self::Pause { .. }
                 | Self::Resume
+                | Self::Reactivate { .. }
         )
     }
 
@@ -158,9 +177,11 @@ impl Input {
             Self::ApplyCoupon { .. } => "have a coupon applied",
             Self::RemoveCoupon { .. } => "have a coupon removed",
             Self::Cancel { .. } => "be cancelled",
+            Self::Realign { .. } => "have its anchor moved",
             Self::Keep => "be kept",
             Self::Pause { .. } => "be paused",
             Self::Resume => "be resumed",
+            Self::Reactivate { .. } => "be started again",
             Self::Suspend { .. } => "be suspended",
             Self::Restore { .. } => "be restored",
             Self::EndForNonPayment { .. } => "be ended",

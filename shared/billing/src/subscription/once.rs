@@ -89,6 +89,10 @@ impl Step {
     /// A one-off charge: at once on an invoice of its own, or with the next invoice.
     pub(super) fn charge_once(&mut self, charge: OneOff, when: When, now: Instant) -> Result<bool, Refusal> {
         check(&charge, self.next.terms.price.currency)?;
+        if let When::At(_) = when {
+            let detail = "must be now, or period_end for the next invoice".to_owned();
+            return Err(Refusal::InvalidField { field: "when", detail });
+        }
         let waits = self.next.once.waiting.len();
         if when == When::PeriodEnd {
             if waits >= WAITING_MAX {

@@ -1,16 +1,18 @@
 //! How a subscription begins: incomplete until its first money, in a trial, or at once on account.
 
-use chrono::{TimeDelta, Timelike};
+use chrono::{NaiveDate, TimeDelta, Timelike};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    aligned,
     facts::fact,
     state::{Scheduled, State, Subscription},
     transition::{Effect, Outcome},
+    trial::{self, TrialRules},
 };
 use crate::{
-    calendar::{Anchor, Instant, plus_local_days},
+    calendar::{Anchor, Instant, alignment::AlignmentPolicy},
     discount::{Coupon, Discount, Held, discounts, start_period},
     fact::EventType,
     ids::{Cause, CustomerId, SubscriptionId},
@@ -21,6 +23,9 @@ use crate::{
     tax::{TaxTreatment, Taxes},
     terms::Terms,
 };
+
+/// Days that the start of a contract may lie back.
+pub const BACKDATED_DAYS_MAX: i64 = 366;
 
 /// Hours that a subscription waits for its first money.
 const INCOMPLETE_HOURS: i64 = 23;
@@ -47,6 +52,10 @@ impl Collection {
     }
 }
 
+fn is_default(rules: &TrialRules) -> bool {
+    *rules == TrialRules::default()
+}
+
 /// What a customer ordered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Order {
@@ -60,8 +69,20 @@ pub struct Order {
     pub proration: ProrationPolicy,
     /// How invoices are collected.
     pub collection: Collection,
+    /// Since when it runs, where that is in the past; none: since it is agreed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Instant>,
     /// Free days first.
     pub trial_days: u32,
+    /// Free up to this local date instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trial_until: Option<NaiveDate>,
+    /// What the plan says about trials.
+    #[serde(skip_serializing_if = "is_default")]
+    pub trial: TrialRules,
+    /// How its periods are aligned; none: on the day it begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<AlignmentPolicy>,
     /// The customer's zone.
     pub zone: Tz,
     /// Redeemed with it.
@@ -82,26 +103,35 @@ pub fn open(order: Order, now: Instant) -> Result<Outcome, Refusal> {
 }
 
 /// Opens a subscription at `now`. A trial starts free; on account it is active at once; else it is incomplete until
-/// its first invoice is paid.
+/// its first invoice is paid. One that started in the past owes the periods since then: the first one now, the others as
+/// soon as it wakes, each with an invoice of its own and with facts as of its own instant.
 ///
 /// # Errors
-/// [`Refusal::Money`] or [`Refusal::Calendar`] when amounts or dates cannot be computed; what [`Taxes::treatment`]
+/// [`Refusal::DateOutOfRange`] for a start in the future or more than [`BACKDATED_DAYS_MAX`] days back;
+/// [`Refusal::InvalidField`] for an alignment that does not fit; [`Refusal::Money`] or [`Refusal::Calendar`] when amounts or dates cannot be computed; what [`Taxes::treatment`]
 /// refuses.
 pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, Refusal> {
-    let trial_end = match order.trial_days {
-        0 => None,
-        days => Some(plus_local_days(now, days, order.zone)?),
-    };
+    let starts = start_of(order.starts_at, now)?;
+    let trial_end = trial::ends_at(&order, starts)?;
+    let alignment = trial::alignment(&order, trial_end.is_some(), starts);
+    let begins = trial_end.unwrap_or(starts);
+    if let Some(policy) = &alignment {
+        aligned::check(policy, order.terms.price.interval, begins, order.zone, "billing_anchor")?;
+    }
     let mut next = Subscription {
         id: order.subscription,
         customer: order.customer,
         state: State::Incomplete { expires_at: now + TimeDelta::hours(INCOMPLETE_HOURS) },
         terms: order.terms,
         proration: order.proration,
-        anchor: Anchor::at(trial_end.unwrap_or(now), order.zone),
+        anchor: Anchor::at(begins, order.zone),
+        alignment,
+        schedule: None,
         period: None,
+        stub: None,
         next_ordinal: 1,
         scheduled: Scheduled::default(),
+        without_method: order.trial.without_method,
         collection: order.collection,
         credit_minor: 0,
         usage: crate::usage::UsageAccount::default(),
@@ -120,22 +150,50 @@ pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, R
         // Asked now, so that a question without an answer is refused to the customer and not at the end of the trial.
         next.treatment(ends_at, taxes)?;
         next.state = State::Trialing { ends_at };
-        let facts = vec![fact(&next, EventType::TrialStarted, now)?];
+        let facts = vec![fact(&next, EventType::TrialStarted, starts)?];
         return Ok(Outcome::Applied { next: Box::new(next), effects: Vec::new(), facts });
     }
     let on_account = next.collection != Collection::Automatic;
     let purpose = if on_account { Purpose::Period } else { Purpose::Opening };
-    let invoice = next.start_period(0, purpose, now, taxes)?;
+    next.cut_from(starts, next.terms.price.interval)?;
+    let invoice = next.start_period(0, purpose, starts, taxes)?;
     let owed = compute(crate::RULES_VERSION, &invoice.basis)?;
     let free = Money::sum(next.terms.price.currency, owed.iter().map(|l| l.amount))?.minor == 0;
     let mut facts = Vec::new();
     if on_account || free {
-        facts.extend(next.start(now)?);
+        facts.extend(next.start(starts)?);
     }
     Ok(Outcome::Applied { next: Box::new(next), effects: vec![Effect::Issue(Box::new(invoice))], facts })
 }
 
+/// Where a contract starts that is agreed at `now`.
+fn start_of(asked: Option<Instant>, now: Instant) -> Result<Instant, Refusal> {
+    let refuse = |detail| Err(Refusal::DateOutOfRange { field: "starts_at", detail });
+    match asked {
+        Some(at) if at > now => {
+            refuse("must not lie in the future; sign up when it starts, or with a trial until then")
+        }
+        Some(at) if at < now - TimeDelta::days(BACKDATED_DAYS_MAX) => refuse("must lie at most 366 days back"),
+        other => Ok(other.unwrap_or(now)),
+    }
+}
+
 impl Subscription {
+    /// Since when the contract runs, in whole seconds: when it was agreed, or before that where its start was put back.
+    #[must_use]
+    pub fn began_at(&self) -> Instant {
+        let agreed = first_start(self.created_at);
+        self.period.map_or(agreed, |period| agreed.min(period.start))
+    }
+
+    /// From when on the opening counts that was paid at `paid`: a start that was put back is not moved by the payment.
+    pub(super) fn opened_at(&self, paid: Instant) -> Instant {
+        match self.period {
+            Some(period) if period.start < first_start(self.created_at) => period.start,
+            _ => paid,
+        }
+    }
+
     /// Moves to the period at boundary `index` of the anchor and asks for its invoice.
     pub(super) fn start_period(
         &mut self,
@@ -144,12 +202,13 @@ impl Subscription {
         at: Instant,
         taxes: &Taxes,
     ) -> Result<NewInvoice, Refusal> {
-        let mut period = self.anchor.period(self.terms.price.interval, index, self.next_ordinal)?;
+        let (mut period, whole) = self.period_from(index, self.terms.price.interval)?;
         if index == 0 {
             period.start = first_start(at);
         }
         self.period = Some(period);
         self.charged = None;
+        self.stub = self.stub_of(whole, &period);
         self.next_ordinal += 1;
         start_period(&mut self.discounts);
         self.tax = self.treatment(period.start, taxes)?.map(Box::new);
@@ -159,8 +218,13 @@ impl Subscription {
             policy: self.terms.conditions.document,
             ..Adjustments::default()
         });
-        let basis =
-            Basis::Period { terms: Box::new(self.terms.clone()), period, credit_minor: self.credit_minor, adjustments };
+        let basis = Basis::Period {
+            terms: Box::new(self.terms.clone()),
+            period,
+            stub: self.stub.clone(),
+            credit_minor: self.credit_minor,
+            adjustments,
+        };
         let basis = self.with_set_up(basis)?;
         let lines = compute(crate::RULES_VERSION, &basis)?;
         let used = lines.iter().filter(|l| l.kind == LineKind::CreditUsed).map(|l| l.amount);

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{once::OnceAccount, open::Collection};
+use super::{once::OnceAccount, open::Collection, trial::WithoutMethod};
 use crate::{
-    calendar::{Anchor, Instant, Period},
+    calendar::{Anchor, Instant, Period, alignment::AlignmentPolicy, schedule::Schedule},
     discount::Held,
     ids::{CustomerId, InvoiceId, SubscriptionId},
-    invoice::{Basis, Charged},
+    invoice::{Basis, Charged, StubOf},
     proration::ProrationPolicy,
     tax::TaxTreatment,
     terms::Terms,
@@ -25,6 +25,8 @@ pub enum CancelReason {
     Involuntary,
     /// The first payment never came.
     Expired,
+    /// The trial ended, and there was no payment method.
+    NoMethod,
 }
 
 /// The state of a subscription; each carries exactly what that state has.
@@ -89,12 +91,24 @@ pub struct Scheduled {
     /// Rests from then, until.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<(Instant, Option<Instant>)>,
+    /// The version that agreed on an end within a period: the cause of the invoice that gives the rest back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_version: Option<u64>,
+    /// The version that agreed on a pause that gives the rest of the period back; none: it gives nothing back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_credit_version: Option<u64>,
     /// Has these terms from then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<(Instant, Box<Terms>)>,
     /// How changes are divided under the terms of `change`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_proration: Option<ProrationPolicy>,
+    /// The version that agreed on a change within a period: the cause of the invoice that divides it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_version: Option<u64>,
+    /// Is aligned so from the next period that starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<AlignmentPolicy>,
 }
 
 impl Scheduled {
@@ -118,14 +132,26 @@ pub struct Subscription {
     pub proration: ProrationPolicy,
     /// Where its periods are cut.
     pub anchor: Anchor,
+    /// How its periods are aligned; none: on the day it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<AlignmentPolicy>,
+    /// Its periods since they were last cut anew, where they are aligned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Box<Schedule>>,
     /// The period that is billed now; none before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period: Option<Period>,
+    /// What that period is a stub of; none: it is whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stub: Option<Box<StubOf>>,
     /// The ordinal of the next period; never reused.
     pub next_ordinal: u32,
     /// Agreed for later.
     #[serde(default, skip_serializing_if = "Scheduled::is_empty")]
     pub scheduled: Scheduled,
+    /// What happens at the end of its trial when there is no payment method.
+    #[serde(default, skip_serializing_if = "WithoutMethod::is_convert")]
+    pub without_method: WithoutMethod,
     /// How its invoices are collected.
     pub collection: Collection,
     /// Credit of the customer on this contract, in minor units, 0 or more.

@@ -5,13 +5,15 @@ use super::{
     due::{DueKind, next_event},
     facts::{fact, run_rate},
     input::{Input, When},
+    reactivate, realign, rest,
     state::{CancelReason, Scheduled, State, Subscription},
+    trial,
 };
 use crate::{
-    calendar::{Anchor, Instant},
+    calendar::Instant,
     fact::{EventType, Happening},
     ids::Cause,
-    invoice::{NewInvoice, Purpose},
+    invoice::NewInvoice,
     refusal::Refusal,
     tax::Taxes,
     usage::UsageRecord,
@@ -52,17 +54,19 @@ pub struct Known {
     /// What is stored of the contract's usage; none: the decision was not given any, and refuses to bill usage. What it
     /// comes to goes into the invoices' bases, so that they are computed again without it.
     pub usage: Option<UsageRecord>,
+    /// Whether the customer has no stored payment method; only asked where the end of a trial depends on it.
+    pub without_method: bool,
 }
 
 impl From<Taxes> for Known {
     fn from(taxes: Taxes) -> Self {
-        Self { taxes, usage: None }
+        Self { taxes, ..Self::default() }
     }
 }
 
 impl From<UsageRecord> for Known {
     fn from(record: UsageRecord) -> Self {
-        Self { taxes: Taxes::default(), usage: Some(record) }
+        Self { usage: Some(record), ..Self::default() }
     }
 }
 
@@ -98,14 +102,6 @@ pub fn transition_with(
 /// Most due events applied before a command, in its own commit: with the command's own writes they stay below the 100
 /// writes of a transaction. Beyond that many missed events the worker has to come by first.
 const CATCH_UP_MAX: usize = 60;
-
-fn check_end_of_pause(resume_at: Option<Instant>, from: Instant) -> Result<(), Refusal> {
-    if resume_at.is_some_and(|at| at <= from) {
-        let detail = "the pause must end after it begins";
-        return Err(Refusal::DateOutOfRange { field: "resume_at", detail });
-    }
-    Ok(())
-}
 
 /// What was captured with the sign-up. Money that came without an attempt of ours has a fact of its own.
 fn captured_with(signup: Happening, captured: (i64, i64), claim: Option<&crate::invoice::Claim>) -> Happening {
@@ -155,7 +151,7 @@ impl Step {
             (_, Input::Wake) => self.wake(now),
 
             (State::Incomplete { .. }, Input::OpeningPaid { amount, tax_minor, claim, at }) => {
-                let signup = self.next.start(at)?;
+                let signup = self.next.start(self.next.opened_at(at))?;
                 self.facts.extend(signup.map(|fact| captured_with(fact, (amount.minor, tax_minor), claim.as_deref())));
                 Ok(true)
             }
@@ -179,15 +175,10 @@ impl Step {
                 Ok(agreed != Scheduled::default())
             }
 
-            (State::Active, Input::Pause { when, resume_at }) => self.pause_requested(when, resume_at, now),
-            (State::Paused { since, resume_at }, Input::Pause { resume_at: until, .. }) => {
-                check_end_of_pause(until, now)?;
-                self.next.state = State::Paused { since, resume_at: until };
-                Ok(resume_at != until)
-            }
-            (State::Paused { .. }, Input::Resume) => self.resume(now),
-            (State::Active, Input::Resume) => Ok(false),
-
+            (
+                state,
+                input @ (Input::Realign { .. } | Input::Pause { .. } | Input::Resume | Input::Reactivate { .. }),
+            ) => self.cut_or_rest(state, input, action, now),
             (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Suspend { invoice }) => {
                 if self.next.suspended_by.is_some() {
                     return Ok(false);
@@ -219,10 +210,31 @@ impl Step {
                 | Input::RemoveCoupon { .. }
                 | Input::Cancel { .. }
                 | Input::Keep
-                | Input::Pause { .. }
-                | Input::Resume
                 | Input::Suspend { .. },
             ) => Err(Refusal::WrongState { state: state.name(), action }),
+        }
+    }
+
+    /// The part of the table about where periods are cut, where they pause, and where they begin again.
+    fn cut_or_rest(&mut self, state: State, input: Input, action: &'static str, now: Instant) -> Result<bool, Refusal> {
+        match (state, input) {
+            (State::Active | State::Trialing { .. }, Input::Realign { alignment, when }) => {
+                realign::realign(self, alignment, when, now)
+            }
+            (State::Active, Input::Pause { when, resume_at, credit }) => {
+                rest::pause_requested(self, when, resume_at, credit, now)
+            }
+            (State::Paused { since, resume_at }, Input::Pause { resume_at: until, .. }) => {
+                rest::check_end_of_pause(until, now)?;
+                self.next.state = State::Paused { since, resume_at: until };
+                Ok(resume_at != until)
+            }
+            (State::Paused { .. }, Input::Resume) => rest::resume(self, now),
+            (State::Active, Input::Resume) => Ok(false),
+            (State::Canceled { at, reason }, Input::Reactivate { debt_minor }) => {
+                reactivate::reactivate(self, (at, reason), debt_minor, now)
+            }
+            (state, _) => Err(Refusal::WrongState { state: state.name(), action }),
         }
     }
 
@@ -230,8 +242,8 @@ impl Step {
         let Some((at, kind)) = next_event(&self.next).filter(|(at, _)| *at <= now) else { return Ok(false) };
         match kind {
             DueKind::Cancel => {
-                let usage = self.close_usage(at)?;
-                self.issue_last(usage, at)?;
+                let version = self.next.scheduled.cancel_version.unwrap_or(self.version);
+                change::give_back(self, at, version)?;
                 self.end(at, CancelReason::Voluntary)
             }
             DueKind::Expire => {
@@ -240,19 +252,19 @@ impl Step {
                 Ok(true)
             }
             DueKind::Pause => {
-                let resume_at = self.next.scheduled.pause.take().and_then(|(_, until)| until);
-                self.pause(at, resume_at)
+                let resume_at = self.next.scheduled.pause.and_then(|(_, until)| until);
+                let credit = self.next.scheduled.pause_credit_version;
+                rest::pause(self, at, resume_at, credit)
             }
-            DueKind::Change => change::take_over(self, at),
-            DueKind::Resume => self.resume(at),
-            DueKind::TrialEnd => {
-                let invoice = self.next.start_period(0, Purpose::Period, at, &self.known.taxes)?;
-                let signup = self.next.start(at)?;
-                self.issue(invoice);
-                self.facts.extend(signup);
-                Ok(true)
-            }
+            DueKind::Change => change::due(self, at),
+            DueKind::Resume => rest::resume(self, at),
+            DueKind::TrialEnd => trial::end(self, at),
             DueKind::Renewal => {
+                if self.next.scheduled.anchor.is_some() {
+                    // An anchor that was agreed for the next period: it starts boundaries of its own.
+                    self.next.cut_from(at, self.next.terms.price.interval)?;
+                    return self.renew(0, at);
+                }
                 let index = self.next.period.map_or(0, |p| p.index + 1);
                 self.renew(index, at)
             }
@@ -273,10 +285,17 @@ impl Step {
     fn cancel_requested(&mut self, when: When, reason: Option<&str>, now: Instant) -> Result<bool, Refusal> {
         if when == When::Now {
             self.write(EventType::CancelRequested, now, reason)?;
-            change::give_back(self, now)?;
+            let version = self.version;
+            change::give_back(self, now, version)?;
             return self.end(now, CancelReason::Voluntary);
         }
-        let at = self.end_of_paid_time();
+        if let When::At(at) = when {
+            change::check_after(at, now, change::NOT_IN_THE_PAST)?;
+        }
+        let at = match when {
+            When::At(at) => Some(at),
+            When::Now | When::PeriodEnd => self.end_of_paid_time(),
+        };
         let Some(at) = at.filter(|at| *at > now) else {
             let usage = self.close_usage(now)?;
             self.issue_last(usage, now)?;
@@ -286,10 +305,11 @@ impl Step {
             return Ok(false);
         }
         self.next.scheduled.cancel = Some(at);
+        self.next.scheduled.cancel_version = matches!(when, When::At(_)).then_some(self.version);
         self.write(EventType::CancelRequested, now, reason)
     }
 
-    fn end_of_paid_time(&self) -> Option<Instant> {
+    pub(super) fn end_of_paid_time(&self) -> Option<Instant> {
         match self.next.state {
             State::Trialing { ends_at } => Some(ends_at),
             _ => self.next.period.map(|p| p.end),
@@ -297,7 +317,7 @@ impl Step {
     }
 
     /// Ends the contract. Only run-rate that was there can be lost: a trial ends without a `cancel` fact.
-    fn end(&mut self, at: Instant, reason: CancelReason) -> Result<bool, Refusal> {
+    pub(super) fn end(&mut self, at: Instant, reason: CancelReason) -> Result<bool, Refusal> {
         let had_run_rate = self.next.started_at.is_some();
         self.next.state = State::Canceled { at, reason };
         self.next.scheduled = Scheduled::default();
@@ -309,41 +329,6 @@ impl Step {
             self.write(EventType::Cancel, at, Some(&reason.to_string()))?;
         }
         Ok(true)
-    }
-
-    fn pause_requested(&mut self, when: When, resume_at: Option<Instant>, now: Instant) -> Result<bool, Refusal> {
-        let from = match when {
-            When::Now => now,
-            When::PeriodEnd => self.end_of_paid_time().unwrap_or(now),
-        };
-        check_end_of_pause(resume_at, from)?;
-        if from <= now {
-            return self.pause(now, resume_at);
-        }
-        let agreed = Some((from, resume_at));
-        let new = self.next.scheduled.pause != agreed;
-        self.next.scheduled.pause = agreed;
-        Ok(new)
-    }
-
-    fn pause(&mut self, at: Instant, resume_at: Option<Instant>) -> Result<bool, Refusal> {
-        self.next.state = State::Paused { since: at, resume_at };
-        self.next.scheduled.pause = None;
-        self.write(EventType::Pause, at, None)
-    }
-
-    /// Comes back: within the paid period for nothing, else with a new period from now on.
-    fn resume(&mut self, at: Instant) -> Result<bool, Refusal> {
-        self.next.state = State::Active;
-        if self.next.period.is_none_or(|p| p.end <= at) {
-            let (usage, credit) = (self.close_usage(at)?, self.next.credit_minor);
-            // A change agreed for the end of that period waited for the end of the pause: the new period is its first.
-            change::adopt(&mut self.next, at);
-            self.next.anchor = Anchor::at(at, self.next.anchor.zone());
-            let invoice = self.next.start_period(0, Purpose::Period, at, &self.known.taxes)?;
-            self.issue_with_usage(invoice, usage, credit)?;
-        }
-        self.write(EventType::Resume, at, None)
     }
 
     fn credit(&mut self, amount: crate::money::Money, reason: &str, at: Instant) -> Result<bool, Refusal> {

@@ -136,7 +136,7 @@ fn check_time(subscription: &Subscription, at: Instant, now: Instant) -> Result<
         State::Paused { since, .. } if at < since => {}
         ref state => return Err(Refusal::WrongState { state: state.name(), action: "record usage" }),
     }
-    if at < subscription.created_at.with_nanosecond(0).unwrap_or(subscription.created_at) {
+    if at < subscription.began_at() {
         return Err(out_of_range("lies before the subscription began"));
     }
     if subscription.scheduled.cancel.is_some_and(|end| at >= end) {
@@ -165,12 +165,14 @@ fn bucket_start(subscription: &Subscription, at: Instant) -> Result<Instant, Ref
     let hour = hour.with_nanosecond(0).unwrap_or(hour);
     let mut boundaries = vec![hour];
     boundaries.extend(subscription.usage.billed.iter().flat_map(|b| [b.start, b.end]));
+    // A change that is agreed for an instant divides the period there.
+    boundaries.extend(subscription.scheduled.change.iter().map(|(at, _)| *at));
     if let Some(period) = subscription.period {
         boundaries.extend([period.start, period.end]);
         // The worker has not come by yet: the boundaries that it will cut at.
         for index in 2..BOUNDARIES_MAX {
             let next = period.index.checked_add(index).ok_or(crate::calendar::OutOfCalendar)?;
-            let boundary = subscription.anchor.boundary(subscription.terms.price.interval, next)?;
+            let boundary = subscription.boundary(next)?;
             if boundary > at {
                 break;
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use billing::{
-    calendar::{Instant, Period},
+    calendar::{Instant, Period, alignment::AlignmentPolicy},
     fact::{EventType, Happening},
     ids::InvoiceId,
     invoice::{Basis, Invoice, Purpose},
@@ -29,7 +29,8 @@ struct Step {
 }
 
 fn any_when() -> impl Strategy<Value = When> {
-    prop_oneof![Just(When::Now), Just(When::PeriodEnd)]
+    let date = |days| When::At(at("2027-01-31T17:30:00Z") + TimeDelta::hours(days));
+    prop_oneof![3 => Just(When::Now), 3 => Just(When::PeriodEnd), 2 => (0_i64..24 * 300).prop_map(date)]
 }
 
 fn any_input() -> impl Strategy<Value = Input> {
@@ -45,9 +46,8 @@ fn any_input() -> impl Strategy<Value = Input> {
         (plans, 1_i64..4, any_policy(), any_when()).prop_map(|((plan, interval, price), seats, proration, when)| {
             Input::Change { terms: Box::new(terms(plan, interval, price, seats)), proration, when }
         });
-    let pause = (any_when(), proptest::option::of(1_i64..90)).prop_map(|(when, days)| Input::Pause {
-        when,
-        resume_at: days.map(|d| at("2027-06-01T00:00:00Z") + TimeDelta::days(d * 20)),
+    let pause = (any_when(), proptest::option::of(1_i64..90), any::<bool>()).prop_map(|(when, days, credit)| {
+        Input::Pause { when, resume_at: days.map(|d| at("2027-06-01T00:00:00Z") + TimeDelta::days(d * 20)), credit }
     });
     prop_oneof![
         4 => Just(Input::Wake),
@@ -56,6 +56,9 @@ fn any_input() -> impl Strategy<Value = Input> {
         2 => Just(Input::Resume),
         1 => any_when().prop_map(|when| Input::Cancel { when, reason: None, comment: None }),
         2 => Just(Input::Keep),
+        2 => (any_alignment(), any_when()).prop_map(|(alignment, when)| {
+            Input::Realign { alignment: alignment.unwrap_or_default(), when }
+        }),
         1 => Just(Input::Suspend { invoice: invoice() }),
         1 => Just(Input::Restore { invoice: invoice() }),
         1 => Just(Input::Credit { amount: usd(500), reason: "late", at: at("2027-06-01T00:00:00Z") }),
@@ -65,6 +68,20 @@ fn any_input() -> impl Strategy<Value = Input> {
 fn any_steps() -> impl Strategy<Value = Vec<Step>> {
     let step = (0_i64..60 * 24 * 40, any_input(), any::<bool>());
     proptest::collection::vec(step.prop_map(|(minutes, input, worker)| Step { minutes, input, worker }), 1..25)
+}
+
+/// Alignments that fit months; what a change to weeks makes of them must hold, too.
+fn any_alignment() -> impl Strategy<Value = Option<AlignmentPolicy>> {
+    let alignments = [
+        "{}",
+        r#"{"to": {"calendar": {}}}"#,
+        r#"{"to": {"calendar": {}}, "on_anchor": "instant", "time": "of-start"}"#,
+        r#"{"to": {"day-of-month": {"day": 31}}, "first": "next"}"#,
+        r#"{"to": {"month-day": {"month": 2, "day": 30}}}"#,
+        r#"{"to": {"anchor": {"at": "2028-02-29T12:00:00Z"}}}"#,
+    ];
+    let read = |json: &str| serde_json::from_str(json).expect("an alignment");
+    prop_oneof![Just(None), proptest::sample::select(alignments.map(read).to_vec()).prop_map(Some)]
 }
 
 fn any_zone() -> impl Strategy<Value = Tz> {
@@ -166,10 +183,10 @@ fn work(life: &mut Life, mut held: Subscription, now: Instant) -> Subscription {
     panic!("it never comes to rest: {held:#?}")
 }
 
-fn play(trial_days: u32, zone: Tz, steps: Vec<Step>) -> (Life, Subscription) {
+fn play(trial_days: u32, alignment: Option<AlignmentPolicy>, zone: Tz, steps: Vec<Step>) -> (Life, Subscription) {
     let mut now = at("2027-01-31T09:00:00Z");
     let mut order = order(terms("team", "month", "10", 1));
-    (order.trial_days, order.zone) = (trial_days, zone);
+    (order.trial_days, order.alignment, order.zone) = (trial_days, alignment, zone);
     let mut life = Life::default();
     let mut held = life.take(0, open(order, now).expect("an order")).expect("a contract");
     for step in steps {
@@ -190,16 +207,16 @@ proptest! {
 
     #[test]
     fn no_gap_no_overlap_and_facts_that_tell_the_run_rate(
-        trial_days in prop_oneof![Just(0_u32), 1_u32..40], zone in any_zone(), steps in any_steps(),
+        trial_days in prop_oneof![Just(0_u32), 1_u32..40], aligned in any_alignment(), zone in any_zone(), steps in any_steps(),
     ) {
-        let (life, _) = play(trial_days, zone, steps);
+        let (life, _) = play(trial_days, aligned, zone, steps);
         life.gaps_are_pauses();
     }
 
     #[test]
-    fn the_same_inputs_give_the_same_bytes(zone in any_zone(), steps in any_steps()) {
+    fn the_same_inputs_give_the_same_bytes(aligned in any_alignment(), zone in any_zone(), steps in any_steps()) {
         let bytes = |steps| {
-            let (life, held) = play(14, zone, steps);
+            let (life, held) = play(14, aligned, zone, steps);
             serde_json::to_string(&(&life.facts, &held)).unwrap()
         };
         prop_assert_eq!(bytes(steps.clone()), bytes(steps));
@@ -207,9 +224,9 @@ proptest! {
 
     /// What a command decides does not depend on how far behind the worker is.
     #[test]
-    fn a_late_worker_changes_nothing_about_a_command(zone in any_zone(), steps in any_steps(), input in any_input(), days in 0_i64..50) {
+    fn a_late_worker_changes_nothing_about_a_command(aligned in any_alignment(), zone in any_zone(), steps in any_steps(), input in any_input(), days in 0_i64..50) {
         prop_assume!(input.is_command());
-        let (life, held) = play(0, zone, steps);
+        let (life, held) = play(0, aligned, zone, steps);
         let now = wake_at(&held).unwrap_or(at("2030-01-01T00:00:00Z")) + TimeDelta::days(days);
         let mut worker = Life { version: life.version, ..Life::default() };
         let first = work(&mut worker, held.clone(), now);
@@ -227,9 +244,9 @@ proptest! {
 
     /// Queues deliver twice. Credit and money are recognised by the invoice, so they are not promised here.
     #[test]
-    fn a_second_delivery_changes_nothing(zone in any_zone(), steps in any_steps(), input in any_input()) {
+    fn a_second_delivery_changes_nothing(aligned in any_alignment(), zone in any_zone(), steps in any_steps(), input in any_input()) {
         prop_assume!(!matches!(input, Input::Credit { .. } | Input::Wake));
-        let (life, held) = play(0, zone, steps);
+        let (life, held) = play(0, aligned, zone, steps);
         let now = at("2032-01-01T00:00:00Z");
         let held = work(&mut Life { version: life.version, ..Life::default() }, held, now);
         if let Ok(Outcome::Applied { next, .. }) = transition(&held, 98, input.clone(), now) {

@@ -85,7 +85,8 @@ fn a_price_in_tiers_says_its_steps_on_the_line() {
     )
     .unwrap();
     let period = Period { ordinal: 1, index: 0, start: at(START), end: at("2023-06-15T00:00:00Z") };
-    let basis = Basis::Period { terms: Box::new(tiered), period, credit_minor: 0, adjustments: Box::default() };
+    let basis =
+        Basis::Period { terms: Box::new(tiered), period, stub: None, credit_minor: 0, adjustments: Box::default() };
     let lines = compute(2, &basis).unwrap();
     assert_eq!(lines[0].amount.minor, 2500);
     assert_eq!(lines[0].why.steps.len(), 2);
@@ -131,10 +132,12 @@ proptest! {
             from: Box::new(terms("gold", "month", &price(prices.0), 3)),
             to: Box::new(terms("silver", if restarts { "year" } else { "month" }, &price(prices.1), 2)),
             period,
+            stub: None,
             at: at(START) + chrono::TimeDelta::seconds(seconds),
             zone: Tz::Europe__Berlin,
             proration: proration(unit, billing::money::Rounding::HalfUp),
             next: restarts.then_some(next),
+            next_stub: None,
             credit_minor,
             adjustments: Box::default(),
         };

@@ -63,7 +63,7 @@ fn subscriptions() -> Vec<(&'static str, Subscription)> {
     let (agreed, _) = give(&agreed, cancel, now);
     let (mut credited, _) = give(&held, business(When::Now), now);
     (credited.credit_minor, credited.arm) = (1_500, Some("b".into()));
-    let pause = Input::Pause { when: When::Now, resume_at: Some(now + TimeDelta::days(20)) };
+    let pause = Input::Pause { when: When::Now, resume_at: Some(now + TimeDelta::days(20)), credit: false };
     let mut suspended = held.clone();
     suspended.suspended_by = Some(billing::ids::InvoiceId::try_new("inv_ana-p1").expect("an id"));
     let ended = Input::Cancel { when: When::Now, reason: None, comment: None };
@@ -184,6 +184,7 @@ fn samples() -> BTreeMap<String, String> {
     samples.insert("customer-berlin".into(), pretty(&serde_json::from_str::<Customer>(CUSTOMER).expect("a customer")));
     samples.extend(adjusted_samples());
     samples.extend(item_samples());
+    samples.extend(aligned_samples());
     samples.insert("contract-price".into(), pretty(&serde_json::from_str::<ContractPrice>(CONTRACT).expect("a price")));
     samples
 }
@@ -237,6 +238,48 @@ fn adjusted_samples() -> Vec<(String, String)> {
         ("customer-business".into(), pretty(&customer)),
     ]
 }
+
+/// What alignments, stubs and dates add to the stored forms.
+fn aligned_samples() -> Vec<(String, String)> {
+    let policy = r#"{"to": {"day-of-month": {"day": 15}}, "first": "next"}"#;
+    let fair = billing::proration::ProrationPolicy {
+        termination: billing::proration::TerminationCredit::Unused,
+        ..billing::proration::ProrationPolicy::default()
+    };
+    let (held, invoices) = crate::stubs::opened(terms("team", "month", "9.90", 3), policy, fair, start());
+    let now = start() + TimeDelta::days(4);
+    let calendar = crate::stubs::aligned(r#"{"to": {"calendar": {}}}"#).expect("an alignment");
+    let (_, moved) = give(&held, Input::Realign { alignment: calendar, when: When::Now }, now);
+    let (later, _) = give(&held, Input::Realign { alignment: calendar, when: When::PeriodEnd }, now);
+    let on = |days| When::At(start() + TimeDelta::days(days));
+    let change =
+        Input::Change { terms: Box::new(terms("business", "month", "24.90", 3)), proration: fair, when: on(6) };
+    let (later, _) = give(&later, change, now);
+    let (later, _) = give(&later, Input::Pause { when: on(8), resume_at: None, credit: true }, now);
+    let (later, _) = give(&later, Input::Cancel { when: on(9), reason: None, comment: None }, now);
+    let mut rests = order(terms("team", "month", "9.90", 3));
+    rests.trial_until = Some("2027-02-15".parse().expect("a date"));
+    rests.trial.without_method = billing::subscription::WithoutMethod::Pause;
+    let (rests, _) = applied(open(rests, start()).expect("an order"));
+    let catalog: Catalog = serde_json::from_str(ALIGNED).expect("a catalog");
+    assert_eq!(catalog.problems(), []);
+    vec![
+        ("subscription-aligned".into(), pretty(&held)),
+        ("subscription-agreed-for-dates".into(), pretty(&later)),
+        ("subscription-trial-may-rest".into(), pretty(&rests)),
+        ("invoice-rules-2-stub".into(), pretty(&invoices[0])),
+        ("invoice-rules-2-moved-anchor".into(), pretty(&moved[0])),
+        ("catalog-aligned".into(), pretty(&catalog)),
+    ]
+}
+
+const ALIGNED: &str = r#"{
+    "plans": [{"id": "team", "version": 1, "title": "Team", "policy": "ours",
+        "trial_days": 14, "trial": {"anchor": "start", "without_method": "cancel", "method_optional": true},
+        "alignment": {"to": {"month-day": {"month": 3, "day": 31}}, "first": "start-month", "time": "midnight"},
+        "prices": [{"currency": "USD", "interval": "year", "model": "flat", "amount": "90"}]}],
+    "policies": [{"id": "ours", "version": 1, "proration": {"first_period": "full", "termination": "unused"}}]
+}"#;
 
 const OFFERS: &str = r#"{
     "plans": [{"id": "team", "version": 1, "title": "Team", "policy": "taxed", "tax_class": "books",

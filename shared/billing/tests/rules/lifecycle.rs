@@ -73,12 +73,16 @@ fn change(when: When) -> Input {
     Input::Change { terms: Box::new(terms("business", "month", "25", 1)), proration, when }
 }
 
+fn calendar() -> billing::calendar::alignment::AlignmentPolicy {
+    serde_json::from_str(r#"{"to":{"day-of-month":{"day":10}}}"#).expect("an alignment")
+}
+
 fn cancel(when: When) -> Input {
     Input::Cancel { when, reason: None, comment: None }
 }
 
 fn inputs() -> Vec<(&'static str, Input)> {
-    let pause = |when| Input::Pause { when, resume_at: None };
+    let pause = |when| Input::Pause { when, resume_at: None, credit: false };
     let claim = |key: String| Some(Box::new(claim(key)));
     vec![
         ("wake", Input::Wake),
@@ -92,12 +96,19 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("charge with the next invoice", charge(When::PeriodEnd)),
         ("apply coupon", Input::ApplyCoupon { coupon: Box::new(coupon(25, r#"{"is":"once"}"#)) }),
         ("remove coupon", Input::RemoveCoupon { coupon: "spring".into() }),
+        ("change on a date", change(When::At(at("2027-02-20T00:00:00Z")))),
+        ("anchor now", Input::Realign { alignment: calendar(), when: When::Now }),
+        ("anchor at period end", Input::Realign { alignment: calendar(), when: When::PeriodEnd }),
         ("cancel now", cancel(When::Now)),
         ("cancel at period end", cancel(When::PeriodEnd)),
+        ("cancel on a date", cancel(When::At(at("2027-02-20T00:00:00Z")))),
         ("keep", Input::Keep),
         ("pause now", pause(When::Now)),
         ("pause at period end", pause(When::PeriodEnd)),
+        ("pause on a date", pause(When::At(at("2027-02-20T00:00:00Z")))),
         ("resume", Input::Resume),
+        ("reactivate", Input::Reactivate { debt_minor: 0 }),
+        ("reactivate with a debt", Input::Reactivate { debt_minor: 1_000 }),
         ("suspend", Input::Suspend { invoice: invoice_id() }),
         ("restore", Input::Restore { invoice: invoice_id() }),
         ("end for non-payment", Input::EndForNonPayment { invoice: invoice_id(), at: at(NOW) }),
@@ -115,6 +126,7 @@ fn agreed(s: &Subscription) -> String {
         ("cancel", scheduled.cancel.is_some()),
         ("pause", scheduled.pause.is_some()),
         ("change", scheduled.change.is_some()),
+        ("anchor", scheduled.anchor.is_some()),
     ];
     kinds.iter().filter(|(_, there)| *there).map(|(kind, _)| format!(" {kind} later")).collect()
 }

@@ -17,6 +17,9 @@ mod collecting;
 mod contracts;
 #[cfg(test)]
 mod credit_notes;
+#[cfg(test)]
+mod dates;
+#[cfg(test)]
 mod destinations;
 #[cfg(test)]
 mod discount_tax_cases;
@@ -48,8 +51,12 @@ mod proration;
 #[cfg(test)]
 mod proration_cases;
 #[cfg(test)]
+mod returns;
+#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod schedules;
+#[cfg(test)]
+mod stubs;
 #[cfg(test)]
 mod usage;

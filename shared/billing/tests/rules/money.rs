@@ -69,7 +69,8 @@ proptest! {
         let period = Anchor::at(start(), Tz::UTC).period("month".parse().unwrap(), 0, 1).unwrap();
         let at = start() + TimeDelta::seconds(seconds);
         let basis = Basis::Change {
-            from: Box::new(from), to: Box::new(to), period, at, zone: Tz::UTC, proration: policy, next: None, credit_minor, adjustments: Box::default(),
+            from: Box::new(from), to: Box::new(to), period, stub: None, at, zone: Tz::UTC, proration: policy, next: None, next_stub: None,
+            credit_minor, adjustments: Box::default(),
         };
         let lines = compute(1, &basis).unwrap();
         let total = Money::sum(lines[0].amount.currency, lines.iter().map(|l| l.amount)).unwrap();

@@ -7,7 +7,7 @@ use billing::{
     invoice::{Invoice, Method},
     money::{Currency, Money, Rounding},
     proration::{ProrationPolicy, ProrationUnit},
-    subscription::{Collection, Effect, Input, Order, Outcome, Subscription, open, transition},
+    subscription::{Collection, Effect, Input, Order, Outcome, Subscription, TrialRules, open, transition},
     terms::Terms,
 };
 use chrono_tz::Tz;
@@ -48,7 +48,11 @@ pub(crate) fn order(terms: Terms) -> Order {
         terms,
         proration: ProrationPolicy::default(),
         collection: Collection::Invoice { days_until_due: 14 },
+        starts_at: None,
         trial_days: 0,
+        trial_until: None,
+        trial: TrialRules::default(),
+        alignment: None,
         coupons: Vec::new(),
         zone: Tz::UTC,
         storefront: Some("web".into()),

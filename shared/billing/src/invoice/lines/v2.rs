@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use super::{
     Basis, DocumentSide, Explanation, Line, LineKind,
     items::{self, Changed},
+    stub::{self, StubOf},
 };
 use crate::invoice::{
     adjust::{self, Adjustment, Adjustments, Decided, Full, full_period},
@@ -18,8 +19,8 @@ use crate::{
     document::DocumentLine,
     money::{Money, MoneyError, Rounding, Unrounded},
     proration::{
-        ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, ItemChange, LineRule, ProratedLine,
-        ProrationPolicy, Reach, Share, Timing, change,
+        ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, IntervalChange, ItemChange, LineRule,
+        ProratedLine, ProratedSides, ProrationPolicy, Reach, Share, Timing, change,
     },
     refusal::Refusal,
     terms::Terms,
@@ -57,13 +58,17 @@ pub(super) fn creditable(basis: &Basis) -> Result<Vec<DocumentLine>, Refusal> {
 /// The lines before taxes and the customer's credit, and that credit.
 fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
     Ok(match basis {
-        Basis::Period { terms, credit_minor, adjustments, .. } => (recurring(terms, adjustments)?, *credit_minor),
-        Basis::Change { from, to, period, at, zone, proration, next, credit_minor, adjustments } => {
-            let cut = Cut { period, at: *at, zone: *zone, with: adjustments };
-            (changed(&cut, from, to, *proration, next.is_some())?, *credit_minor)
+        Basis::Period { terms, period, stub: Some(of), credit_minor, adjustments } => {
+            (stub::lines(terms, period, of, adjustments)?, *credit_minor)
         }
-        Basis::End { terms, period, at, zone, proration, credit_minor, adjustments } => {
-            let cut = Cut { period, at: *at, zone: *zone, with: adjustments };
+        Basis::Period { terms, credit_minor, adjustments, .. } => (recurring(terms, adjustments)?, *credit_minor),
+        Basis::Change { from, to, period, stub, at, zone, proration, next, next_stub, credit_minor, adjustments } => {
+            let cut = Cut { period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
+            let opens = next.as_ref().map(|next| (next, next_stub.as_deref()));
+            (changed(&cut, from, to, *proration, opens)?, *credit_minor)
+        }
+        Basis::End { terms, period, stub, at, zone, proration, credit_minor, adjustments } => {
+            let cut = Cut { period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
             (ended(&cut, terms, *proration)?, *credit_minor)
         }
         Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
@@ -100,6 +105,7 @@ fn one_side(lines: Vec<Line>, side: DocumentSide) -> Vec<Line> {
 /// Where a period is cut, and with which discounts.
 struct Cut<'a> {
     period: &'a Period,
+    stub: Option<&'a StubOf>,
     at: Instant,
     zone: Tz,
     with: &'a Adjustments,
@@ -124,7 +130,18 @@ impl Cut<'_> {
 
     /// A full period of the old terms, as it was charged.
     fn before<'t>(&self, terms: &'t Terms) -> Result<Vec<Full<'t>>, Refusal> {
-        full_period(terms, &self.with.earlier_discounts, self.with.policy)
+        self.of_period(full_period(terms, &self.with.earlier_discounts, self.with.policy)?, terms)
+    }
+
+    /// The same period of the new terms.
+    fn after<'t>(&self, terms: &'t Terms) -> Result<Vec<Full<'t>>, Refusal> {
+        self.of_period(full_period(terms, &self.with.discounts, self.with.policy)?, terms)
+    }
+
+    /// What the period costs of a full one.
+    fn of_period<'t>(&self, full: Vec<Full<'t>>, terms: &Terms) -> Result<Vec<Full<'t>>, Refusal> {
+        let Some(of) = self.stub else { return Ok(full) };
+        full.iter().map(|full| of.charged(full, self.period, terms.price.interval)).collect()
     }
 
     /// The changed items, each with what was charged for it, as far as the policy asks.
@@ -139,10 +156,6 @@ impl Cut<'_> {
             .map(|item| Ok(ItemChange { history: history(item)?.unwrap_or_default(), ..item.input() }))
             .collect()
     }
-
-    fn after<'t>(&self, terms: &'t Terms) -> Result<Vec<Full<'t>>, Refusal> {
-        full_period(terms, &self.with.discounts, self.with.policy)
-    }
 }
 
 fn changed(
@@ -150,14 +163,28 @@ fn changed(
     from: &Terms,
     to: &Terms,
     mut policy: ProrationPolicy,
-    restarts: bool,
+    opens: Option<(&Period, Option<&StubOf>)>,
 ) -> Result<Vec<Line>, Refusal> {
-    let reach = if restarts { Reach::Interval(to.price.interval) } else { Reach::Period };
-    if restarts {
+    let reach = match opens {
+        Some((next, Some(of))) => Reach::Anchor(of.stub(next, to.price.interval)),
+        Some((_, None)) => Reach::Interval(to.price.interval),
+        None => Reach::Period,
+    };
+    if opens.is_some() {
         // A difference only makes sense between two parts of the same period.
         policy.lines = ChangeLines::Two;
     }
-    let items = items::changes(cut.before(from)?, cut.after(to)?, cut.with, restarts);
+    // A moved anchor takes nothing from what was paid: its unused part is always given back.
+    if opens.is_some() && from.price.interval == to.price.interval {
+        (policy.sides, policy.interval_change) = (ProratedSides::Both, IntervalChange::Restart);
+    }
+    let keeps = matches!(reach, Reach::Anchor(_)) && policy.interval_change == IntervalChange::RestartWithoutCredit;
+    let old = if keeps { Vec::new() } else { cut.before(from)? };
+    let new = match opens {
+        Some(_) => full_period(to, &cut.with.discounts, cut.with.policy)?,
+        None => cut.after(to)?,
+    };
+    let items = items::changes(old, new, cut.with, opens.is_some());
     let inputs = cut.inputs(&items, from)?;
     let same = from.plan == to.plan && from.price == to.price;
     let kind = if same { ChangeKind::Quantity } else { ChangeKind::Terms };
@@ -210,7 +237,7 @@ fn difference<'a>(old: &Full<'_>, new: &Full<'a>) -> Result<Full<'a>, MoneyError
 }
 
 /// A full period of every item, in advance, each followed by the discounts off it.
-fn recurring(terms: &Terms, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
+pub(super) fn recurring(terms: &Terms, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
     let mut lines = Vec::new();
     for full in full_period(terms, &with.discounts, with.policy)? {
         lines.extend(full_item(&full, with)?);
@@ -219,7 +246,7 @@ fn recurring(terms: &Terms, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
 }
 
 /// A full period of an item, and the discounts off it.
-fn full_item(full: &Full<'_>, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
+pub(super) fn full_item(full: &Full<'_>, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
     let exact = full.item.full_period()?;
     let minor = exact.minor();
     let why = Explanation {
@@ -232,7 +259,7 @@ fn full_item(full: &Full<'_>, with: &Adjustments) -> Result<Vec<Line>, Refusal> 
 }
 
 /// A part of a period, and its part of the discounts where they come off afterwards.
-fn divided(part: &ProratedLine, full: &Full<'_>, policy: &ProrationPolicy) -> Result<Vec<Line>, Refusal> {
+pub(super) fn divided(part: &ProratedLine, full: &Full<'_>, policy: &ProrationPolicy) -> Result<Vec<Line>, Refusal> {
     let kind = if part.amount.minor < 0 || part.unrounded_minor.is_sign_negative() {
         LineKind::ProrationCredit
     } else {

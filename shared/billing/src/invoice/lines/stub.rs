@@ -1,0 +1,117 @@
+//! A stub: a period that the anchor cuts short, with all that its price follows from.
+//!
+//! Exists apart, because a stub is priced three times: when it is billed, when it is divided by a change, and when a contract
+//! ends within it. All three ask the same share, so what is given back is a part of what was charged.
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Line,
+    items::{self, Changed},
+    v2,
+};
+use crate::{
+    calendar::{Interval, Period, recurrence::Span},
+    invoice::adjust::{Adjustments, Full, full_period},
+    money::{Money, MoneyError, Unrounded},
+    proration::{
+        ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, FirstPeriod, ProratedSides, ProrationPolicy,
+        Reach, Stub, Timing, change, leading,
+    },
+    refusal::Refusal,
+    terms::Terms,
+};
+
+/// What a stub is a part of, and by which policy. Its own span is the period that it stands beside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StubOf {
+    /// The whole period that it is cut from.
+    pub whole: Span,
+    /// The zone that days are counted in.
+    pub zone: Tz,
+    /// How it was divided when it was billed.
+    pub proration: ProrationPolicy,
+}
+
+impl StubOf {
+    /// The stub `period`, cut from `whole`. Only the first billed period of a contract is a first period to the policy:
+    /// a later stub (a moved anchor, the end of a long pause) is always prorated.
+    #[must_use]
+    pub fn new(whole: Span, zone: Tz, proration: ProrationPolicy, period: &Period) -> Self {
+        let first_period = if period.ordinal == 1 { proration.first_period } else { FirstPeriod::Prorated };
+        Self { whole, zone, proration: ProrationPolicy { first_period, ..proration } }
+    }
+
+    pub(super) fn stub(&self, period: &Period, interval: Interval) -> Stub {
+        let contract_start = Some(period.start);
+        Stub { span: period.into(), period: self.whole, interval: Some(interval), contract_start }
+    }
+
+    /// Which part of a full period the stub costs.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidField`], [`Refusal::Calendar`]: as [`leading`].
+    pub fn factor(&self, period: &Period, interval: Interval) -> Result<Factor, Refusal> {
+        leading(&self.proration, &self.stub(period, interval), self.zone)
+    }
+
+    /// A full period's price cut down to what the stub was charged with, so that a change within the stub divides that.
+    pub(in crate::invoice) fn charged<'a>(
+        &self,
+        full: &Full<'a>,
+        period: &Period,
+        interval: Interval,
+    ) -> Result<Full<'a>, Refusal> {
+        let factor = self.factor(period, interval)?;
+        let part = |money: Money| factor.of(Unrounded::from_money(money))?.round(self.proration.rounding);
+        let less = |a: Money, b: Money| -> Result<Money, MoneyError> { a.plus(b.negated()?) };
+        let list = part(full.list)?;
+        // The discount of a stub is rounded by itself only where it comes off afterwards, on a line of its own.
+        let (off, net) = if self.proration.discount == DiscountOrder::AfterProration {
+            let off = part(full.off)?;
+            (off, less(list, off)?)
+        } else {
+            let net = part(full.net)?;
+            (less(list, net)?, net)
+        };
+        Ok(Full { item: full.item, list, off, net, applied: full.applied.clone() })
+    }
+}
+
+/// The lines of a stub that is billed in advance: its part of a full period, or all of it where the policy bills first
+/// periods in full.
+pub(super) fn lines(terms: &Terms, period: &Period, of: &StubOf, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
+    if of.proration.first_period == FirstPeriod::Full {
+        return v2::recurring(terms, with);
+    }
+    // What other changes credit or leave out does not concern a period that begins.
+    let policy = ProrationPolicy { sides: ProratedSides::Both, lines: ChangeLines::Two, ..of.proration };
+    let items = items::changes(Vec::new(), full_period(terms, &with.discounts, with.policy)?, with, true);
+    let outcome = change(
+        &policy,
+        &ChangeInput {
+            kind: ChangeKind::Terms,
+            timing: Timing::Advance,
+            period: of.whole,
+            at: period.start,
+            zone: of.zone,
+            reach: Reach::Anchor(of.stub(period, terms.price.interval)),
+            items: items.iter().map(Changed::input).collect(),
+            interval: Some(terms.price.interval),
+            contract_start: Some(period.start),
+            balance: Money::zero(terms.price.currency),
+        },
+    )?;
+    let mut lines = Vec::new();
+    for item in items {
+        let Some(full) = &item.new else { continue };
+        match outcome.lines.iter().find(|line| line.item == item.name()) {
+            Some(line) => lines.extend(v2::divided(line, full, &policy)?),
+            // What is free has no part: it is shown as it is on every other invoice.
+            None => lines.extend(v2::full_item(full, with)?),
+        }
+    }
+    Ok(lines)
+}

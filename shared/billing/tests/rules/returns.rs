@@ -1,0 +1,123 @@
+//! How contracts begin to earn and come back: trials that end without a payment method, and ends that are taken back.
+
+use billing::{
+    calendar::{Instant, trial::TrialAnchor},
+    fact::{EventType, Happening},
+    invoice::LineKind,
+    refusal::Refusal,
+    subscription::{
+        CancelReason, Collection, Input, Known, Order, Outcome, REACTIVATION_DAYS_MAX, State, Subscription, TrialRules,
+        When, WithoutMethod, open, transition, transition_with, wake_at,
+    },
+};
+use chrono::TimeDelta;
+
+use crate::sample::{active, applied, at, give, order, terms, usd};
+
+fn day(text: &str) -> Instant {
+    at(&format!("{text}T00:00:00Z"))
+}
+
+fn trial(rules: TrialRules) -> Order {
+    Order { trial_days: 14, trial: rules, collection: Collection::Automatic, ..order(terms("team", "month", "31", 1)) }
+}
+
+fn trialing(rules: TrialRules) -> Subscription {
+    applied(open(trial(rules), day("2027-01-20")).expect("an order")).0
+}
+
+fn end_of_trial(held: &Subscription, without_method: bool) -> (Subscription, Vec<Happening>) {
+    let known = Known { without_method, ..Known::default() };
+    match transition_with(held, 7, Input::Wake, day("2027-02-03"), &known).expect("a wake is never refused") {
+        Outcome::Applied { next, facts, .. } => (*next, facts),
+        Outcome::AlreadyApplied => unreachable!("the trial is over"),
+    }
+}
+
+fn cancel() -> Input {
+    Input::Cancel { when: When::Now, reason: None, comment: None }
+}
+
+#[test]
+fn a_trial_that_does_not_move_the_anchor_leaves_a_stub() {
+    let held = trialing(TrialRules { anchor: TrialAnchor::Start, ..TrialRules::default() });
+    let (next, invoices) = give(&held, Input::Wake, day("2027-02-03"));
+    // 3 to 20 February: 17 of the 31 days from 20 January on.
+    assert_eq!((invoices[0].lines[0].kind, invoices[0].total.minor), (LineKind::ProrationCharge, 1_700));
+    assert_eq!(next.period.map(|p| p.end), Some(day("2027-02-20")));
+    let (moved, _) = give(&trialing(TrialRules::default()), Input::Wake, day("2027-02-03"));
+    assert_eq!(moved.period.map(|p| p.end), Some(day("2027-03-03")));
+}
+
+#[test]
+fn a_trial_until_a_date_ends_when_that_day_begins() {
+    let until = |date: &str| Order { trial_until: Some(date.parse().expect("a date")), ..trial(TrialRules::default()) };
+    let held = applied(open(until("2027-02-01"), day("2027-01-20")).expect("an order")).0;
+    assert_eq!(wake_at(&held), Some(day("2027-02-01")));
+    for bad in ["2027-01-20", "2029-02-01"] {
+        let refusal = open(until(bad), day("2027-01-20")).expect_err("it began");
+        assert_eq!(refusal.field(), Some("trial"), "{bad}");
+    }
+}
+
+#[test]
+fn without_a_payment_method_a_trial_ends_as_the_plan_says() {
+    let rules = |without_method| TrialRules { without_method, ..TrialRules::default() };
+    let (converted, facts) = end_of_trial(&trialing(rules(WithoutMethod::Convert)), true);
+    assert_eq!((converted.state, facts.len()), (State::Active, 1));
+    let (ended, facts) = end_of_trial(&trialing(rules(WithoutMethod::Cancel)), true);
+    assert_eq!(ended.state, State::Canceled { at: day("2027-02-03"), reason: CancelReason::NoMethod });
+    assert!(facts.is_empty() && wake_at(&ended).is_none(), "there was no run-rate to lose");
+    let (rests, facts) = end_of_trial(&trialing(rules(WithoutMethod::Pause)), true);
+    assert!(facts.is_empty() && matches!(rests.state, State::Paused { .. }));
+    let (with_card, _) = end_of_trial(&trialing(rules(WithoutMethod::Cancel)), false);
+    assert_eq!(with_card.state, State::Active);
+    // It begins to earn when it is resumed.
+    let Ok(Outcome::Applied { facts, .. }) = transition(&rests, 8, Input::Resume, day("2027-02-10")) else {
+        unreachable!("it is resumed")
+    };
+    assert_eq!(facts.iter().map(|f| (f.event_type, f.mrr12_minor)).collect::<Vec<_>>(), [(EventType::Signup, 37_200)]);
+}
+
+#[test]
+fn an_ended_contract_comes_back_with_a_new_period_for_90_days() {
+    let held = active(terms("team", "month", "10", 1), day("2027-01-05"));
+    let (ended, _) = give(&held, cancel(), day("2027-01-20"));
+    let back = |now| transition(&ended, 8, Input::Reactivate { debt_minor: 0 }, now);
+    let last = day("2027-01-20") + TimeDelta::days(REACTIVATION_DAYS_MAX);
+    assert!(back(last).is_ok());
+    let refusal = back(last + TimeDelta::seconds(1)).expect_err("it is too late");
+    assert!(refusal.to_string().starts_with("action: the contract ended more than 90 days ago"));
+    let Ok(Outcome::Applied { next, facts, .. }) = back(day("2027-02-10")) else { unreachable!("it comes back") };
+    assert_eq!(
+        (next.state.clone(), next.period.map(|p| (p.ordinal, p.start))),
+        (State::Active, Some((2, day("2027-02-10"))))
+    );
+    assert_eq!((facts[0].event_type, facts[0].mrr12_minor), (EventType::Reactivation, 12_000));
+    // A second delivery finds it running.
+    let again = transition(&next, 9, Input::Reactivate { debt_minor: 0 }, day("2027-02-10"));
+    assert!(matches!(again, Err(Refusal::WrongState { .. })));
+}
+
+#[test]
+fn a_debt_is_paid_before_a_contract_comes_back() {
+    let held = active(terms("team", "month", "10", 1), day("2027-01-05"));
+    let invoice = billing::ids::InvoiceId::try_new("inv_ana-p1").expect("an id");
+    let (ended, _) = give(&held, Input::EndForNonPayment { invoice, at: day("2027-01-20") }, day("2027-01-20"));
+    let back = |held: &Subscription| transition(held, 8, Input::Reactivate { debt_minor: 1_000 }, day("2027-02-10"));
+    assert!(back(&ended).expect_err("it owes").to_string().contains("pay it first"));
+    let late = Input::Credit { amount: usd(1_200), reason: "late", at: day("2027-02-09") };
+    let (paid, _) = give(&ended, late, day("2027-02-09"));
+    let Ok(Outcome::Applied { next, facts, .. }) = back(&paid) else { unreachable!("it comes back") };
+    // 12.00 of credit: 10.00 pay the debt, 2.00 the new period.
+    assert_eq!((next.credit_minor, facts[0].amount_minor), (0, -1_000));
+}
+
+#[test]
+fn what_never_began_does_not_come_back() {
+    let incomplete = Order { collection: Collection::Automatic, ..order(terms("team", "month", "10", 1)) };
+    let held = applied(open(incomplete, day("2027-01-05")).expect("an order")).0;
+    let (expired, _) = give(&held, Input::Wake, day("2027-01-06"));
+    let back = transition(&expired, 8, Input::Reactivate { debt_minor: 0 }, day("2027-01-07"));
+    assert!(back.expect_err("it began").to_string().contains("sign up again"));
+}
