@@ -10,6 +10,7 @@ use super::{
 use crate::{
     calendar::{Anchor, Instant},
     fact::{EventType, Happening},
+    ids::InvoiceId,
     invoice::{NewInvoice, Purpose},
     refusal::Refusal,
     tax::Taxes,
@@ -187,13 +188,7 @@ impl Step {
             (State::Paused { .. }, Input::Resume) => self.resume(now),
             (State::Active, Input::Resume) => Ok(false),
 
-            (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Suspend { invoice }) => {
-                if self.next.suspended_by.is_some() {
-                    return Ok(false);
-                }
-                self.next.suspended_by = Some(invoice);
-                self.write(EventType::Suspended, now, None)
-            }
+            (state, Input::Suspend { invoice }) if state.is_running() => self.suspend(invoice, now),
             (_, Input::Restore { invoice }) => {
                 if self.next.suspended_by.as_ref() != Some(&invoice) {
                     return Ok(false);
@@ -219,6 +214,14 @@ impl Step {
                 | Input::Suspend { .. },
             ) => Err(Refusal::WrongState { state: state.name(), action }),
         }
+    }
+
+    fn suspend(&mut self, invoice: InvoiceId, now: Instant) -> Result<bool, Refusal> {
+        if self.next.suspended_by.is_some() {
+            return Ok(false);
+        }
+        self.next.suspended_by = Some(invoice);
+        self.write(EventType::Suspended, now, None)
     }
 
     fn wake(&mut self, now: Instant) -> Result<bool, Refusal> {
