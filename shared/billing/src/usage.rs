@@ -2,8 +2,8 @@
 //!
 //! Exists so that what a customer used is counted once and for ever the same way, however its events were delivered: in
 //! batches, twice, late, or side by side. Nothing here keeps a single event. `event` says which events a contract takes,
-//! `bucket` and `chain` what becomes of them, `item` what they cost, `minimum` the least that all of it costs, `account` what a contract remembers of what it
-//! was billed for.
+//! `bucket` and `chain` what becomes of them, `item` what they cost, `minimum` the least that all of it costs, `account`
+//! what a contract remembers of what it was billed for.
 
 mod account;
 mod bucket;

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     calendar::Instant,
     fact::{EventType, Happening},
-    ids::Cause,
+    ids::{Cause, InvoiceId},
     invoice::NewInvoice,
     refusal::Refusal,
     tax::Taxes,
@@ -179,13 +179,7 @@ impl Step {
                 state,
                 input @ (Input::Realign { .. } | Input::Pause { .. } | Input::Resume | Input::Reactivate { .. }),
             ) => self.cut_or_rest(state, input, action, now),
-            (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Suspend { invoice }) => {
-                if self.next.suspended_by.is_some() {
-                    return Ok(false);
-                }
-                self.next.suspended_by = Some(invoice);
-                self.write(EventType::Suspended, now, None)
-            }
+            (state, Input::Suspend { invoice }) if state.is_running() => self.suspend(invoice, now),
             (_, Input::Restore { invoice }) => {
                 if self.next.suspended_by.as_ref() != Some(&invoice) {
                     return Ok(false);
@@ -236,6 +230,14 @@ impl Step {
             }
             (state, _) => Err(Refusal::WrongState { state: state.name(), action }),
         }
+    }
+
+    fn suspend(&mut self, invoice: InvoiceId, now: Instant) -> Result<bool, Refusal> {
+        if self.next.suspended_by.is_some() {
+            return Ok(false);
+        }
+        self.next.suspended_by = Some(invoice);
+        self.write(EventType::Suspended, now, None)
     }
 
     fn wake(&mut self, now: Instant) -> Result<bool, Refusal> {

@@ -6,7 +6,7 @@ use billing::{
     invoice::{Basis, Invoice, LineKind, compute, explain},
     money::Money,
     proration::{Destination, Profile, ProrationPolicy},
-    subscription::{Input, Subscription, When, transition_with},
+    subscription::{Input, Order, Subscription, When, open, transition_with},
     tax::Taxes,
 };
 use chrono::TimeDelta;
@@ -15,7 +15,8 @@ use strum::IntoEnumIterator;
 
 use crate::{
     adjusted::{Applied, applied, coupon, opened, start, taxed, taxes},
-    sample::{at, terms},
+    items::bought,
+    sample::{at, order, terms},
 };
 
 fn by(policy: ProrationPolicy, price: &str) -> Subscription {
@@ -254,6 +255,55 @@ proptest! {
                 let carries = matches!(invoice.basis, Basis::Carried { .. });
                 prop_assert!(!carries || destination == Destination::NextInvoice);
             }
+        }
+    }
+}
+
+/// Everything at once: several items, a discount, a first period cut short by its anchor, and changes within it.
+fn owed_of_items(policy: ProrationPolicy, start_day: u32, changes: &[(i64, i64, usize)]) -> (i64, Vec<Invoice>) {
+    const ADD_ONS: [&[(&str, i64)]; 4] =
+        [&[], &[("support", 1)], &[("storage", 2), ("sso", 1)], &[("storage", 1), ("support", 1)]];
+    let now = at(&format!("2027-03-{start_day:02}T09:00:00Z"));
+    let terms = bought("month", 2, ADD_ONS[3]);
+    let coupons = vec![coupon(25, r#"{"is":"forever"}"#)];
+    let alignment = serde_json::from_str(r#"{"to": {"calendar": {}}}"#).expect("an alignment");
+    let order = Order { proration: policy, coupons, alignment: Some(alignment), ..order(terms) };
+    let (mut held, mut issued, _) = applied(open(order, now).expect("an order"));
+    let end = held.period.expect("a period").end;
+    for (version, (minutes, seats, add_ons)) in (2..).zip(changes) {
+        let at = (now + TimeDelta::minutes(*minutes)).min(end - TimeDelta::seconds(1));
+        let input = Input::Change {
+            terms: Box::new(bought("month", *seats, ADD_ONS[*add_ons])),
+            proration: held.proration,
+            when: When::Now,
+        };
+        let Ok(outcome) = transition_with(&held, version, input, at, &Taxes::default().into()) else { continue };
+        let (next, invoices, _) = applied(outcome);
+        issued.extend(invoices);
+        held = next;
+    }
+    let (held, invoices, _) =
+        applied(transition_with(&held, 99, Input::Wake, end, &Taxes::default().into()).expect("renewed"));
+    issued.extend(invoices);
+    assert!(held.pending.is_empty());
+    (issued.iter().map(|i| i.total.minor).sum::<i64>() - held.credit_minor, issued)
+}
+
+proptest! {
+    /// Also with several items in a stub: where the money goes does not change how much it is.
+    #[test]
+    fn a_destination_changes_no_amount_of_several_items_in_a_stub(
+        start_day in 2_u32..28, mut changes in proptest::collection::vec((0_i64..40_000, 1_i64..4, 0_usize..4), 1..5),
+        profile in 0..Profile::iter().count(),
+    ) {
+        changes.sort_unstable();
+        let policy = Profile::iter().nth(profile).unwrap_or(Profile::Default).policy();
+        let (expected, issued) = owed_of_items(ProrationPolicy { destination: Destination::InvoiceNow, ..policy }, start_day, &changes);
+        issued.iter().for_each(again);
+        for destination in [Destination::NextInvoice, Destination::CreditNote, Destination::Balance] {
+            let (sum, issued) = owed_of_items(ProrationPolicy { destination, ..policy }, start_day, &changes);
+            prop_assert_eq!(sum, expected, "{:?}", destination);
+            issued.iter().for_each(again);
         }
     }
 }
