@@ -12,7 +12,7 @@ use billing::{
     invoice::Invoice,
 };
 use chrono_tz::Tz;
-use lambda_kit::testing::House;
+use lambda_kit::testing::{House, stream_record as record};
 use number::{Deps, handle};
 use serde_json::{Value, json};
 use usecases::{
@@ -21,20 +21,6 @@ use usecases::{
 };
 
 const EVENT: &str = include_str!("../../../infra/events/number.json");
-
-fn record(sequence: &str, old: &Value, new: &Value) -> Value {
-    let name = if *old == json!({}) { "INSERT" } else { "MODIFY" };
-    json!({
-        "eventID": format!("event-{sequence}"), "eventName": name, "eventVersion": "1.1", "eventSource": "aws:dynamodb",
-        "awsRegion": "eu-central-1",
-        "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/perennial/stream/2027-01-01T00:00:00.000",
-        "dynamodb": {
-            "ApproximateCreationDateTime": 1_800_003_600, "Keys": {"pk": new["pk"], "sk": new["sk"]},
-            "OldImage": old, "NewImage": new, "SequenceNumber": sequence, "SizeBytes": 900,
-            "StreamViewType": "NEW_AND_OLD_IMAGES"
-        }
-    })
-}
 
 fn ana() -> CustomerId {
     CustomerId::try_new("cus_ana").unwrap()

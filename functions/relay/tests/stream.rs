@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use aws_lambda_events::dynamodb::Event;
-use lambda_kit::testing::House;
+use lambda_kit::testing::{House, stream_record as record};
 use relay::{Deps, handle};
 use serde_json::{Value, json};
 use usecases::{
@@ -17,27 +17,6 @@ use usecases::{
 
 const RENEWAL: &str = "2027-02-15T09:00:00Z";
 const EVENT: &str = include_str!("../../../infra/events/relay.json");
-
-fn record(sequence: &str, old: &Value, new: &Value) -> Value {
-    let none = json!({});
-    let (name, item) = if *old == none {
-        ("INSERT", new)
-    } else if *new == none {
-        ("REMOVE", old)
-    } else {
-        ("MODIFY", new)
-    };
-    json!({
-        "eventID": format!("event-{sequence}"), "eventName": name, "eventVersion": "1.1", "eventSource": "aws:dynamodb",
-        "awsRegion": "eu-central-1",
-        "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/perennial/stream/2027-01-01T00:00:00.000",
-        "dynamodb": {
-            "ApproximateCreationDateTime": 1_800_003_600, "Keys": {"pk": item["pk"], "sk": item["sk"]},
-            "OldImage": old, "NewImage": new, "SequenceNumber": sequence, "SizeBytes": 900,
-            "StreamViewType": "NEW_AND_OLD_IMAGES"
-        }
-    })
-}
 
 /// A month of Ana's: her renewal's invoice before its payment and after, and the journal entry of her start.
 async fn images() -> (Value, Value, Value) {

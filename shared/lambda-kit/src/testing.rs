@@ -238,3 +238,26 @@ impl io::Write for Logs {
         Ok(())
     }
 }
+
+/// A record of the table's stream as Lambda delivers it; an empty image stands for "no item".
+#[must_use]
+pub fn stream_record(sequence: &str, old: &Value, new: &Value) -> Value {
+    let none = json!({});
+    let (name, item) = if *old == none {
+        ("INSERT", new)
+    } else if *new == none {
+        ("REMOVE", old)
+    } else {
+        ("MODIFY", new)
+    };
+    json!({
+        "eventID": format!("event-{sequence}"), "eventName": name, "eventVersion": "1.1", "eventSource": "aws:dynamodb",
+        "awsRegion": "eu-central-1",
+        "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/perennial/stream/2027-01-01T00:00:00.000",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1_800_003_600, "Keys": {"pk": item["pk"], "sk": item["sk"]},
+            "OldImage": old, "NewImage": new, "SequenceNumber": sequence, "SizeBytes": 900,
+            "StreamViewType": "NEW_AND_OLD_IMAGES"
+        }
+    })
+}
