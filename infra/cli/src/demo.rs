@@ -49,7 +49,7 @@ const DECLINES_PER_MILLE: (u32, u32) = (25, 400);
 const LINES_PER_RELAY: usize = 100;
 
 /// Customers who do something at the same time.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 4;
 
 /// Runs the demo.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
@@ -60,15 +60,17 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let lines = script::write(&rows, mood);
     fresh_folder(&args.out)?;
     let declines = (!args.faithful).then_some((args.seed, DECLINES_PER_MILLE));
-    let settings = Settings { data: args.out.join("data"), shards: 1, declines, webhook_url: None };
+    let settings = Settings { data: args.out.join("data"), shards: 1, declines, disposable: true, webhook_url: None };
     let local = Arc::new(Local::open(settings).await?);
     agree(&local, &rows).await?;
     let (rows, lines) = (Arc::new(rows), Arc::new(lines));
     play(&local, &rows, &lines).await?;
     let lived = crate::local::wall();
+    let counting = tokio::spawn(verdict::ledger(local.clone(), rows.clone()));
     let exported = export::export(local.client(), crate::local::TABLE, &args.out.join("export"), lived).await?;
     let reported = report::write(&args.out.join("export"), &args.out.join("reports"), script::snapshot())?;
-    let verdict = verdict::check(&local, &rows, &lines, &reported.figures).await?;
+    let ledger = joined(counting.await)?;
+    let verdict = verdict::check(&local, &rows, &lines, &reported.figures, &ledger);
     let timing = verdict::Timing { began, lived, ended: crate::local::wall() };
     verdict.print(&reported, &exported, &timing);
     if verdict.holds() {
@@ -115,28 +117,45 @@ fn contract_price(row: &Row) -> Result<ContractPrice, Failure> {
 }
 
 /// Steps the test clock through the script, and does what its lines say at their instants. Now and then the stream is
-/// read, so that it stays short.
+/// read beside it, so that it stays short.
 async fn play(local: &Arc<Local>, rows: &Arc<Vec<Row>>, lines: &Arc<Vec<Line>>) -> Result<(), Failure> {
     let bar = ProgressBar::new(lines.len() as u64);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %  {elapsed} (left: {eta})");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     local.begin_at(lines.first().map_or_else(script::snapshot, |line| line.at));
-    let mut done = 0;
+    let (mut done, mut relaying) = (0, None);
     for together in lines.chunk_by(|a, b| a.at == b.at) {
-        local.advance_to(together[0].at).await?;
+        local.step_to(together[0].at).await?;
         perform_all(local, rows, lines, done..done + together.len()).await?;
         done += together.len();
         bar.set_message(together[0].at.format("%Y-%m").to_string());
         bar.inc(together.len() as u64);
         if done / LINES_PER_RELAY > (done - together.len()) / LINES_PER_RELAY {
-            local.relay().await?;
+            relaying = Some(relay_beside(local, relaying).await?);
         }
     }
     local.advance_to(script::snapshot()).await?;
+    if let Some(running) = relaying {
+        joined(running.await)?;
+    }
     local.relay().await?;
     bar.finish_and_clear();
     Ok(())
 }
+
+/// Reads the stream beside the work, as its event sources do; a reader that is not done yet goes on.
+async fn relay_beside(local: &Arc<Local>, running: Option<Relaying>) -> Result<Relaying, Failure> {
+    match running {
+        Some(running) if !running.is_finished() => return Ok(running),
+        Some(done) => joined(done.await)?,
+        None => {}
+    }
+    let local = local.clone();
+    Ok(tokio::spawn(async move { local.relay().await }))
+}
+
+/// A reader of the stream.
+type Relaying = tokio::task::JoinHandle<Result<(), Failure>>;
 
 /// Does what the lines of `range` say, [`AT_ONCE`] side by side: they are of one instant.
 async fn perform_all(
@@ -159,6 +178,6 @@ async fn perform_all(
     Ok(())
 }
 
-fn joined(done: Result<Result<(), Failure>, tokio::task::JoinError>) -> Result<(), Failure> {
+fn joined<T>(done: Result<Result<T, Failure>, tokio::task::JoinError>) -> Result<T, Failure> {
     done.map_err(|e| Failure::because("finish a task", e))?
 }

@@ -3,6 +3,7 @@
 //! Exists because emulators and the embedded table have no export: the reports read one layout, wherever it comes from.
 
 use std::{
+    collections::HashMap,
     fs::{self, File},
     io::{BufWriter, Write},
     path::{Path, PathBuf},
@@ -13,7 +14,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use billing::calendar::WallTime;
 use flate2::{Compression, write::GzEncoder};
 use md5::{Digest, Md5};
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 
@@ -36,16 +38,32 @@ pub(crate) async fn export(client: &Client, table: &str, out: &Path, wall: WallT
     let folder = out.join(&prefix);
     fs::create_dir_all(folder.join("data")).map_err(|e| Failure::io("create the export's folder", &folder, e))?;
     let mut shards = Shards { out, prefix, open: None, manifest: Vec::new(), items: 0 };
-    let mut pages = client.scan().table_name(table).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|e| Failure::because("read the table", e))?;
-        for item in page.items.unwrap_or_default() {
-            let attributes: Map<String, Value> = item.iter().map(|(name, v)| (name.clone(), attribute(v))).collect();
-            shards.write(&json!({ "Item": attributes }))?;
+    // The reader and the writer work side by side; few pages wait between them.
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(2);
+    let reader = tokio::spawn(read(client.clone(), table.to_owned(), sender));
+    while let Some(items) = receiver.recv().await {
+        for item in items {
+            shards.write(&item)?;
         }
     }
+    reader.await.map_err(|e| Failure::because("read the table", e))??;
     let items = shards.finish(table, wall)?;
     Ok(Exported { folder, items })
+}
+
+/// An item as the SDK gives it.
+type Item = HashMap<String, AttributeValue>;
+
+/// Reads the table page by page, until it is read or nobody wants more.
+async fn read(client: Client, table: String, pages: tokio::sync::mpsc::Sender<Vec<Item>>) -> Result<(), Failure> {
+    let mut found = client.scan().table_name(table).into_paginator().send();
+    while let Some(page) = found.next().await {
+        let page = page.map_err(|e| Failure::because("read the table", e))?;
+        if pages.send(page.items.unwrap_or_default()).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 struct Shards<'a> {
@@ -63,13 +81,14 @@ struct Shard {
 }
 
 impl Shards<'_> {
-    fn write(&mut self, line: &Value) -> Result<(), Failure> {
+    fn write(&mut self, item: &Item) -> Result<(), Failure> {
         let mut shard = match self.open.take() {
             Some(shard) => shard,
             None => self.begin()?,
         };
         let path = self.out.join(&shard.key);
-        writeln!(shard.writer, "{line}").map_err(|e| Failure::io("write", &path, e))?;
+        serde_json::to_writer(&mut shard.writer, &Line(item)).map_err(|e| Failure::io("write", &path, e.into()))?;
+        writeln!(shard.writer).map_err(|e| Failure::io("write", &path, e))?;
         shard.items += 1;
         self.items += 1;
         if shard.items >= ITEMS_PER_SHARD {
@@ -123,23 +142,55 @@ impl Shards<'_> {
     }
 }
 
-/// An attribute in DynamoDB's JSON.
-fn attribute(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::S(text) => json!({ "S": text }),
-        AttributeValue::N(number) => json!({ "N": number }),
-        AttributeValue::Bool(b) => json!({ "BOOL": b }),
-        AttributeValue::Null(b) => json!({ "NULL": b }),
-        AttributeValue::B(bytes) => json!({ "B": STANDARD.encode(bytes) }),
-        AttributeValue::Ss(list) => json!({ "SS": list }),
-        AttributeValue::Ns(list) => json!({ "NS": list }),
-        AttributeValue::Bs(list) => json!({ "BS": list.iter().map(|b| STANDARD.encode(b)).collect::<Vec<_>>() }),
-        AttributeValue::L(list) => json!({ "L": list.iter().map(attribute).collect::<Vec<_>>() }),
-        AttributeValue::M(map) => {
-            json!({ "M": map.iter().map(|(k, v)| (k.clone(), attribute(v))).collect::<Map<_, _>>() })
-        }
-        _ => Value::Null,
+/// An item in DynamoDB's JSON, written without a tree of values in between: a table has millions.
+struct Line<'a>(&'a Item);
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        one(serializer, "Item", &Attributes(self.0))
     }
+}
+
+struct Attributes<'a>(&'a Item);
+
+impl Serialize for Attributes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, Attribute(value))))
+    }
+}
+
+struct List<'a>(&'a [AttributeValue]);
+
+impl Serialize for List<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Attribute))
+    }
+}
+
+struct Attribute<'a>(&'a AttributeValue);
+
+impl Serialize for Attribute<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            AttributeValue::S(text) => one(serializer, "S", text),
+            AttributeValue::N(number) => one(serializer, "N", number),
+            AttributeValue::Bool(b) => one(serializer, "BOOL", b),
+            AttributeValue::Null(b) => one(serializer, "NULL", b),
+            AttributeValue::B(bytes) => one(serializer, "B", &STANDARD.encode(bytes)),
+            AttributeValue::Ss(list) => one(serializer, "SS", list),
+            AttributeValue::Ns(list) => one(serializer, "NS", list),
+            AttributeValue::Bs(list) => {
+                one(serializer, "BS", &list.iter().map(|b| STANDARD.encode(b)).collect::<Vec<_>>())
+            }
+            AttributeValue::L(list) => one(serializer, "L", &List(list)),
+            AttributeValue::M(map) => one(serializer, "M", &Attributes(map)),
+            _ => Err(serde::ser::Error::custom("an attribute is of a type that this build does not know")),
+        }
+    }
+}
+
+fn one<S: Serializer>(serializer: S, name: &str, value: &(impl Serialize + ?Sized)) -> Result<S::Ok, S::Error> {
+    serializer.collect_map([(name, value)])
 }
 
 /// Arguments of `perennial export`.

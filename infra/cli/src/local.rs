@@ -53,6 +53,8 @@ pub(crate) struct Settings {
     pub shards: u16,
     /// Seed and declines of 1,000 first and later attempts, if the sandbox draws any.
     pub declines: Option<(u64, (u32, u32))>,
+    /// Whether the data can be made again: then nothing waits for the disk.
+    pub disposable: bool,
     /// Where the sandbox sends its news, when a server is there to take them.
     pub webhook_url: Option<String>,
 }
@@ -85,7 +87,10 @@ pub(crate) async fn open_tables(data: &Path) -> Result<Embedded, Failure> {
 impl Local {
     /// Starts a stack on the files of `settings.data`.
     pub(crate) async fn open(settings: Settings) -> Result<Self, Failure> {
-        let embedded = open_tables(&settings.data).await?;
+        let mut embedded = open_tables(&settings.data).await?;
+        if settings.disposable {
+            embedded = embedded.disposable().map_err(|e| Failure::because("open the tables", e))?;
+        }
         let client = embedded.client();
         let store = Arc::new(AwsStore::new(client.clone(), TABLE, OPERATIONS_TABLE, settings.shards));
         let clocks = LocalClocks::open(store.clone()).await.map_err(|e| Failure::because("read the test clock", e))?;
@@ -196,6 +201,15 @@ impl Local {
     /// Steps the test clock to `target`, from one due instant to the next, and does all work on the way: 72 months are
     /// 72 renewals at their own dates.
     pub(crate) async fn advance_to(&self, target: Instant) -> Result<(), Failure> {
+        self.step_to(target).await?;
+        let _one_at_a_time = self.working.lock().await;
+        self.tick(&[Lane::Ask]).await?;
+        self.clocks.keep().await.map_err(|e| Failure::because("write the test clock down", e))
+    }
+
+    /// As [`Local::advance_to`], for a story that goes on at once: the clock is not written down, and payments that wait on
+    /// wall time go on waiting.
+    pub(crate) async fn step_to(&self, target: Instant) -> Result<(), Failure> {
         let _one_at_a_time = self.working.lock().await;
         let mut rounds = 0;
         while let Some((at, lanes)) = self.next_due(target).await? {
@@ -211,9 +225,8 @@ impl Local {
                 self.tick(&[Lane::Collect]).await?;
             }
         }
-        self.tick(&[Lane::Ask]).await?;
         self.clocks.set(target.max(self.business().await?));
-        self.clocks.keep().await.map_err(|e| Failure::because("write the test clock down", e))
+        Ok(())
     }
 
     /// Stands the test clock of a new stack at `at`, the past included: nothing has happened yet.
@@ -234,14 +247,20 @@ impl Local {
 
     /// The earliest instant up to `until` at which something falls due, and in which lanes.
     async fn next_due(&self, until: Instant) -> Result<Option<(Instant, Vec<Lane>)>, Failure> {
-        let mut heads = Vec::new();
+        let mut reading = tokio::task::JoinSet::new();
         for lane in [Lane::Renew, Lane::Collect] {
             for shard in 0..self.shards {
-                let head = self.store.due(lane, shard, until, None, 1).await;
-                let head = head.map_err(|e| Failure::because("read what is due", e))?;
-                heads.extend(head.first().map(|e| (e.at, lane)));
+                let store = self.store.clone();
+                reading.spawn(async move { (lane, store.due(lane, shard, until, None, 1).await) });
             }
         }
+        let mut heads = Vec::new();
+        while let Some(read) = reading.join_next().await {
+            let (lane, head) = read.map_err(|e| Failure::because("read what is due", e))?;
+            let head = head.map_err(|e| Failure::because("read what is due", e))?;
+            heads.extend(head.first().map(|e| (e.at, lane)));
+        }
+        heads.sort_unstable();
         let Some(earliest) = heads.iter().map(|(at, _)| *at).min() else { return Ok(None) };
         let mut lanes: Vec<_> = heads.into_iter().filter(|(at, _)| *at == earliest).map(|(_, lane)| lane).collect();
         lanes.dedup();

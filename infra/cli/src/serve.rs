@@ -61,7 +61,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let bound = listener.local_addr().map_err(|e| Failure::because("read the address", e))?;
     let url = format!("http://{bound}");
     let webhook_url = Some(format!("{url}/gateway-event"));
-    let settings = Settings { data: args.data.clone(), shards: 1, declines: None, webhook_url };
+    let settings = Settings { data: args.data.clone(), shards: 1, declines: None, disposable: false, webhook_url };
     let local = Arc::new(Local::open(settings).await?);
     put_on_sale(&local, args.catalog.as_deref()).await?;
     println!("Perennial listens on {url}, data in {}", args.data.display());

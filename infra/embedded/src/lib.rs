@@ -62,6 +62,20 @@ impl Embedded {
         engine::open(&path.as_ref().to_string_lossy())
     }
 
+    /// From now on nothing waits for the disk, and more is kept in memory: for a database that can be made again. A killed
+    /// process still loses nothing; a machine that stops may leave a file that cannot be read.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::Engine`].
+    pub fn disposable(self) -> Result<Self, EmbeddedError> {
+        let refused = |e: dynoxide::DynoxideError| EmbeddedError::Engine {
+            operation: "stop waiting for the disk",
+            why: e.to_string(),
+        };
+        self.database.enable_bulk_loading().map_err(refused)?;
+        Ok(self)
+    }
+
     /// A database that ends with its last clone: for tests.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ pub(crate) use lambda_kit::http::{Body, Request};
 pub(crate) type Response = Reply;
 
 /// Batches worked on at the same time.
-const WORKERS: usize = 2;
+const WORKERS: usize = 4;
 
 /// Every handler with what it works with.
 pub(crate) struct Functions {

@@ -43,13 +43,21 @@ impl LocalQueue {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All that waits in one queue, in batches of at most ten and enough of them for every worker.
+    /// What waits in one queue, in batches of at most ten and enough of them for every worker: of each customer the first
+    /// item, the others the next time. Two rungs of one instant then have an order, and the same demo the same facts.
     pub(crate) fn receive(&self, kind: DueKind, workers: usize) -> Vec<Vec<Message>> {
         let mut queues = self.queues();
-        let waiting = std::mem::take(queues.waiting.entry(kind).or_default());
-        let size = waiting.len().div_ceil(workers.max(1)).clamp(1, BATCH_MAX);
-        let messages: Vec<_> = waiting.into_iter().map(|m| Message { receives: m.receives + 1, ..m }).collect();
-        messages.chunks(size).map(<[Message]>::to_vec).collect()
+        let mut waiting: Vec<_> = std::mem::take(queues.waiting.entry(kind).or_default()).into();
+        waiting.sort_by(|a, b| a.job.cmp(&b.job));
+        let (mut now, mut later) = (Vec::with_capacity(waiting.len()), VecDeque::new());
+        for of_customer in waiting.chunk_by(|a, b| a.job.customer == b.job.customer) {
+            let Some((first, others)) = of_customer.split_first() else { continue };
+            now.push(Message { receives: first.receives + 1, ..first.clone() });
+            later.extend(others.iter().cloned());
+        }
+        queues.waiting.insert(kind, later);
+        let size = now.len().div_ceil(workers.max(1)).clamp(1, BATCH_MAX);
+        now.chunks(size).map(<[Message]>::to_vec).collect()
     }
 
     /// Puts back what failed; what failed too often is set aside.
