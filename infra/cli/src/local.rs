@@ -45,6 +45,9 @@ const STOREFRONT: &str = "web";
 /// Ticks at one instant after which a stack that never gets quiet is taken for faulty: a ladder has at most 30 rungs.
 const ROUNDS_MAX: usize = 200;
 
+/// Records of the stream that are read at once; fewer say that there are no more for now.
+const STREAM_PAGE: usize = 500;
+
 /// How a local stack is set up.
 pub(crate) struct Settings {
     /// Folder of the table and of the sandbox's log.
@@ -283,17 +286,19 @@ impl Local {
     pub(crate) async fn relay(&self) -> Result<(), Failure> {
         let _one_at_a_time = self.relaying.lock().await;
         loop {
-            let page = self.embedded.stream(TABLE, self.bus.position().as_deref(), 500);
+            let page = self.embedded.stream(TABLE, self.bus.position().as_deref(), STREAM_PAGE);
             let page = page.map_err(|e| Failure::because("read the stream", e))?;
-            let empty = page.records.is_empty();
+            let is_last = page.records.len() < STREAM_PAGE;
             self.functions.follow(page.records).await?;
             self.bus.keep_position(&page.next)?;
-            if empty {
-                return Ok(());
+            if !is_last {
+                continue;
             }
+            // Once for all pages: forgetting is a write, and holds up the others.
             if let Err(error) = self.embedded.forget_stream(&page.next) {
                 tracing::debug!(%error, "relayed records stay for now");
             }
+            return Ok(());
         }
     }
 

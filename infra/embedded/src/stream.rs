@@ -70,6 +70,8 @@ impl Embedded {
             .ok_or_else(|| EmbeddedError::engine("forget stream records", "that is no position"))?;
         let connection = Connection::open(&self.path).map_err(fail)?;
         connection.busy_timeout(BUSY).map_err(fail)?;
+        // As the engine's own connection: what is forgotten need not wait for the disk.
+        connection.pragma_update(None, "synchronous", "NORMAL").map_err(fail)?;
         let sql = "DELETE FROM _stream_records \
              WHERE table_name = ?1 AND shard_id = ?2 AND CAST(sequence_number AS INTEGER) <= ?3 \
                AND CAST(sequence_number AS INTEGER) < \
