@@ -229,7 +229,7 @@ pub struct Policy {
     #[serde(default = "default_days_until_due")]
     pub days_until_due: u32,
     /// In which order discounts and taxes are computed, and where they are rounded.
-    #[serde(default, skip_serializing_if = "offers::is_default")]
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub document: DocumentPolicy,
     /// The tax settings, by name: their current version is used for every invoice; none: no tax.
     #[serde(default, skip_serializing_if = "Option::is_none")]

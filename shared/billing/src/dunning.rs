@@ -42,10 +42,10 @@ pub struct Rung {
     #[serde(default)]
     pub after_days: u32,
     /// Hours on top of the days.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub after_hours: u32,
     /// Seconds on top of days and hours.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub after_seconds: u32,
     /// From where they are counted.
     #[serde(default, skip_serializing_if = "CountedFrom::is_default")]
@@ -71,11 +71,6 @@ impl CountedFrom {
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 impl Rung {

@@ -23,6 +23,7 @@ pub mod profile;
 pub mod proration;
 pub mod refusal;
 pub mod run_rate;
+mod stored;
 pub mod subscription;
 pub mod tax;
 pub mod terms;

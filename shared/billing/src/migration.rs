@@ -84,8 +84,7 @@ pub fn verdict(held: &Subscription, plan: &Plan, policy: &Policy) -> Result<Verd
 }
 
 fn stays(held: &Subscription, plan: &Plan) -> Option<Stay> {
-    let runs = matches!(held.state, State::Active | State::Trialing { .. } | State::Paused { .. });
-    if !runs || held.terms.plan.name != plan.id {
+    if !held.state.is_running() || held.terms.plan.name != plan.id {
         return Some(Stay::NotConcerned);
     }
     if held.terms.plan == plan.reference() {

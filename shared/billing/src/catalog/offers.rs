@@ -6,11 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{Catalog, CatalogProblem, Policy, report};
-use crate::document::{CreditStage, DocumentPolicy};
-
-pub(super) fn is_default(policy: &DocumentPolicy) -> bool {
-    *policy == DocumentPolicy::default()
-}
+use crate::document::CreditStage;
 
 pub(super) fn problems(catalog: &Catalog, found: &mut Vec<CatalogProblem>) {
     coupons(catalog, found);

@@ -20,16 +20,11 @@ pub struct Held {
     /// What was promised.
     pub coupon: Coupon,
     /// Billed periods that it was there for, the running one included; 0 until the next one starts.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub periods: u32,
     /// Whether it was removed: the running period is its last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ends: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(n: &u32) -> bool {
-    *n == 0
 }
 
 impl Held {

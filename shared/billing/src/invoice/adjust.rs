@@ -15,7 +15,7 @@ use crate::{
     document::{DocumentLine, DocumentPolicy},
     money::{Currency, Money, MoneyError, Rounding},
     refusal::Refusal,
-    tax::{TaxLine, TaxPolicy, TaxRate, TaxTotal, TaxTreatment, TaxedLine, compute},
+    tax::{TaxLine, TaxPolicy, TaxRate, TaxTotal, TaxTreatment, Taxed, TaxedLine, compute},
     terms::{Item, Terms},
     usage::UsageMinimum,
 };
@@ -40,12 +40,8 @@ pub struct Adjustments {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged: Option<Box<Charged>>,
     /// In which order, and where it is rounded.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub policy: DocumentPolicy,
-}
-
-fn is_default(policy: &DocumentPolicy) -> bool {
-    *policy == DocumentPolicy::default()
 }
 
 impl Adjustments {
@@ -193,28 +189,18 @@ pub(super) struct Decided<'a> {
 /// All lines of a document with their discounts and taxes, as a credit note looks at them. Their ids are their places on the
 /// invoice, from 1.
 pub(super) fn document_lines(all: &[Decided<'_>], terms: &Terms) -> Result<Vec<DocumentLine>, Refusal> {
-    let (currency, none) = (terms.price.currency, TaxTreatment::Taxed { rates: Vec::new() });
-    let own = all.last().map_or_else(TaxPolicy::default, |d| d.with.policy.tax);
-    let (mut amounts, mut charges, mut place) = (Vec::new(), Vec::new(), 0_usize);
-    for decided in all {
-        amounts.extend(taxable(&decided.lines, decided.with, currency, &none)?);
-        for line in &decided.lines {
-            place += 1;
-            if line.kind != LineKind::Discount || charges.is_empty() {
-                charges.push((place, line));
-            }
-        }
-    }
-    let taxed = compute(&amounts, currency, own)?;
-    let whole = charges.into_iter().zip(amounts).zip(taxed.lines);
-    let line = |(((place, line), taxable), taxed): (((usize, &Line), TaxLine<'_>), TaxedLine)| {
+    let none = TaxTreatment::Taxed { rates: Vec::new() };
+    let (amounts, taxed) = taxed(all, terms.price.currency, &none)?;
+    let lines = all.iter().flat_map(|decided| &decided.lines).zip(1..);
+    let charges = lines.filter(|(line, _)| line.kind != LineKind::Discount).zip(amounts).zip(taxed.lines);
+    let line = |(((line, place), taxable), taxed): (((&Line, usize), TaxLine<'_>), TaxedLine)| {
         let discount = line.amount.plus(taxable.amount.negated()?)?;
         Ok(DocumentLine {
             id: place.to_string(),
             item: line.plan.clone(),
             amount: line.amount,
             discount,
-            credit: Money::zero(currency),
+            credit: Money::zero(terms.price.currency),
             taxable_minor: taxable.taxable_minor,
             net: taxed.net,
             taxes: taxed.taxes,
@@ -222,24 +208,42 @@ pub(super) fn document_lines(all: &[Decided<'_>], terms: &Terms) -> Result<Vec<D
             gross: taxed.gross,
         })
     };
-    whole.map(line).collect()
+    charges.map(line).collect()
 }
 
 /// The lines of the taxes on `all` that a document has, charges with their discounts: one for each rate, one for each
-/// reason for none. The order is that of the document's own decision, the last.
+/// reason for none.
 pub(super) fn taxes(all: &[Decided<'_>], terms: &Terms) -> Result<Vec<Line>, Refusal> {
-    let Some(own) = all.last().map(|d| d.with.policy.tax) else { return Ok(Vec::new()) };
     if all.iter().all(|d| d.with.tax.is_none() && d.with.earlier_tax.is_none()) {
         return Ok(Vec::new());
     }
-    let currency = terms.price.currency;
     let none = TaxTreatment::Taxed { rates: Vec::new() };
+    let taxed = taxed(all, terms.price.currency, &none)?.1;
+    Ok(tax_lines(&taxed.totals, terms, tax_policy(all).rounding)?)
+}
+
+/// How a document is taxed: as its own decision says, the last.
+fn tax_policy(all: &[Decided<'_>]) -> TaxPolicy {
+    all.last().map_or_else(TaxPolicy::default, |decided| decided.with.policy.tax)
+}
+
+/// What is taxed on a document, and its taxes.
+fn taxed<'a>(
+    all: &[Decided<'a>],
+    currency: Currency,
+    none: &'a TaxTreatment,
+) -> Result<(Vec<TaxLine<'a>>, Taxed), Refusal> {
     let mut amounts = Vec::new();
     for decided in all {
-        amounts.extend(taxable(&decided.lines, decided.with, currency, &none)?);
+        amounts.extend(taxable(&decided.lines, decided.with, currency, none)?);
     }
-    let taxed = compute(&amounts, currency, own)?;
-    let lines = taxed.totals.iter().map(|total| tax_line(total, terms, own.rounding));
+    let taxed = compute(&amounts, currency, tax_policy(all))?;
+    Ok((amounts, taxed))
+}
+
+/// The lines of a breakdown.
+pub(super) fn tax_lines(totals: &[TaxTotal], terms: &Terms, rounding: Rounding) -> Result<Vec<Line>, MoneyError> {
+    let lines = totals.iter().map(|total| tax_line(total, terms, rounding));
     Ok(lines.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 

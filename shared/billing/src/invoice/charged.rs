@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjust::{Full, full_period},
-    lines::{Line, LineKind, StubOf},
+    lines::{Line, LineKind, StubOf, sided},
 };
 use crate::{
     calendar::{Period, recurrence::Span},
@@ -27,7 +27,7 @@ pub struct ChargedItem {
     /// Every debit that is not replaced, with the time that it is for.
     pub debits: Vec<Debit>,
     /// What was given back of them before, in minor units.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub credited_minor: i64,
 }
 
@@ -35,11 +35,6 @@ pub struct ChargedItem {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Charged(pub Vec<ChargedItem>);
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(n: &i64) -> bool {
-    *n == 0
-}
 
 impl Charged {
     /// The price of a period, or of the stub that it is, as it was charged when it began.
@@ -104,14 +99,12 @@ impl Charged {
 /// What the lines of each item charge and what they give back (0 or less), with the discounts that follow them.
 fn sides(lines: &[Line], currency: Currency) -> Result<Vec<(Option<String>, Money, Money)>, MoneyError> {
     let zero = Money::zero(currency);
-    let (mut found, mut gives_back): (Vec<(Option<String>, Money, Money)>, _) = (Vec::new(), false);
-    for line in lines {
-        match line.kind {
-            LineKind::ProrationCredit => gives_back = true,
-            LineKind::ProrationCharge | LineKind::Recurring => gives_back = false,
-            LineKind::Discount => {}
-            _ => continue,
-        }
+    let mut found: Vec<(Option<String>, Money, Money)> = Vec::new();
+    let of_period = |kind| {
+        use LineKind::{Discount, ProrationCharge, ProrationCredit, Recurring};
+        matches!(kind, ProrationCredit | ProrationCharge | Recurring | Discount)
+    };
+    for (gives_back, line) in sided(lines).filter(|(_, line)| of_period(line.kind)) {
         let place = found.iter().position(|(add_on, ..)| *add_on == line.add_on);
         let place = place.unwrap_or_else(|| {
             found.push((line.add_on.clone(), zero, zero));

@@ -6,14 +6,15 @@
 use rust_decimal::Decimal;
 
 use super::{
-    adjust::{Adjustment, of_terms, plain},
-    lines::{Basis, Explanation, Line, LineKind, creditable},
+    adjust::{of_terms, plain, tax_lines},
+    lines::{Basis, Line, LineKind, creditable},
     state::{Invoice, InvoiceState},
 };
 use crate::{
     document::{CreditNote, CreditNotePolicy, CreditRequest, Creditable, CreditedLine, credit_note},
     money::{Money, MoneyError, Rounding},
     refusal::Refusal,
+    tax::TaxTotal,
     terms::Terms,
 };
 
@@ -57,22 +58,29 @@ pub fn credit(invoice: &Invoice, request: &CreditRequest) -> Result<(Invoice, Ba
 /// The lines of a credit note: one for each line that it gives back, one for each rate of tax.
 pub(super) fn lines(terms: &Terms, note: &CreditNote) -> Result<Vec<Line>, MoneyError> {
     let mut lines: Vec<Line> = note.lines.iter().map(|line| of_line(terms, line)).collect::<Result<_, _>>()?;
-    let mut rates: Vec<Line> = Vec::new();
+    lines.extend(tax_lines(&breakdown(note)?, terms, Rounding::HalfUp)?);
+    Ok(lines)
+}
+
+/// What is given back of each rate, below zero as everything on a credit note.
+fn breakdown(note: &CreditNote) -> Result<Vec<TaxTotal>, MoneyError> {
+    let mut totals: Vec<TaxTotal> = Vec::new();
     for line in &note.lines {
         for tax in &line.taxes {
-            let same = |l: &&mut Line| matches!(l.why.adjustment.as_deref(), Some(Adjustment::Tax { rate, .. }) if *rate == tax.rate);
-            match rates.iter_mut().find(same) {
-                Some(found) => add_tax(found, line.net, tax.amount)?,
+            let (net, back) = (line.net.negated()?, tax.amount.negated()?);
+            let exact_minor = Decimal::from(back.minor);
+            match totals.iter_mut().find(|total| total.rate.as_ref() == Some(&tax.rate)) {
+                Some(total) => {
+                    (total.net, total.tax) = (total.net.plus(net)?, total.tax.plus(back)?);
+                    total.exact_minor = Decimal::from(total.tax.minor);
+                }
                 None => {
-                    let mut new = tax_line(terms, &tax.rate);
-                    add_tax(&mut new, line.net, tax.amount)?;
-                    rates.push(new);
+                    totals.push(TaxTotal { rate: Some(tax.rate.clone()), note: None, net, tax: back, exact_minor });
                 }
             }
         }
     }
-    lines.append(&mut rates);
-    Ok(lines)
+    Ok(totals)
 }
 
 fn of_line(terms: &Terms, line: &CreditedLine) -> Result<Line, MoneyError> {
@@ -82,28 +90,4 @@ fn of_line(terms: &Terms, line: &CreditedLine) -> Result<Line, MoneyError> {
     let minor = Decimal::from(amount.minor);
     let why = plain(&format!("line {}", line.line), minor, minor, Rounding::HalfUp);
     Ok(of_terms(LineKind::Credited, terms, amount, why))
-}
-
-fn tax_line(terms: &Terms, rate: &crate::tax::TaxRate) -> Line {
-    let zero = Money::zero(terms.price.currency);
-    let is = Adjustment::Tax { rate: rate.clone(), tax: zero };
-    let why = Explanation {
-        adjustment: Some(Box::new(is)),
-        ..plain(&rate.name, Decimal::ZERO, Decimal::ZERO, Rounding::HalfUp)
-    };
-    of_terms(LineKind::Tax, terms, zero, why)
-}
-
-/// Adds what is given back of one line's tax to the line of its rate.
-fn add_tax(line: &mut Line, net: Money, tax: Money) -> Result<(), MoneyError> {
-    let back = tax.negated()?;
-    line.why.full_minor -= Decimal::from(net.minor);
-    line.why.unrounded_minor += Decimal::from(back.minor);
-    if let Some(Adjustment::Tax { rate, tax }) = line.why.adjustment.as_deref_mut() {
-        *tax = tax.plus(back)?;
-        if !rate.inclusive {
-            line.amount = line.amount.plus(back)?;
-        }
-    }
-    Ok(())
 }

@@ -10,6 +10,8 @@ mod usage;
 mod v1;
 mod v2;
 
+use std::borrow::Borrow;
+
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -339,6 +341,17 @@ fn settle(lines: &mut Vec<Line>, terms: &Terms, credit_minor: i64) -> Result<(),
         lines.push(credit_line(LineKind::CreditUsed, terms, used));
     }
     Ok(())
+}
+
+/// Each line, and whether it belongs to what is given back: a discount goes with the line that it follows.
+pub(super) fn sided<L: Borrow<Line>>(lines: impl IntoIterator<Item = L>) -> impl Iterator<Item = (bool, L)> {
+    lines.into_iter().scan(false, |gives_back, line| {
+        let kind = line.borrow().kind;
+        if kind != LineKind::Discount {
+            *gives_back = kind == LineKind::ProrationCredit;
+        }
+        Some((*gives_back, line))
+    })
 }
 
 /// The lines of an invoice as a credit note on it looks at them.

@@ -176,7 +176,7 @@ pub struct Invoice {
     /// The sum of the lines.
     pub total: Money,
     /// The tax in the total, in minor units; its share where credit pays a part.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub tax_minor: i64,
     /// When it was issued (business time).
     pub issued_at: Instant,
@@ -297,11 +297,6 @@ impl Invoice {
             _ => false,
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(n: &i64) -> bool {
-    *n == 0
 }
 
 /// Run-rate of the terms that the invoice is for, after the discounts that last.

@@ -31,7 +31,7 @@ pub struct Percentage {
     #[serde(default, skip_serializing_if = "Decimal::is_zero")]
     pub free_units: Decimal,
     /// Events that cost nothing; 0 for no such limit.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub free_events: u64,
     /// The least for one paid event, its fee included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,11 +61,6 @@ impl ZeroVolume {
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 /// What one event pays.

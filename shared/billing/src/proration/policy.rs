@@ -18,62 +18,62 @@ pub struct ProrationPolicy {
     /// How amounts become whole minor units.
     pub rounding: Rounding,
     /// How long every month is where the unit is [`ProrationUnit::FixedMonth`].
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub month_days: MonthDays,
     /// Whether the end of a period is its first day outside or its last day inside. Only calendar days can be
     /// inclusive: instants are half-open in every unit.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub period_end: PeriodEnd,
     /// Who pays for the unit (day, second) in which a change happens.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub change_day: DayOwner,
     /// Who pays for the unit in which a contract ends: with `old` it was used, with `new` it is given back.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub termination_day: DayOwner,
     /// What the unused part of a period is divided by.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub denominator: Denominator,
     /// What a stub before the first anchor is divided by.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub leading: Denominator,
     /// What a stub after the last anchor is divided by.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub trailing: Denominator,
     /// Whether a first period that is cut short by the anchor costs its part or all of it.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub first_period: FirstPeriod,
     /// What a credit is a part of.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub credit_base: CreditBase,
     /// What a credit never exceeds.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub cap: CreditCap,
     /// How exact the factor is before it meets the price.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub precision: FactorPrecision,
     /// Where rounding happens.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub round_at: RoundAt,
     /// Whether a change is two lines (credit and charge) or one line of the difference.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub lines: ChangeLines,
     /// Which sides of a change are prorated at all.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub sides: ProratedSides,
     /// Whether discounts are off each side before it is prorated, or come off the invoice later.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub discount: DiscountOrder,
     /// How the tax of a credit is rounded.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub credit_tax: CreditTax,
     /// Where the money of a change goes.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub destination: Destination,
     /// What a change to another interval does.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub interval_change: IntervalChange,
     /// Whether an immediate end gives the unused part back.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub termination: TerminationCredit,
 }
 
@@ -350,10 +350,6 @@ pub enum BadProration {
 
 /// Most decimals of a factor: leaves ten digits of a decimal for the amount.
 pub const FACTOR_DECIMALS_MAX: u8 = 18;
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
 
 /// The policy as it is written: everything may be left out, and a profile fills what is.
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use super::{change::settle_credit, state::Subscription, transition::Step, usage:
 use crate::{
     calendar::{Instant, recurrence::Span},
     ids::Cause,
-    invoice::{Adjustments, Basis, Charged, DocumentSide, Line, LineKind, NewInvoice, Purpose, compute},
+    invoice::{Basis, Charged, DocumentSide, Line, LineKind, NewInvoice, Purpose, compute},
     proration::{Destination, ProrationPolicy},
     refusal::Refusal,
     usage::Closed,
@@ -115,18 +115,12 @@ impl Subscription {
     /// # Errors
     /// As [`compute`].
     pub fn pending_lines(&self) -> Result<Vec<Line>, Refusal> {
-        let (Some(period), false) = (self.period, self.pending.is_empty()) else { return Ok(Vec::new()) };
-        let base = Basis::Arrears {
-            terms: Box::new(self.terms.clone()),
-            period,
-            at: period.end,
-            credit_minor: 0,
-            adjustments: Box::new(Adjustments { policy: self.terms.conditions.document, ..Adjustments::default() }),
-        };
-        let mut lines =
-            compute(crate::RULES_VERSION, &Basis::Carried { base: Box::new(base), earlier: self.pending.clone() })?;
-        // Whether anything is left over is decided by the invoice that carries them.
-        lines.retain(|line| line.kind != LineKind::CreditKept);
+        let at = self.period.filter(|_| !self.pending.is_empty()).map(|period| period.end);
+        let Some(base) = at.and_then(|at| self.arrears(at)) else { return Ok(Vec::new()) };
+        let basis = Basis::Carried { base: Box::new(base), earlier: self.pending.clone() };
+        let mut lines = compute(crate::RULES_VERSION, &basis)?;
+        // What credit pays, and whether anything is left over, is decided by the invoice that carries them.
+        lines.retain(|line| !matches!(line.kind, LineKind::CreditUsed | LineKind::CreditKept));
         Ok(lines)
     }
 }

@@ -35,7 +35,7 @@ pub enum Input {
         /// What was captured, tax included.
         amount: Money,
         /// The tax in it, in minor units.
-        #[serde(skip_serializing_if = "is_zero")]
+        #[serde(skip_serializing_if = "crate::stored::is_default")]
         tax_minor: i64,
         /// By which attempt; none when the money came without one.
         claim: Option<Box<Claim>>,
@@ -140,11 +140,6 @@ pub enum Input {
         /// When.
         at: Instant,
     },
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(n: &i64) -> bool {
-    *n == 0
 }
 
 impl Input {

@@ -102,7 +102,7 @@ impl Step {
             self.next.once.waiting.push(Once::Charge(charge));
             return Ok(true);
         }
-        let Some(base) = self.arrears(now) else {
+        let Some(base) = self.next.arrears(now) else {
             let (state, action) = (self.next.state.name(), "be charged before its first period");
             return Err(Refusal::WrongState { state, action });
         };
@@ -115,7 +115,7 @@ impl Step {
     /// The last invoice of a contract: what was used, and what waits for a next invoice that will not come.
     pub(super) fn issue_last(&mut self, usage: Closed, at: Instant) -> Result<(), Refusal> {
         let nothing = usage.is_empty() && self.next.once.waiting.is_empty() && self.next.pending.is_empty();
-        let Some(base) = self.arrears(at).filter(|_| !nothing) else { return Ok(()) };
+        let Some(base) = self.next.arrears(at).filter(|_| !nothing) else { return Ok(()) };
         let cause = Cause::Usage(base.period().ordinal);
         self.bill(cause, base, usage, at)
     }

@@ -52,10 +52,6 @@ impl Collection {
     }
 }
 
-fn is_default(rules: &TrialRules) -> bool {
-    *rules == TrialRules::default()
-}
-
 /// What a customer ordered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Order {
@@ -78,7 +74,7 @@ pub struct Order {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trial_until: Option<NaiveDate>,
     /// What the plan says about trials.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub trial: TrialRules,
     /// How its periods are aligned; none: on the day it begins.
     #[serde(skip_serializing_if = "Option::is_none")]

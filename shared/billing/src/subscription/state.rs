@@ -155,7 +155,7 @@ pub struct Subscription {
     /// How its invoices are collected.
     pub collection: Collection,
     /// Credit of the customer on this contract, in minor units, 0 or more.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub credit_minor: i64,
     /// What usage it was billed for.
     #[serde(default, skip_serializing_if = "UsageAccount::is_empty")]
@@ -190,9 +190,4 @@ pub struct Subscription {
     /// The arm of an experiment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arm: Option<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(n: &i64) -> bool {
-    *n == 0
 }

@@ -165,12 +165,12 @@ impl Step {
             (state, Input::Charge { charge, when }) if state.is_running() => self.charge_once(charge, when, now),
             (state, Input::ApplyCoupon { coupon }) if state.is_running() => Ok(self.apply_coupon(*coupon)),
             (state, Input::RemoveCoupon { coupon }) if state.is_running() => self.remove_coupon(&coupon),
-            (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Cancel { when, reason, .. }) => {
+            (state, Input::Cancel { when, reason, .. }) if state.is_running() => {
                 self.cancel_requested(when, reason.as_deref(), now)
             }
             (State::Canceled { .. }, Input::Cancel { .. }) => Ok(false),
 
-            (State::Active | State::Trialing { .. } | State::Paused { .. }, Input::Keep) => {
+            (state, Input::Keep) if state.is_running() => {
                 let agreed = std::mem::take(&mut self.next.scheduled);
                 Ok(agreed != Scheduled::default())
             }

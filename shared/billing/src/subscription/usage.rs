@@ -1,6 +1,6 @@
 //! What a contract is billed for what was used: at the end of a period, of the contract, and where its price changes.
 
-use super::{change::settle_credit, transition::Step};
+use super::{change::settle_credit, state::Subscription, transition::Step};
 use crate::{
     calendar::Instant,
     ids::Cause,
@@ -46,21 +46,23 @@ impl Step {
 
     /// An invoice for nothing but `usage`, if there is any.
     pub(super) fn issue_arrears(&mut self, usage: Closed, at: Instant) -> Result<(), Refusal> {
-        let Some(base) = self.arrears(at).filter(|_| !usage.is_empty()) else { return Ok(()) };
+        let Some(base) = self.next.arrears(at).filter(|_| !usage.is_empty()) else { return Ok(()) };
         let cause = Cause::Usage(base.period().ordinal);
         self.bill(cause, base, usage, at)
     }
+}
 
+impl Subscription {
     /// The basis of an invoice that is for nothing by itself; none before the first period.
     pub(super) fn arrears(&self, at: Instant) -> Option<Basis> {
         Some(Basis::Arrears {
-            terms: Box::new(self.next.terms.clone()),
-            period: self.next.period?,
+            terms: Box::new(self.terms.clone()),
+            period: self.period?,
             at,
-            credit_minor: self.next.credit_minor,
+            credit_minor: self.credit_minor,
             adjustments: Box::new(Adjustments {
-                tax: self.next.tax.as_deref().cloned(),
-                policy: self.next.terms.conditions.document,
+                tax: self.tax.as_deref().cloned(),
+                policy: self.terms.conditions.document,
                 ..Adjustments::default()
             }),
         })

@@ -23,7 +23,7 @@ pub struct Conditions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub long_term: Option<Percent>,
     /// How discounts and taxes are ordered and rounded; of the policy.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub document: DocumentPolicy,
     /// By which settings it is taxed; none: without tax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,10 +39,6 @@ pub struct TaxBinding {
     pub settings: String,
     /// The product class, as their table names it.
     pub class: String,
-}
-
-fn is_default(policy: &DocumentPolicy) -> bool {
-    *policy == DocumentPolicy::default()
 }
 
 impl Conditions {

@@ -96,7 +96,7 @@ pub struct BilledMeter {
     /// What it came to.
     pub quantity: Decimal,
     /// In how many events.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub events: u64,
     /// The level that it began with, for meters whose level goes on.
     #[serde(default, skip_serializing_if = "Decimal::is_zero")]
@@ -104,11 +104,6 @@ pub struct BilledMeter {
     /// The level that it ended with.
     #[serde(default, skip_serializing_if = "Decimal::is_zero")]
     pub level: Decimal,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(n: &u64) -> bool {
-    *n == 0
 }
 
 /// A span whose usage was billed.

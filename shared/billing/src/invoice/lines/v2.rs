@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use super::{
     Basis, DocumentSide, Explanation, Line, LineKind,
     items::{self, Changed},
+    sided,
     stub::{self, StubOf},
 };
 use crate::invoice::{
@@ -90,16 +91,10 @@ fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
     })
 }
 
-/// The lines of a side: a discount goes with the line that it follows.
+/// The lines of a side.
 fn one_side(lines: Vec<Line>, side: DocumentSide) -> Vec<Line> {
-    let mut gives_back = false;
-    let on_side = |line: &Line| {
-        if line.kind != LineKind::Discount {
-            gives_back = line.kind == LineKind::ProrationCredit;
-        }
-        gives_back == (side == DocumentSide::Credit)
-    };
-    lines.into_iter().filter(on_side).collect()
+    let on_side = |(gives_back, line)| (gives_back == (side == DocumentSide::Credit)).then_some(line);
+    sided(lines).filter_map(on_side).collect()
 }
 
 /// Where a period is cut, and with which discounts.
