@@ -48,7 +48,9 @@ def steps() -> list[Step]:
     units = [str(debug / "examples" / "capacity")]
     deploy = [PYTHON, "tests/local-aws/deploy.py", "--no-build"]
     calc = [PYTHON, "tests/calc/run.py", "--bin", str(debug / "perennial")]
-    demo = [str(debug / "perennial"), "demo", "--customers", "60", "--out", str(CACHE / "run" / "demo")]
+    out = CACHE / "run" / "demo"
+    check = [PYTHON, "tests/check/run.py", "--bin", str(debug / "perennial"), "--demo", str(out)]
+    demo = [str(debug / "perennial"), "demo", "--customers", "60", "--out", str(out)]
     return [
         Step("fmt", "the code is formatted", ["cargo", "fmt", "--all", "--check"], 5, (("cargo", ""), ("rustfmt", ""))),
         Step(
@@ -89,6 +91,7 @@ def steps() -> list[Step]:
         ),
         Step("calc", "the rules at a prompt give the figures that nine other systems publish", calc, 10, ()),
         Step("demo", "customers live through the whole product, and an independent recount agrees", demo, 10),
+        Step("check", "the demo's books hold, and damage of every kind is found", check, 5, ()),
         Step(
             "deploy",
             "the stack deploys, and a renewal comes by itself, once",

@@ -22,7 +22,7 @@ mod write;
 pub use checks::Check;
 pub use error::ReportError;
 pub use figures::{Figure, Figures, Ratio};
-pub use input::Input;
+pub use input::{Export, Input, Shard, find_export};
 pub use marts::Mart;
 pub use options::{AsOf, Options};
 pub use reports::Report;

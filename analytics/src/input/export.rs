@@ -14,21 +14,24 @@ const DEPTH: usize = 6;
 
 /// A finished export.
 #[derive(Debug)]
-pub(crate) struct Export {
+pub struct Export {
     /// Its id: milliseconds since 1970, a dash, something random.
-    pub(crate) id: String,
-    pub(crate) shards: Vec<Shard>,
+    pub id: String,
+    /// Its data files.
+    pub shards: Vec<Shard>,
     /// Items in all shards, if the summary says so.
-    pub(crate) items: Option<u64>,
+    pub items: Option<u64>,
 }
 
 /// One data file of an export.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Shard {
-    pub(crate) path: PathBuf,
-    pub(crate) items: u64,
+pub struct Shard {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Items in it, by the manifest.
+    pub items: u64,
     /// Base64 or hexadecimal MD5 of the compressed file.
-    pub(crate) md5: Option<String>,
+    pub md5: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -46,8 +49,11 @@ struct FileLine {
     data_file_s3_key: String,
 }
 
-/// The newest finished export at or below `folder`.
-pub(crate) fn find(folder: &Path) -> Result<Option<Export>, ReportError> {
+/// The newest finished export at or below `folder`; none where there is no finished one.
+///
+/// # Errors
+/// [`ReportError`] for a folder or a manifest that cannot be read.
+pub fn find(folder: &Path) -> Result<Option<Export>, ReportError> {
     let mut found = Vec::new();
     search(folder, DEPTH, &mut found)?;
     // Ids begin with the time of the export, but the number of digits may differ.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use export::{Export, Shard, find as find_export};
 pub(crate) use rates::Rates;
 
 use crate::error::{At, ReportError};

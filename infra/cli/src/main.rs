@@ -5,6 +5,7 @@
 
 mod calc;
 mod catalog;
+mod check;
 mod clock;
 mod demo;
 mod explain;
@@ -40,6 +41,10 @@ enum Command {
     Report(report::Args),
     /// Write a table as DynamoDB's export does.
     Export(export::Args),
+    /// Check that the books hold: nothing charged twice, no renewal lost, sums, numbers, the due index.
+    ///
+    /// Ends with exit code 1 when something does not hold, and says what.
+    Check(check::Args),
     /// Say why an invoice has its amount.
     Explain(explain::Args),
     /// Ask the rules: what a price, a change, an invoice comes to, and when.
@@ -68,6 +73,11 @@ async fn main() -> std::process::ExitCode {
         Command::Serve(args) => serve::run(args).await,
         Command::Report(args) => report::run(args),
         Command::Export(args) => export::run(args).await,
+        Command::Check(args) => match check::run(args).await {
+            Ok(true) => Ok(()),
+            Ok(false) => return std::process::ExitCode::FAILURE,
+            Err(failure) => Err(failure),
+        },
         Command::Explain(args) => explain::run(args).await,
         // What is wrong with a question is said on the spot; it is bad usage, as an unknown option is.
         Command::Calc(args) => match calc::run(args) {

@@ -12,11 +12,14 @@ use crate::{
     local::{OPERATIONS_TABLE, TABLE},
 };
 
+/// Shards of each lane on a laptop: one customer more or less makes no sweep slow there.
+const LOCAL_SHARDS: u16 = 1;
+
 /// Where the tables are. Region, credentials and `AWS_ENDPOINT_URL` are taken from the environment as every AWS tool does.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Target {
     /// Folder of a `perennial serve` or demo; the tables are embedded there.
-    #[arg(long, conflicts_with_all = ["table", "operations_table"], required_unless_present = "table")]
+    #[arg(long, conflicts_with_all = ["table", "operations_table"])]
     data: Option<PathBuf>,
     /// Name of the stack's table.
     #[arg(long, requires = "operations_table")]
@@ -39,10 +42,17 @@ pub(crate) struct Opened {
     pub client: Client,
     /// The table's name.
     pub table: String,
+    /// Shards of each lane of the due index.
+    pub shards: u16,
     _embedded: Option<Embedded>,
 }
 
 impl Target {
+    /// Shards of each lane, where they are not known from elsewhere.
+    pub(crate) fn shards(&self) -> u16 {
+        self.shards
+    }
+
     /// Connects.
     pub(crate) async fn open(self) -> Result<Opened, Failure> {
         if let Some(data) = &self.data {
@@ -51,18 +61,22 @@ impl Target {
             }
             let embedded = crate::local::open_tables(data).await?;
             let client = embedded.client();
-            let store = Arc::new(AwsStore::new(client.clone(), TABLE, OPERATIONS_TABLE, 1));
-            return Ok(Opened { store, client, table: TABLE.into(), _embedded: Some(embedded) });
+            let (shards, table) = (LOCAL_SHARDS, TABLE.into());
+            let store = Arc::new(AwsStore::new(client.clone(), TABLE, OPERATIONS_TABLE, shards));
+            return Ok(Opened { store, client, table, shards, _embedded: Some(embedded) });
         }
+        let (Some(table), Some(operations)) = (self.table, self.operations_table) else {
+            let why = "name the folder of a `perennial serve` or demo with --data, or a stack's table with --table";
+            return Err(Failure::because("open a table", why));
+        };
         let config = aws::client::sdk_config().await;
         let mut builder = aws_sdk_dynamodb::config::Builder::from(&config);
         if let Some(endpoint) = &self.endpoint {
             builder = builder.endpoint_url(endpoint);
         }
         let client = Client::from_conf(builder.build());
-        let (table, operations) = (self.table.unwrap_or_default(), self.operations_table.unwrap_or_default());
         let store = Arc::new(AwsStore::new(client.clone(), &table, &operations, self.shards));
-        Ok(Opened { store, client, table, _embedded: None })
+        Ok(Opened { store, client, table, shards: self.shards, _embedded: None })
     }
 }
 

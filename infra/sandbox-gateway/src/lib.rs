@@ -32,7 +32,7 @@ use tower::ServiceExt;
 use usecases::sandbox::{LogEntry, Sandbox};
 
 pub use hook::Webhook;
-pub use log::{Log, Transfer};
+pub use log::{Log, Transfer, read_charges};
 pub use routes::{Completion, router};
 
 use hook::Hook;

@@ -4,6 +4,7 @@
 //! read what really happened.
 
 use std::{
+    collections::BTreeMap,
     fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
@@ -62,11 +63,7 @@ impl LogFile {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        let complete = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
-        let mut lines = Vec::new();
-        for (i, text) in bytes[..complete].split(|b| *b == b'\n').enumerate().filter(|(_, text)| !text.is_empty()) {
-            lines.push(serde_json::from_slice(text).map_err(|source| OpenError::Line { number: i + 1, source })?);
-        }
+        let (lines, complete) = parse(&bytes)?;
         file.set_len(complete as u64)?;
         file.seek(SeekFrom::End(0))?;
         Ok((Self(file), lines))
@@ -78,6 +75,29 @@ impl LogFile {
         text.push('\n');
         self.0.write_all(text.as_bytes())
     }
+}
+
+/// The lines of a log, and how many bytes they are: a last one that was not written to its end is none.
+fn parse(bytes: &[u8]) -> Result<(Vec<Line>, usize), OpenError> {
+    let complete = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+    let mut lines = Vec::new();
+    for (i, text) in bytes[..complete].split(|b| *b == b'\n').enumerate().filter(|(_, text)| !text.is_empty()) {
+        lines.push(serde_json::from_slice(text).map_err(|source| OpenError::Line { number: i + 1, source })?);
+    }
+    Ok((lines, complete))
+}
+
+/// Every charge in the log at `path`, as it ended. The file may belong to a running sandbox: it is only read.
+///
+/// # Errors
+/// [`OpenError`] for a file that cannot be read, or is no such log.
+pub fn read_charges(path: &Path) -> Result<Vec<LogEntry>, OpenError> {
+    let (lines, _) = parse(&std::fs::read(path)?)?;
+    let charges = lines.into_iter().filter_map(|line| match line {
+        Line::Charge(entry) => Some((entry.request.key.clone(), entry)),
+        Line::Transfer(_) => None,
+    });
+    Ok(charges.collect::<BTreeMap<_, _>>().into_values().collect())
 }
 
 #[cfg(test)]

@@ -54,6 +54,9 @@ pub const PUBLISHED: &str = "V";
 /// Sort key of the pointer that says which version is current.
 pub const CURRENT: &str = "P";
 
+/// What the partition of a series of legal numbers begins with.
+pub const SERIES_PREFIX: &str = "series#";
+
 /// Sort key of a counter: of a coupon's redemptions, of a series of legal numbers.
 pub const COUNTER: &str = "N";
 
@@ -168,7 +171,7 @@ pub fn number(customer: &CustomerId, id: &InvoiceId) -> Key {
 /// The counter of a series of legal numbers.
 #[must_use]
 pub fn series(series: &Series) -> Key {
-    Key::new(format!("series#{series}"), COUNTER)
+    Key::new(format!("{SERIES_PREFIX}{series}"), COUNTER)
 }
 
 /// The pointer to the coupon that a code belongs to now.

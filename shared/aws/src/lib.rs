@@ -11,6 +11,7 @@ pub mod item;
 pub mod keys;
 pub mod names;
 pub mod queue;
+pub mod record;
 pub mod size;
 pub mod store;
 pub mod stream;

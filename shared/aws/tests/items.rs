@@ -9,10 +9,13 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use aws::{
     item::{self, Attributes, Keyed},
+    keys,
+    record::stored,
     size::item_size,
 };
 use billing::{fact::Fact, ids::CustomerId, invoice::Invoice};
 use serde::de::DeserializeOwned;
+use serde_dynamo::AttributeValue;
 use usecases::{
     collect::collect,
     memory::{CountingIds, ManualClocks, MemoryStore},
@@ -126,6 +129,28 @@ fn every_stored_form_is_read_back_and_looks_as_it_was_promised() {
             Err(e) => panic!("{name}: {e}"),
         }
     }
+}
+
+/// A reader of the whole table knows each item, and where it belongs in the due index.
+#[test]
+fn an_item_that_was_just_written_stands_where_it_belongs_and_one_that_was_moved_does_not() {
+    let told = |item: Attributes| stored(item, SHARDS).expect("an item").misplaced;
+    let mut moved = 0;
+    for name in stored_forms() {
+        let item = item_of(&name).0.attributes;
+        assert_eq!(told(item.clone()), None, "{name}");
+        if !item.contains_key(keys::DUE_POSITION) {
+            continue;
+        }
+        let later = AttributeValue::S("2099-01-01T00:00:00Z#1renew#x".into());
+        let elsewhere: Attributes = item.clone().into_iter().chain([(keys::DUE_POSITION.to_owned(), later)]).collect();
+        assert!(told(elsewhere).is_some_and(|told| told.contains("2099-01-01")), "{name}");
+        let waits = |name: &str| name == keys::DUE_POSITION || name == keys::DUE_PARTITION;
+        let nowhere: Attributes = item.into_iter().filter(|(attribute, _)| !waits(attribute)).collect();
+        assert!(told(nowhere).is_some_and(|told| told.starts_with("it stands at nowhere")), "{name}");
+        moved += 1;
+    }
+    assert!(moved > 5, "{moved}");
 }
 
 /// Also what no rule writes any more: what lies in a table is read.

@@ -5,6 +5,7 @@ pub mod allocation;
 pub mod calc;
 pub mod calendar;
 pub mod catalog;
+pub mod check;
 pub mod customer;
 pub mod discount;
 pub mod document;

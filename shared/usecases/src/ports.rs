@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use billing::{
     calendar::{Instant, WallTime},
     catalog::{Plan, Policy, VersionRef},
+    check::Records,
     customer::{ContractPrice, Customer},
     discount::{Coupon, CouponCode},
     document::{InvoiceNumber, Series},
@@ -99,6 +100,18 @@ pub struct CustomerFile {
     pub journal: Vec<JournalEntry>,
     /// The legal numbers of the invoices that have one.
     pub numbers: BTreeMap<InvoiceId, InvoiceNumber>,
+}
+
+impl CustomerFile {
+    /// What is checked of it.
+    #[must_use]
+    pub fn records(&self) -> Records<'_> {
+        Records {
+            subscriptions: self.subscriptions.iter().map(|held| &held.value).collect(),
+            invoices: self.invoices.iter().map(|invoice| &invoice.value).collect(),
+            journal: self.journal.iter().collect(),
+        }
+    }
 }
 
 /// The three lanes of the due index. Contract events and money wait apart, so that paced collections never hold up

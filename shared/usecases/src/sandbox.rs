@@ -12,6 +12,7 @@ use std::{
 use async_trait::async_trait;
 use billing::{
     calendar::Instant,
+    check::GatewayCapture,
     gateway::{ChargeOutcome, DeclineClass, GatewayDeclaration, Lookup},
     ids::CustomerId,
     invoice::Claim,
@@ -60,6 +61,16 @@ pub struct LogEntry {
     pub request: ChargeRequest,
     /// What became of it; the truth, whatever the caller heard.
     pub outcome: ChargeOutcome,
+}
+
+impl LogEntry {
+    /// The capture that it tells of, if it is one.
+    #[must_use]
+    pub fn capture(&self) -> Option<GatewayCapture> {
+        let ChargeOutcome::Succeeded { reference, .. } = &self.outcome else { return None };
+        let (key, amount) = (self.request.key.clone(), self.request.amount);
+        Some(GatewayCapture { key, reference: reference.clone(), amount })
+    }
 }
 
 /// How the sandbox answers.

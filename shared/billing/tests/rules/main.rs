@@ -12,6 +12,8 @@ mod billing_dates;
 #[cfg(test)]
 mod calc;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod collecting;
 #[cfg(test)]
 mod contracts;

@@ -1,0 +1,87 @@
+//! `perennial check`: do the books hold? Every invariant, over a live table or an export.
+//!
+//! A thin reader: what must hold is `billing::check`'s, where an item belongs is `aws`'s. Meant for every night, and for the
+//! minute after something went wrong.
+
+mod audit;
+mod source;
+
+use std::path::{Path, PathBuf};
+
+use billing::{
+    calendar::Instant,
+    check::{Finding, GatewayCapture, Invariant, Moment},
+};
+use chrono::TimeDelta;
+use strum::IntoEnumIterator;
+use usecases::sandbox::LogEntry;
+
+use crate::failure::Failure;
+use audit::{Audit, Counts};
+use source::Source;
+
+/// Findings that are printed; the rest is counted.
+const FINDINGS_SHOWN: usize = 50;
+
+/// Arguments of `perennial check`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Folder with a DynamoDB export (the newest finished one is read), instead of a table.
+    #[arg(long, conflicts_with_all = ["data", "table"])]
+    export: Option<PathBuf>,
+    /// The sandbox gateway's log (`sandbox.jsonl`), to compare its captures with the invoices.
+    #[arg(long)]
+    gateway_log: Option<PathBuf>,
+    /// How long after it is due something may wait for its worker.
+    #[arg(long, default_value_t = 60)]
+    grace_minutes: u32,
+    /// Business time, as RFC 3339: what is late is judged by it. The table's test clock when absent, else now.
+    #[arg(long)]
+    at: Option<Instant>,
+    #[command(flatten)]
+    target: crate::target::Target,
+}
+
+/// Runs the command. False: something does not hold.
+pub(crate) async fn run(args: Args) -> Result<bool, Failure> {
+    let wall = crate::local::wall();
+    let captures = args.gateway_log.as_deref().map(captures).transpose()?;
+    let (source, clock, shards) = match &args.export {
+        Some(folder) => (Source::export(folder)?, None, args.target.shards()),
+        None => Source::table(args.target.open().await?).await?,
+    };
+    let grace = TimeDelta::minutes(args.grace_minutes.into());
+    let now = args.at.or(clock).unwrap_or(wall.0);
+    let compared = captures.is_some();
+    let (findings, counts) = Audit::run(&source, (Moment { now, wall, grace }, shards), captures).await?;
+    print(&findings, &counts, now, compared);
+    Ok(findings.is_empty())
+}
+
+/// What the sandbox captured.
+fn captures(path: &Path) -> Result<Vec<GatewayCapture>, Failure> {
+    let charges = sandbox_gateway::read_charges(path);
+    let charges = charges.map_err(|e| Failure::because(format!("read {}", path.display()), e))?;
+    Ok(charges.iter().filter_map(LogEntry::capture).collect())
+}
+
+fn print(findings: &[Finding], counts: &Counts, now: Instant, compared: bool) {
+    let Counts { items, subscriptions, invoices, facts } = counts;
+    println!("{items} items: {subscriptions} contracts, {invoices} invoices, {facts} facts, looked at as of {now}");
+    for invariant in Invariant::iter() {
+        let count = findings.iter().filter(|finding| finding.invariant == invariant).count();
+        let verdict = match count {
+            0 if invariant == Invariant::Gateway && !compared => "not compared (--gateway-log)".into(),
+            0 => "holds".into(),
+            1 => "1 finding".into(),
+            many => format!("{many} findings"),
+        };
+        println!("  {:<62} {verdict}", invariant.says());
+    }
+    for finding in findings.iter().take(FINDINGS_SHOWN) {
+        println!("{} {}: {}", finding.invariant, finding.item, finding.detail);
+    }
+    if findings.len() > FINDINGS_SHOWN {
+        println!("... and {} more", findings.len() - FINDINGS_SHOWN);
+    }
+}

@@ -1,0 +1,96 @@
+//! What must hold of one invoice, whatever happened to it.
+
+use super::{Finding, Invariant, Moment};
+use crate::{
+    fact::{EventType, Fact},
+    invoice::{Invoice, InvoiceState, InvoiceWake, compute, wake_at},
+    money::Money,
+};
+
+pub(super) fn check(invoice: &Invoice, facts: &[&Fact], moment: &Moment, found: &mut Vec<Finding>) {
+    let mut say = |invariant, detail: String| found.push(Finding::new(invariant, &invoice.id, detail));
+    if let Some(detail) = wrong_lines(invoice) {
+        say(Invariant::Lines, detail);
+    }
+    if let Some(detail) = wrong_attempts(invoice) {
+        say(Invariant::OneCapture, detail);
+    }
+    if let Some(detail) = wrong_booking(invoice, facts) {
+        say(Invariant::Booked, detail);
+    }
+    if let Some(detail) = late(invoice, moment) {
+        say(Invariant::InTime, detail);
+    }
+    if let Some(detail) = stuck(invoice, moment) {
+        say(Invariant::NoStuckAttempt, detail);
+    }
+}
+
+fn wrong_lines(invoice: &Invoice) -> Option<String> {
+    let currency = invoice.total.currency;
+    match Money::sum(currency, invoice.lines.iter().map(|line| line.amount)) {
+        Ok(sum) if sum == invoice.total => {}
+        Ok(sum) => return Some(format!("its lines add up to {sum}, its total is {}", invoice.total)),
+        Err(error) => return Some(format!("its lines cannot be added up: {error}")),
+    }
+    match compute(invoice.rules, &invoice.basis) {
+        Ok(again) => {
+            let bytes = |lines| serde_json::to_string(lines).unwrap_or_default();
+            let differs = bytes(&again) != bytes(&invoice.lines);
+            differs.then(|| format!("computed again by rules {}, its lines are others", invoice.rules))
+        }
+        Err(refusal) => Some(format!("it cannot be computed again: {refusal}")),
+    }
+}
+
+fn wrong_attempts(invoice: &Invoice) -> Option<String> {
+    let ended: Vec<_> = invoice.attempts.iter().filter(|attempt| attempt.attempt > 0).collect();
+    let captures = ended.iter().filter(|attempt| attempt.code.is_none()).count();
+    if captures > 1 {
+        return Some(format!("it was captured {captures} times"));
+    }
+    let twice = ended.iter().enumerate().find(|(i, a)| ended[..*i].iter().any(|b| b.attempt == a.attempt));
+    twice.map(|(_, attempt)| format!("attempt {} ended twice", attempt.attempt))
+}
+
+/// Whether a fact tells of money that came in.
+fn is_money(event: EventType) -> bool {
+    use EventType::{Payment, PaymentRecovered, Reactivation, Renewal, Resume, Signup};
+    matches!(event, Signup | Resume | Reactivation | Renewal | PaymentRecovered | Payment)
+}
+
+fn wrong_booking(invoice: &Invoice, facts: &[&Fact]) -> Option<String> {
+    let about = facts.iter().map(|fact| &fact.what).filter(|what| what.invoice_id.as_ref() == Some(&invoice.id));
+    let money: Vec<_> = about.filter(|what| is_money(what.event_type)).collect();
+    let told: i64 = money.iter().map(|what| what.amount_minor + what.tax_minor.unwrap_or(0)).sum();
+    let came = invoice.attempts.iter().filter(|attempt| attempt.code.is_none()).count();
+    if money.len() != came {
+        return Some(format!("money came {came} times, and {} facts tell of it", money.len()));
+    }
+    let paid = matches!(invoice.state, InvoiceState::Paid { .. });
+    if paid && invoice.total.minor > 0 && told < invoice.total.minor {
+        return Some(format!("it is paid, and the facts tell of {told} of its {} minor units", invoice.total.minor));
+    }
+    let captured = invoice.attempts.iter().any(|attempt| attempt.attempt > 0 && attempt.code.is_none());
+    (captured && told < invoice.total.minor).then(|| format!("its capture is told as {told} minor units"))
+}
+
+fn late(invoice: &Invoice, moment: &Moment) -> Option<String> {
+    let waits_since = match wake_at(invoice)? {
+        InvoiceWake::Collect(at) | InvoiceWake::Rung(at) => at,
+        InvoiceWake::Ask(_) => return None,
+    };
+    // An attempt that is under way is a matter of wall time.
+    let waits = matches!(invoice.state, InvoiceState::Due { .. } | InvoiceState::Waiting { .. });
+    (waits && waits_since + moment.grace < moment.now)
+        .then(|| format!("it is {} and was to be looked after at {waits_since}", invoice.state.name()))
+}
+
+fn stuck(invoice: &Invoice, moment: &Moment) -> Option<String> {
+    let since = match &invoice.state {
+        InvoiceState::Collecting { claim, .. } => claim.deadline,
+        InvoiceState::Unknown { ask_at, .. } => *ask_at,
+        _ => return None,
+    };
+    (since.0 + moment.grace < moment.wall.0).then(|| format!("nobody looked after its attempt since {}", since.0))
+}
