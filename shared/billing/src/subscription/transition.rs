@@ -13,7 +13,7 @@ use crate::{
     calendar::Instant,
     fact::{EventType, Happening},
     ids::{Cause, InvoiceId},
-    invoice::NewInvoice,
+    invoice::{Claim, NewInvoice},
     refusal::Refusal,
     tax::Taxes,
     usage::UsageRecord,
@@ -104,7 +104,7 @@ pub fn transition_with(
 const CATCH_UP_MAX: usize = 60;
 
 /// What was captured with the sign-up. Money that came without an attempt of ours has a fact of its own.
-fn captured_with(signup: Happening, captured: (i64, i64), claim: Option<&crate::invoice::Claim>) -> Happening {
+fn captured_with(signup: Happening, captured: (i64, i64), claim: Option<&Claim>) -> Happening {
     let Some(claim) = claim else { return signup };
     let (amount, tax) = captured;
     Happening {
@@ -151,9 +151,7 @@ impl Step {
             (_, Input::Wake) => self.wake(now),
 
             (State::Incomplete { .. }, Input::OpeningPaid { amount, tax_minor, claim, at }) => {
-                let signup = self.next.start(self.next.opened_at(at))?;
-                self.facts.extend(signup.map(|fact| captured_with(fact, (amount.minor, tax_minor), claim.as_deref())));
-                Ok(true)
+                self.opened((amount.minor, tax_minor), claim.as_deref(), at)
             }
             // The money came after it was given up: it must not vanish.
             (_, Input::OpeningPaid { amount, at, .. }) => self.credit(amount, "late", at),
@@ -207,6 +205,17 @@ impl Step {
                 | Input::Suspend { .. },
             ) => Err(Refusal::WrongState { state: state.name(), action }),
         }
+    }
+
+    /// The first money came: the contract runs. Where no run-rate begins with it (a set-up fee of what is billed by usage
+    /// only) its capture is a fact of its own; money without an attempt of ours has one already.
+    fn opened(&mut self, captured: (i64, i64), claim: Option<&Claim>, at: Instant) -> Result<bool, Refusal> {
+        let told = match self.next.start(self.next.opened_at(at))? {
+            Some(signup) => Some(signup),
+            None => claim.map(|_| fact(&self.next, EventType::Payment, at)).transpose()?,
+        };
+        self.facts.extend(told.map(|told| captured_with(told, captured, claim)));
+        Ok(true)
     }
 
     /// The part of the table about where periods are cut, where they pause, and where they begin again.
