@@ -54,8 +54,23 @@ pub(crate) async fn run(args: Args) -> Result<bool, Failure> {
     let now = args.at.or(clock).unwrap_or(wall.0);
     let compared = captures.is_some();
     let (findings, counts) = Audit::run(&source, (Moment { now, wall, grace }, shards), captures).await?;
-    print(&findings, &counts, now, compared);
+    let Counts { items, subscriptions, invoices, facts } = counts;
+    println!("{items} items: {subscriptions} contracts, {invoices} invoices, {facts} facts, looked at as of {now}");
+    print_verdicts(&findings, compared);
+    print_findings(&findings);
     Ok(findings.is_empty())
+}
+
+/// What does not hold in an export of this machine's own making, with its sandbox's captures.
+pub(crate) async fn own_export(
+    folder: &Path,
+    shards: u16,
+    now: Instant,
+    captures: Vec<GatewayCapture>,
+) -> Result<Vec<Finding>, Failure> {
+    let moment = Moment { now, wall: crate::local::wall(), grace: TimeDelta::hours(1) };
+    let (findings, _) = Audit::run(&Source::export(folder)?, (moment, shards), Some(captures)).await?;
+    Ok(findings)
 }
 
 /// What the sandbox captured.
@@ -65,9 +80,7 @@ fn captures(path: &Path) -> Result<Vec<GatewayCapture>, Failure> {
     Ok(charges.iter().filter_map(LogEntry::capture).collect())
 }
 
-fn print(findings: &[Finding], counts: &Counts, now: Instant, compared: bool) {
-    let Counts { items, subscriptions, invoices, facts } = counts;
-    println!("{items} items: {subscriptions} contracts, {invoices} invoices, {facts} facts, looked at as of {now}");
+fn print_verdicts(findings: &[Finding], compared: bool) {
     for invariant in Invariant::iter() {
         let count = findings.iter().filter(|finding| finding.invariant == invariant).count();
         let verdict = match count {
@@ -78,6 +91,10 @@ fn print(findings: &[Finding], counts: &Counts, now: Instant, compared: bool) {
         };
         println!("  {:<62} {verdict}", invariant.says());
     }
+}
+
+/// Prints what does not hold, one a line.
+pub(crate) fn print_findings(findings: &[Finding]) {
     for finding in findings.iter().take(FINDINGS_SHOWN) {
         println!("{} {}: {}", finding.invariant, finding.item, finding.detail);
     }

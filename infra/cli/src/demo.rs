@@ -17,13 +17,14 @@ use billing::customer::ContractPrice;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    catalog, export,
+    catalog, check, export,
     failure::Failure,
     local::{Local, Settings},
     report,
 };
 use script::{Line, Mood};
 use telco::Row;
+use usecases::sandbox::LogEntry;
 
 /// Arguments of `perennial demo`.
 #[derive(clap::Args, Debug)]
@@ -45,6 +46,9 @@ pub(crate) struct Args {
 /// First attempts and later attempts that the sandbox declines, of 1,000.
 const DECLINES_PER_MILLE: (u32, u32) = (25, 400);
 
+/// Shards of the due index: one process sweeps them all.
+const SHARDS: u16 = 1;
+
 /// Lines of the script between two readings of the stream.
 const LINES_PER_RELAY: usize = 100;
 
@@ -60,7 +64,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let lines = script::write(&rows, mood);
     fresh_folder(&args.out)?;
     let declines = (!args.faithful).then_some((args.seed, DECLINES_PER_MILLE));
-    let settings = Settings { data: args.out.join("data"), shards: 1, declines, disposable: true, webhook_url: None };
+    let settings =
+        Settings { data: args.out.join("data"), shards: SHARDS, declines, disposable: true, webhook_url: None };
     let local = Arc::new(Local::open(settings).await?);
     agree(&local, &rows).await?;
     let (rows, lines) = (Arc::new(rows), Arc::new(lines));
@@ -70,7 +75,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let exported = export::export(local.client(), crate::local::TABLE, &args.out.join("export"), lived).await?;
     let reported = report::write(&args.out.join("export"), &args.out.join("reports"), script::snapshot())?;
     let ledger = joined(counting.await)?;
-    let verdict = verdict::check(&local, &rows, &lines, &reported.figures, &ledger);
+    let captures = local.gateway_log().iter().filter_map(LogEntry::capture).collect();
+    let books = check::own_export(&exported.folder, SHARDS, script::snapshot(), captures).await?;
+    let verdict = verdict::check(&local, &rows, &lines, &reported.figures, &ledger, books);
     let timing = verdict::Timing { began, lived, ended: crate::local::wall() };
     verdict.print(&reported, &exported, &timing);
     if verdict.holds() {

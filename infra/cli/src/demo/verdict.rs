@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use analytics::{Figures, Ratio, Summary};
-use billing::{calendar::WallTime, fact::EventType};
+use billing::{
+    calendar::WallTime,
+    check::{Finding, Invariant},
+    fact::EventType,
+};
+use strum::IntoEnumIterator;
 
 use super::{
     perform::{customer_id, subscription_body},
@@ -11,7 +16,7 @@ use super::{
     script::Line,
     telco::Row,
 };
-use crate::{export::Exported, failure::Failure, local::Local};
+use crate::{check::print_findings, export::Exported, failure::Failure, local::Local};
 
 /// When the parts of the run ended.
 pub(crate) struct Timing {
@@ -33,17 +38,27 @@ struct Check {
 /// All comparisons.
 pub(crate) struct Verdict {
     checks: Vec<Check>,
+    /// What does not hold in the record.
+    books: Vec<Finding>,
     involuntary: i64,
     renewals: u64,
     events: usize,
 }
 
 /// Compares the reports with the recount, and the ledger with the gateway.
-pub(crate) fn check(local: &Local, rows: &[Row], lines: &[Line], figures: &Figures, ledger: &Ledger) -> Verdict {
+pub(crate) fn check(
+    local: &Local,
+    rows: &[Row],
+    lines: &[Line],
+    figures: &Figures,
+    ledger: &Ledger,
+    books: Vec<Finding>,
+) -> Verdict {
     let log = local.gateway_log();
     let expected = recount(rows, lines, &log, subscription_body);
     let checks = comparisons(figures, &expected, ledger, local);
-    Verdict { checks, involuntary: expected.involuntary, renewals: ledger.renewals, events: local.announced() }
+    let (involuntary, renewals, events) = (expected.involuntary, ledger.renewals, local.announced());
+    Verdict { checks, books, involuntary, renewals, events }
 }
 
 /// Sums of our own facts.
@@ -104,7 +119,7 @@ impl Check {
 impl Verdict {
     /// Whether everything agrees.
     pub(crate) fn holds(&self) -> bool {
-        self.checks.iter().all(Check::holds)
+        self.checks.iter().all(Check::holds) && self.books.is_empty()
     }
 
     /// Prints figures, recount, places and timing.
@@ -117,6 +132,10 @@ impl Verdict {
         }
         let failed = reported.checks.iter().filter(|c| !c.passed).count();
         println!("\n{} of {} checks of the reports passed.", reported.checks.len() - failed, reported.checks.len());
+        let of = Invariant::iter().count();
+        let broken = Invariant::iter().filter(|i| self.books.iter().any(|found| found.invariant == *i)).count();
+        println!("{} of {of} invariants hold in the record (perennial check).", of - broken);
+        print_findings(&self.books);
         let seconds = |from: WallTime, to: WallTime| (to.0 - from.0).num_milliseconds().max(1);
         let (lived, all) = (seconds(timing.began, timing.lived), seconds(timing.began, timing.ended));
         let rate = self.renewals * 1_000 / u64::try_from(lived).unwrap_or(1);
