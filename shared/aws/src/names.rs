@@ -162,6 +162,16 @@ pub const NAMES: &[(&str, &str)] = &[
     ("schedule", "sl"),
     ("stub", "sx"),
     ("without_method", "wm"),
+    // prepaid credit
+    ("amount_minor", "ai"),
+    ("grant", "gt"),
+    ("granted_at", "ga"),
+    ("grants", "gs"),
+    ("held", "he"),
+    ("prepaid", "pp"),
+    ("sources", "sr"),
+    ("used_minor", "uM"),
+    ("valid_days", "vd"),
 ];
 
 /// Marks a name that is stored as it is although it looks like a short one.

@@ -17,6 +17,7 @@ use crate::{
     document::DocumentPolicy,
     dunning::Ladder,
     money::Currency,
+    prepaid::PrepaidRules,
     pricing::PriceModel,
     proration::ProrationPolicy,
     refusal::Refusal,
@@ -170,6 +171,9 @@ pub struct Plan {
     /// and interval.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usage: Vec<UsageItem>,
+    /// What holds for the prepaid credit of its contracts; only where a price of usage is paid from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepaid: Option<PrepaidRules>,
     /// What its contracts may have beside it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub add_ons: Vec<AddOn>,
@@ -395,6 +399,16 @@ fn usage_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
         if let Err(problem) = item.check() {
             report(found, &what, &problem);
         }
+    }
+    for problem in plan.prepaid.iter().filter_map(PrepaidRules::problem) {
+        report(found, place, &problem);
+    }
+    if plan.prepaid.is_some() && !plan.usage.iter().any(|item| item.prepaid) {
+        report(
+            found,
+            place,
+            "prepaid: no usage of the plan is paid from prepaid credit; write prepaid = true beside its price",
+        );
     }
     for price in &plan.prices {
         if let Err(refusal) = plan.usage_of(price) {

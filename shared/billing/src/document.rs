@@ -17,6 +17,7 @@ pub use credit_note::{
     credit_note,
 };
 pub use grants::{Drawn, Grant, GrantUse, available, draw, expired};
+pub(crate) use grants::{in_order, take};
 pub use number::{BadNumber, InvoiceNumber, NUMBERED_AT_ONCE, Series, is_final};
 pub use profile::{BillingProfile, profile, profile_names};
 pub use status::{DocumentEvent, DocumentStatus, StatusError};

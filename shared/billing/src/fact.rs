@@ -54,6 +54,12 @@ pub enum EventType {
     Restored,
     /// An invoice was given up.
     WrittenOff,
+    /// Prepaid credit may be used (reason: bought or given). No money: that was the `payment` of its invoice.
+    PrepaidGranted,
+    /// Prepaid credit paid for usage. No money.
+    PrepaidUsed,
+    /// Prepaid credit was lost (reason: expired or ended). No money.
+    PrepaidExpired,
 }
 
 impl EventType {
@@ -84,6 +90,9 @@ impl EventType {
             Self::Suspended => "subscription.suspended",
             Self::Restored => "subscription.restored",
             Self::WrittenOff => "invoice.written_off",
+            Self::PrepaidGranted => "prepaid.granted",
+            Self::PrepaidUsed => "prepaid.used",
+            Self::PrepaidExpired => "prepaid.expired",
         }
     }
 }

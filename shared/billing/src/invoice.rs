@@ -11,12 +11,13 @@ mod lines;
 mod state;
 mod transition;
 
-pub(crate) use adjust::coupon_of;
 pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
+pub(crate) use adjust::{coupon_of, tax_of_kept};
 pub use charged::{Charged, ChargedItem};
 pub use credit::credit;
 pub use explain::explain;
 pub use lines::{Basis, DocumentSide, Explanation, Line, LineKind, Once, OneOff, StubOf, UsedUnits, compute};
+pub(crate) use lines::{prepaid_cost, prepaid_drawn};
 pub use state::{
     Attempt, Claim, Climb, Invoice, InvoiceState, InvoiceWake, Method, NewInvoice, Purpose, ceil_to_second, wake_at,
 };

@@ -19,6 +19,7 @@ pub mod journal;
 pub mod migration;
 pub mod money;
 pub mod percent;
+pub mod prepaid;
 pub mod pricing;
 pub mod profile;
 pub mod proration;

@@ -2,8 +2,8 @@
 //!
 //! `state` what it is, `aligned` where its periods are cut, `input` what may arrive, `due` when it wakes by itself,
 //! `transition` the table, `change` what a change of terms does, `destination` where its money goes, `once` what is charged
-//! once, `realign` a moved anchor, `rest` pauses, `reactivate` what comes after an end, `facts` what is written about it,
-//! `usage` what is billed in arrears.
+//! once, `prepaid` credit for usage, `realign` a moved anchor, `rest` pauses, `reactivate` what comes after an end, `facts`
+//! what is written about it, `usage` what is billed in arrears.
 
 mod aligned;
 mod change;
@@ -14,6 +14,7 @@ mod facts;
 mod input;
 mod once;
 mod open;
+mod prepaid;
 mod reactivate;
 mod realign;
 mod rest;

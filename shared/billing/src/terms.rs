@@ -74,6 +74,12 @@ impl Terms {
         (&self.usage, self.price.usage_minimum)
     }
 
+    /// Whether prepaid credit pays for some of the usage.
+    #[must_use]
+    pub fn has_prepaid_usage(&self) -> bool {
+        self.usage.iter().any(|item| item.prepaid)
+    }
+
     /// The least that the usage of one full period comes to, if that was agreed.
     ///
     /// # Errors

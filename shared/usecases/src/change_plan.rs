@@ -1,4 +1,5 @@
-//! Change a contract: another plan or quantity, another anchor, cancel, keep, pause, resume, reactivate. Preview and change are one decision.
+//! Change a contract: another plan or quantity, prepaid credit, another anchor, cancel, keep, pause, resume, reactivate. Preview
+//! and change are one decision.
 
 use billing::{
     calendar::alignment::AlignmentPolicy,
@@ -54,12 +55,15 @@ pub struct ChangeRequest {
     /// For `change`: all add-ons that the contract shall have; the present ones when absent.
     #[serde(default)]
     pub add_ons: Option<Vec<WantedAddOn>>,
-    /// For `charge`: how much, in major units of the customer's currency, as text (`"49.90"`).
+    /// For `charge`, `top_up` and `grant`: how much, in major units of the customer's currency, as text (`"49.90"`).
     #[serde(default)]
     pub amount: Option<String>,
     /// For `charge`: what for, as it stands on the invoice.
     #[serde(default)]
     pub description: Option<String>,
+    /// For `top_up` and `grant`: when the credit expires, a date or an RFC 3339 instant; as the plan says when absent.
+    #[serde(default)]
+    pub expires_at: Option<String>,
     /// For `apply_coupon` and `remove_coupon`: the code; for `remove_coupon` its id does, too.
     #[serde(default)]
     pub coupon: Option<String>,
@@ -84,7 +88,7 @@ pub struct ChangeRequest {
     /// For `credit_note`: which of its lines; all that is left of it when absent.
     #[serde(default)]
     pub lines: Option<Vec<WantedCredit>>,
-    /// For `cancel`: why, in one word of the storefront's list. For `credit_note`: why.
+    /// For `cancel`: why, in one word of the storefront's list. For `credit_note` and `grant`: why.
     #[serde(default)]
     pub reason: Option<String>,
     /// For `cancel`: what the customer wrote.
@@ -100,6 +104,10 @@ pub enum Action {
     Change,
     /// Charge something once: now on an invoice of its own, or (`period_end`) on the next invoice.
     Charge,
+    /// Buy prepaid credit for usage, on an invoice of its own; it may be used when that is paid.
+    TopUp,
+    /// Give prepaid credit away.
+    Grant,
     /// Another day to be billed on.
     Anchor,
     /// Redeem a coupon; it counts from the next period.
@@ -227,6 +235,7 @@ async fn input(
             },
             when,
         },
+        Action::TopUp | Action::Grant => prepaid(customer, when, request)?,
         Action::ApplyCoupon => apply_coupon(ledger, draft, profile, held, request).await?,
         Action::RemoveCoupon => {
             let named = request.coupon.as_deref().ok_or_else(|| needed("coupon"))?;
@@ -258,6 +267,21 @@ async fn input(
             credit_note::input(ledger, draft, held, asked).await?
         }
         Action::Reactivate => Input::Reactivate { debt_minor: debt(ledger, held).await? },
+    })
+}
+
+/// Prepaid credit that is bought or given.
+fn prepaid(customer: &Customer, when: When, request: &ChangeRequest) -> Result<Input, Refusal> {
+    if when != When::Now {
+        let detail = "must be now: prepaid credit is bought or given at once".into();
+        return Err(Refusal::InvalidField { field: "when", detail });
+    }
+    let amount = parse_money("amount", request.amount.as_deref().unwrap_or_default(), customer.currency)?;
+    let zone = customer.time_zone;
+    let expires_at = request.expires_at.as_deref().map(|text| anchor::instant("expires_at", text, zone)).transpose()?;
+    Ok(match request.action {
+        Action::Grant => Input::Grant { amount, reason: request.reason.clone().unwrap_or_default(), expires_at },
+        _ => Input::TopUp { amount, expires_at },
     })
 }
 

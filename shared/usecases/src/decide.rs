@@ -116,17 +116,27 @@ impl Draft {
         Ok(self.charges)
     }
 
-    fn take_effects(&mut self, effects: Vec<Effect>) -> bool {
-        let mut voids = false;
+    fn take_effects(&mut self, effects: Vec<Effect>) -> Option<Withdrawn> {
+        let mut withdrawn = None;
         for effect in effects {
             match effect {
                 Effect::Alarm(text) => self.alarms.push(text),
-                Effect::VoidOpenInvoices => voids = true,
+                Effect::VoidOpenInvoices => withdrawn = Some(Withdrawn::All),
+                // All of them are these, too.
+                Effect::Void(these) => withdrawn = withdrawn.or(Some(Withdrawn::These(these))),
                 Effect::Issue(_) => {}
             }
         }
-        voids
+        withdrawn
     }
+}
+
+/// Invoices of a contract that are withdrawn with a decision.
+enum Withdrawn {
+    /// All that wait for money.
+    All,
+    /// These.
+    These(Vec<InvoiceId>),
 }
 
 /// Gives `input` to a subscription and drafts what follows, open invoices that must be voided included.
@@ -152,8 +162,15 @@ pub async fn on_subscription(
         return Ok(false);
     }
     let effects = draft.subscription(outcome, current.version, record)?;
-    if draft.take_effects(effects) {
-        void_open_invoices(ledger, draft, &current.value, now).await?;
+    match draft.take_effects(effects) {
+        Some(Withdrawn::All) => void_open_invoices(ledger, draft, &current.value, now).await?,
+        Some(Withdrawn::These(ids)) => {
+            for id in ids {
+                let found = ledger.store.invoice(&current.value.customer, &id).await?;
+                void(ledger, draft, found, now).await?;
+            }
+        }
+        None => {}
     }
     Ok(true)
 }
@@ -175,16 +192,24 @@ async fn void_open_invoices(
     now: Instant,
 ) -> Result<(), Error> {
     let Some(file) = ledger.store.file(&subscription.customer).await? else { return Ok(()) };
-    let drafted: Vec<_> = draft.commit.invoices.iter().map(|i| i.value.id.clone()).collect();
     for invoice in file.invoices.into_iter().filter(|i| i.value.subscription == subscription.id) {
-        if drafted.contains(&invoice.value.id) {
-            continue;
-        }
-        let ladder = ladder_of(ledger, &invoice.value).await?;
-        let outcome = invoice::transition(&invoice.value, &ladder, InvoiceInput::Void, now);
-        if let InvoiceOutcome::Applied { next, facts, .. } = outcome {
-            draft.invoice(*next, facts, invoice.version);
-        }
+        void(ledger, draft, Some(invoice), now).await?;
+    }
+    Ok(())
+}
+
+/// Withdraws an invoice that waits for money, unless the draft writes it for another reason.
+async fn void(
+    ledger: &Ledger,
+    draft: &mut Draft,
+    found: Option<Versioned<Invoice>>,
+    now: Instant,
+) -> Result<(), Error> {
+    let Some(invoice) = found.filter(|found| draft.invoice_after(&found.value.id).is_none()) else { return Ok(()) };
+    let ladder = ladder_of(ledger, &invoice.value).await?;
+    let outcome = invoice::transition(&invoice.value, &ladder, InvoiceInput::Void, now);
+    if let InvoiceOutcome::Applied { next, facts, .. } = outcome {
+        draft.invoice(*next, facts, invoice.version);
     }
     Ok(())
 }

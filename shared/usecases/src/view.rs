@@ -6,6 +6,7 @@ use billing::{
     document::InvoiceNumber,
     invoice::{Invoice, Line, Once, tax_of},
     money::{Currency, Money, Rounding, Unrounded},
+    prepaid::{GrantSource, PrepaidGrant},
     refusal::Refusal,
     subscription::{Scheduled, State, Subscription},
     terms::{Item, Terms},
@@ -103,6 +104,9 @@ pub struct SubscriptionView {
     pub detail: State,
     /// Credit of the customer.
     pub credit_minor: i64,
+    /// Prepaid credit for usage; none where there is none and none waits for its money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prepaid: Option<PrepaidView>,
     /// Coupons that were redeemed and are not over.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub discounts: Vec<DiscountView>,
@@ -160,6 +164,73 @@ impl DiscountView {
     }
 }
 
+/// The prepaid credit of a contract.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PrepaidView {
+    /// What is left of all grants; what usage that is not invoiced yet will take is still in it.
+    pub balance: MoneyView,
+    /// What expired credit pays of usage that is not invoiced yet; none where there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<MoneyView>,
+    /// The grants of which something is left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<GrantView>,
+    /// Invoices of top-ups that are not paid yet: they grant nothing before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<String>,
+}
+
+/// One grant of prepaid credit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GrantView {
+    /// Which: the invoice that it was bought with, or `grant-` and the version that gave it.
+    pub id: String,
+    /// bought or given.
+    pub source: GrantSource,
+    /// What was granted.
+    pub amount: MoneyView,
+    /// What is left of it.
+    pub left: MoneyView,
+    /// From when it may be used.
+    pub granted_at: Instant,
+    /// When it expires; none: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Instant>,
+    /// Why it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl PrepaidView {
+    fn of(subscription: &Subscription) -> Option<Self> {
+        let (account, currency) = (&subscription.prepaid, subscription.terms.price.currency);
+        if account.is_empty() {
+            return None;
+        }
+        let held = Money::sum(currency, account.held.iter().map(billing::prepaid::PrepaidSource::most)).ok()?;
+        Some(Self {
+            balance: account.balance(currency).ok()?.into(),
+            held: Some(held).filter(|held| held.minor != 0).map(Into::into),
+            grants: account.grants.iter().map(|grant| GrantView::new(grant, currency)).collect(),
+            waiting: account.waiting.iter().map(ToString::to_string).collect(),
+        })
+    }
+}
+
+impl GrantView {
+    fn new(grant: &PrepaidGrant, currency: Currency) -> Self {
+        Self {
+            id: grant.id.clone(),
+            source: grant.source,
+            amount: Money::new(grant.amount_minor, currency).into(),
+            left: Money::new(grant.left_minor(), currency).into(),
+            granted_at: grant.granted_at,
+            expires_at: grant.expires_at,
+            reason: grant.reason.clone(),
+        }
+    }
+}
+
 /// What the next invoice has beside its own lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PendingView {
@@ -183,7 +254,7 @@ impl PendingView {
 pub struct NextEvent {
     /// When.
     pub at: Instant,
-    /// renewal, cancel, pause, change, resume, trial-end, expire.
+    /// renewal, cancel, pause, change, resume, trial-end, expire, prepaid-expiry.
     pub kind: String,
 }
 
@@ -214,6 +285,7 @@ impl SubscriptionView {
             scheduled: s.scheduled.clone(),
             detail: s.state.clone(),
             credit_minor: s.credit_minor,
+            prepaid: PrepaidView::of(s),
             pending: PendingView::of(s),
             charges: s.once.waiting.clone(),
             created_at: s.created_at,

@@ -31,6 +31,16 @@ pub(crate) async fn price(world: &mut World, mut args: Args) -> Result<(), Strin
     let plan = world.catalog.plans.iter().find(|p| p.reference().to_string() == name).cloned();
     let mut plan = plan.ok_or(format!("there is no {name}"))?;
     plan.version += 1;
+    let prepaid = args.flag("prepaid");
+    for (setting, key) in [("valid", "valid_days"), ("unused", "unused")] {
+        if let Some(text) = args.setting(setting) {
+            // A number where it is one.
+            let value: Value = serde_json::from_str(&text).unwrap_or_else(|_| text.into());
+            let mut rules = serde_json::to_value(plan.prepaid.unwrap_or_default()).map_err(|e| e.to_string())?;
+            rules[key] = value;
+            plan.prepaid = Some(serde_json::from_value(rules).map_err(|e| e.to_string())?);
+        }
+    }
     if let Some(least) = args.setting("least") {
         let least = least.parse().map_err(|_| format!("{least} is not an amount"))?;
         plan.prices.iter_mut().for_each(|price| price.usage_minimum = Some(least));
@@ -38,7 +48,7 @@ pub(crate) async fn price(world: &mut World, mut args: Args) -> Result<(), Strin
     for (interval, text) in args.settings() {
         let item = json!({
             "currency": currency, "interval": interval, "meter": {"id": meter, "aggregation": aggregation},
-            "included": included, "price": {"model": "graduated", "tiers": tiers(&text)?},
+            "included": included, "prepaid": prepaid, "price": {"model": "graduated", "tiers": tiers(&text)?},
         });
         plan.usage.push(serde_json::from_value(item).map_err(|e| e.to_string())?);
     }

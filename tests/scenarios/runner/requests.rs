@@ -259,6 +259,12 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
         }
         body["when"] = if args.flag("next") { "period_end" } else { "now" }.into();
     }
+    if matches!(verb, "top-up" | "grant") {
+        body["amount"] = args.next("an amount")?.into();
+        if let Some(end) = args.value("expires")? {
+            body["expires_at"] = end.into();
+        }
+    }
     if verb == "credit-note" {
         body["invoice"] = format!("inv_{}", args.next("an invoice")?).into();
         if let Some(lines) = args.value("lines")? {
@@ -405,7 +411,9 @@ async fn read(world: &World, customer: &str, what: &str) -> Result<Vec<String>, 
                 let each = |u: &billing::usage::MeterUsage| format!("; {} of {} used", u.quantity, u.meter);
                 s.usage.iter().map(each).collect()
             };
-            view.subscriptions.iter().map(|s| format!("customer   {}{}{}", brief(s), flags(s), used(s))).collect()
+            let lines = view.subscriptions.iter().map(|s| format!("customer   {}{}{}", brief(s), flags(s), used(s)));
+            let prepaid = view.subscriptions.iter().filter_map(|s| s.prepaid.as_ref()).flat_map(show::prepaid);
+            lines.chain(prepaid).collect()
         }
     })
 }

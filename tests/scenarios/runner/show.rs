@@ -6,11 +6,13 @@ use billing::{
     fact::Fact,
     invoice::{Adjustment, Invoice, InvoiceState, Line, UsedUnits},
     money::{Currency, Money, Rounding},
+    prepaid::PrepaidSource,
     proration::ProrationUnit,
     subscription::{State, Subscription, next_event},
     terms::Terms,
 };
 use chrono::{NaiveTime, SecondsFormat};
+use usecases::view::PrepaidView;
 
 /// A date when it is midnight in UTC, else the instant.
 pub(crate) fn when(at: Instant) -> String {
@@ -43,6 +45,13 @@ pub(crate) fn subscription(s: &Subscription) -> String {
     if s.credit_minor != 0 {
         text += &format!("; credit {}", Money::new(s.credit_minor, terms.price.currency));
     }
+    if !s.prepaid.is_empty() {
+        let balance = s.prepaid.balance(terms.price.currency).map_or_else(|e| e.to_string(), |m| m.to_string());
+        text += &format!("; prepaid {balance}");
+        for held in &s.prepaid.held {
+            text += &format!(" and {} held", held.most());
+        }
+    }
     if !s.pending.is_empty() {
         let sum = s.pending_lines().map(|lines| Money::sum(terms.price.currency, lines.iter().map(|l| l.amount)));
         let sum = sum.map_or_else(|e| e.to_string(), |sum| sum.map_or_else(|e| e.to_string(), |m| m.to_string()));
@@ -61,6 +70,20 @@ pub(crate) fn subscription(s: &Subscription) -> String {
         Some((at, kind)) => text + &format!("; next {kind} {}", when(at)),
         None => text + "; nothing next",
     }
+}
+
+/// The balance and each grant of it.
+pub(crate) fn prepaid(view: &PrepaidView) -> Vec<String> {
+    let held = view.held.as_ref().map_or(String::new(), |held| format!(", {} held for the invoice", held.display));
+    let mut lines = vec![format!("prepaid    {}{held}", view.balance.display)];
+    for grant in &view.grants {
+        let until = grant.expires_at.map_or("without expiry".into(), |end| format!("until {}", when(end)));
+        let why = grant.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+        let (id, left, amount) = (&grant.id, &grant.left.display, &grant.amount.display);
+        lines.push(format!("             {id} {}{why}: {left} of {amount} left, {until}", grant.source));
+    }
+    lines.extend(view.waiting.iter().map(|id| format!("             {id} waits for its money")));
+    lines
 }
 
 /// The plan and its add-ons.
@@ -165,6 +188,12 @@ fn adjusted(line: &Line) -> Option<String> {
                 "{} {}: {} = at least {least}, used {used}; {span}",
                 line.kind, line.plan, line.amount
             ));
+        }
+        Adjustment::Prepaid(source) => {
+            let PrepaidSource { grant, left, expires_at, held } = source;
+            let until = expires_at.map_or(String::new(), |end| format!(" until {}", when(end)));
+            let held = held.map_or(String::new(), |held| format!(", {held} of it for what was used before"));
+            return Some(format!("{} {grant}: {} of {left}{until}{held}", line.kind, line.amount));
         }
         Adjustment::Untaxed { note } => note.clone(),
         Adjustment::Discounted { .. } | Adjustment::SharedDiscount { .. } => return None,

@@ -79,16 +79,26 @@ pub fn draw(grants: &[Grant], amount: Money, now: Instant) -> Result<Drawn, Docu
     if amount.minor < 0 {
         return Err(DocumentError::Negative { what: "what is taken from grants" });
     }
-    let mut usable: Vec<&Grant> = grants.iter().filter(|g| g.is_usable(now)).collect();
-    usable.sort_by_key(|g| (g.expires_at.is_none(), g.expires_at, g.granted_at, &g.id));
+    let usable = in_order(grants.iter().filter(|g| g.is_usable(now)).collect());
+    let lefts = usable.into_iter().map(|g| Ok((g.id.as_str(), g.left()?))).collect::<Result<Vec<_>, MoneyError>>()?;
+    Ok(take(lefts, amount)?)
+}
+
+/// Grants in the order of use: what expires first, then what is oldest, then by id.
+pub(crate) fn in_order(mut grants: Vec<&Grant>) -> Vec<&Grant> {
+    grants.sort_by_key(|g| (g.expires_at.is_none(), g.expires_at, g.granted_at, &g.id));
+    grants
+}
+
+/// Takes `amount`, not negative, from what is left of each grant, in the order given, as far as they go.
+pub(crate) fn take<'a>(lefts: impl IntoIterator<Item = (&'a str, Money)>, amount: Money) -> Result<Drawn, MoneyError> {
     let mut drawn = Drawn { uses: Vec::new(), covered: Money::zero(amount.currency), missing: amount };
-    for grant in usable {
-        let left = grant.left()?;
+    for (grant, left) in lefts {
         let taken = Money::new(left.minor.min(drawn.missing.minor), left.currency);
         drawn.covered = drawn.covered.plus(taken)?;
         drawn.missing = drawn.missing.plus(taken.negated()?)?;
         if taken.minor > 0 {
-            drawn.uses.push(GrantUse { grant: grant.id.clone(), amount: taken });
+            drawn.uses.push(GrantUse { grant: grant.to_owned(), amount: taken });
         }
     }
     Ok(drawn)

@@ -14,6 +14,7 @@ use crate::{
     discount::{Applied, Cut, Discount, DiscountableLine, LineDiscount, apply},
     document::{DocumentLine, DocumentPolicy},
     money::{Currency, Money, MoneyError, Rounding},
+    prepaid::PrepaidSource,
     refusal::Refusal,
     tax::{TaxLine, TaxPolicy, TaxRate, TaxTotal, TaxTreatment, Taxed, TaxedLine, compute},
     terms::{Item, Terms},
@@ -88,6 +89,8 @@ pub enum Adjustment {
     },
     /// The line is what is missing to a minimum of usage, or what late usage takes off that again.
     TrueUp(UsageMinimum),
+    /// The line is prepaid credit that pays for usage.
+    Prepaid(PrepaidSource),
     /// The line is a tax; one that is in the prices has no amount of its own.
     Tax {
         /// By which rate.
@@ -241,6 +244,12 @@ fn taxed<'a>(
     Ok((amounts, taxed))
 }
 
+/// What `lines` of a decision come to with their taxes, as on a document of their own.
+pub(super) fn gross(lines: Vec<Line>, with: &Adjustments, currency: Currency) -> Result<Money, Refusal> {
+    let none = TaxTreatment::Taxed { rates: Vec::new() };
+    Ok(taxed(&[Decided { lines, with }], currency, &none)?.1.gross)
+}
+
 /// The lines of a breakdown.
 pub(super) fn tax_lines(totals: &[TaxTotal], terms: &Terms, rounding: Rounding) -> Result<Vec<Line>, MoneyError> {
     let lines = totals.iter().map(|total| tax_line(total, terms, rounding));
@@ -311,11 +320,30 @@ pub fn tax_of(lines: &[Line], currency: Currency) -> Result<Money, MoneyError> {
 /// [`MoneyError::Overflow`].
 pub fn tax_of_total(lines: &[Line], total: Money) -> Result<Money, MoneyError> {
     let tax = tax_of(lines, total.currency)?;
-    let used = Money::sum(total.currency, lines.iter().filter(|l| l.kind == LineKind::CreditUsed).map(|l| l.amount))?;
+    let pays = |line: &&Line| matches!(line.kind, LineKind::CreditUsed | LineKind::PrepaidUsed);
+    let used = Money::sum(total.currency, lines.iter().filter(pays).map(|l| l.amount))?;
     let whole = total.plus(used.negated()?)?;
     if total.minor <= 0 || tax.minor == 0 {
         return Ok(Money::zero(total.currency));
     }
     let share = crate::money::Unrounded::from_money(tax);
     share.times(Decimal::from(total.minor), Decimal::from(whole.minor))?.round(Rounding::HalfEven)
+}
+
+/// The tax in what is kept as credit: all that is given back. What prepaid credit paid of usage has its share of the tax in
+/// it, which is no part of that. Rounded half to even.
+///
+/// # Errors
+/// [`MoneyError::Overflow`].
+pub(crate) fn tax_of_kept(lines: &[Line], kept: Money) -> Result<Money, MoneyError> {
+    let tax = tax_of(lines, kept.currency)?.negated()?;
+    let prepaid = lines.iter().filter(|line| line.kind == LineKind::PrepaidUsed).map(|line| line.amount);
+    let prepaid = Money::sum(kept.currency, prepaid)?;
+    // What would be kept without prepaid credit; below zero where something would be owed.
+    let whole = kept.plus(prepaid)?;
+    if prepaid.minor == 0 || whole.minor == 0 {
+        return Ok(if prepaid.minor == 0 { tax } else { Money::zero(kept.currency) });
+    }
+    let share = crate::money::Unrounded::from_money(tax);
+    share.times(Decimal::from(kept.minor), Decimal::from(whole.minor))?.round(Rounding::HalfEven)
 }

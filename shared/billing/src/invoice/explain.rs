@@ -12,6 +12,7 @@ use crate::{
     calendar::Instant,
     discount::Cut,
     money::{Money, Rounding},
+    prepaid::PrepaidSource,
     pricing::{Step, StepKind},
     proration::{LineRule, ProrationUnit},
     refusal::Refusal,
@@ -61,7 +62,9 @@ fn what_for(basis: &Basis) -> String {
         Basis::End { terms, at, .. } => format!("the end of {} at {at}", bought(terms)),
         Basis::CreditNote { invoice, .. } => format!("what is given back of {invoice}"),
         Basis::Arrears { at, .. } => format!("what was used up to {at}"),
+        Basis::Once { .. } if basis.top_up().is_some() => "prepaid credit".to_owned(),
         Basis::Once { base, .. } if matches!(**base, Basis::Arrears { .. }) => "what is charged once".to_owned(),
+        Basis::Prepaid { base, .. } => what_for(base),
         Basis::Once { base, .. } => format!("{}, and what is charged once", what_for(base)),
         Basis::Metered { base, .. } if matches!(**base, Basis::Arrears { .. }) => what_for(base),
         Basis::Side { of, side: DocumentSide::Credit, .. } => format!("what is given back by {}", what_for(of)),
@@ -103,7 +106,8 @@ fn title(line: &Line) -> String {
             let meter = line.used.as_ref().map_or("", |used| &used.meter);
             format!("{} {} {meter}", line.kind, line.plan)
         }
-        LineKind::TrueUp => format!("{} {}", line.kind, line.plan),
+        LineKind::TrueUp | LineKind::TopUp => format!("{} {}", line.kind, line.plan),
+        LineKind::PrepaidUsed => format!("{} {}", line.kind, prepaid(line).map_or("", |source| &source.grant)),
         LineKind::OneOff => format!("{} {}", line.kind, line.description.as_deref().unwrap_or_default()),
         LineKind::Discount | LineKind::Tax | LineKind::Credited => format!("{} {}", line.kind, line.why.rule),
         _ => {
@@ -122,6 +126,10 @@ fn why(line: &Line) -> Vec<String> {
             return vec!["once, with the first invoice that it is on; not divided and not discounted".into()];
         }
         LineKind::OneOff => return vec!["once; not divided and not discounted".into()],
+        LineKind::TopUp => {
+            return vec!["prepaid credit, usable when this is paid; taxed when it pays for usage".into()];
+        }
+        LineKind::PrepaidUsed => return prepaid(line).map(prepaid_why).into_iter().collect(),
         LineKind::Recurring
         | LineKind::ProrationCharge
         | LineKind::ProrationCredit
@@ -182,6 +190,25 @@ fn true_up(least: &UsageMinimum) -> String {
     format!("at least {minimum} for the usage of {span}: it came to {used}{before}")
 }
 
+fn prepaid(line: &Line) -> Option<&PrepaidSource> {
+    match line.why.adjustment.as_deref() {
+        Some(Adjustment::Prepaid(source)) => Some(source),
+        _ => None,
+    }
+}
+
+/// What there was of the credit, and until when.
+fn prepaid_why(source: &PrepaidSource) -> String {
+    let PrepaidSource { left, expires_at, held, .. } = source;
+    match (expires_at, held) {
+        (Some(end), Some(held)) => {
+            format!("{left} was left when it expired, {}: it pays for what was used until then, {held}", day(*end))
+        }
+        (Some(end), None) => format!("{left} was left, until {}; it pays for usage only", day(*end)),
+        (None, _) => format!("{left} was left; it pays for usage only"),
+    }
+}
+
 /// What discounts and taxes have to do with the line.
 fn adjustment(line: &Line) -> Vec<String> {
     let why = &line.why;
@@ -195,7 +222,7 @@ fn adjustment(line: &Line) -> Vec<String> {
         format!("{} before rounding{whole}", major(exact, line.amount))
     };
     match why.adjustment.as_deref() {
-        None => Vec::new(),
+        None | Some(Adjustment::Prepaid(_)) => Vec::new(),
         Some(Adjustment::Discount { cut: Cut::Percent { percent } }) => {
             vec![format!("{percent} of {of}: {}", rounded(why.unrounded_minor))]
         }

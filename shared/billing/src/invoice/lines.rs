@@ -5,6 +5,7 @@
 
 mod items;
 mod once;
+mod prepaid;
 mod stub;
 mod usage;
 mod v1;
@@ -22,6 +23,7 @@ use crate::{
     document::{CreditNote, DocumentLine},
     ids::InvoiceId,
     money::{Money, MoneyError, Rounding},
+    prepaid::{PrepaidSource, TopUp},
     pricing::Step,
     proration::{LineRule, ProrationPolicy, Share},
     refusal::Refusal,
@@ -30,6 +32,7 @@ use crate::{
 };
 
 pub use once::{Once, OneOff};
+pub(crate) use prepaid::{cost as prepaid_cost, drawn as prepaid_drawn};
 pub use stub::StubOf;
 pub use usage::UsedUnits;
 
@@ -155,6 +158,13 @@ pub enum Basis {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         minimums: Vec<UsageMinimum>,
     },
+    /// A basis with usage, and the prepaid credit that pays for it.
+    Prepaid {
+        /// What the invoice is for otherwise, its usage the outermost of it.
+        base: Box<Basis>,
+        /// Which credit, in the order of use. What is taken follows from what the usage costs.
+        sources: Vec<PrepaidSource>,
+    },
     /// Another basis, and what is charged once beside it.
     Once {
         /// What the invoice is for otherwise.
@@ -172,6 +182,7 @@ impl Basis {
             Self::Period { terms, .. } | Self::CreditNote { terms, .. } => terms,
             Self::Change { to: terms, .. } | Self::End { terms, .. } | Self::Arrears { terms, .. } => terms,
             Self::Metered { base, .. }
+            | Self::Prepaid { base, .. }
             | Self::Once { base, .. }
             | Self::Carried { base, .. }
             | Self::Side { of: base, .. } => base.terms(),
@@ -187,6 +198,7 @@ impl Basis {
             | Self::End { period, .. }
             | Self::Arrears { period, .. } => period,
             Self::Metered { base, .. }
+            | Self::Prepaid { base, .. }
             | Self::Once { base, .. }
             | Self::Carried { base, .. }
             | Self::Side { of: base, .. } => base.period(),
@@ -200,11 +212,22 @@ impl Basis {
         matches!(self, Self::Side { side: DocumentSide::Credit, .. } | Self::CreditNote { .. })
     }
 
+    /// The prepaid credit that it sells; an invoice of a top-up has nothing else on it.
+    #[must_use]
+    pub fn top_up(&self) -> Option<&TopUp> {
+        let Self::Once { once, .. } = self else { return None };
+        match once.as_slice() {
+            [Once::TopUp(top_up)] => Some(top_up),
+            _ => None,
+        }
+    }
+
     /// Its discounts and taxes.
     #[must_use]
     pub fn adjustments(&self) -> &Adjustments {
         match self {
             Self::Metered { base, .. }
+            | Self::Prepaid { base, .. }
             | Self::Once { base, .. }
             | Self::Carried { base, .. }
             | Self::Side { of: base, .. } => base.adjustments(),
@@ -254,6 +277,10 @@ pub enum LineKind {
     OneOff,
     /// What is missing to the least that was agreed for usage.
     TrueUp,
+    /// Prepaid credit that is bought.
+    TopUp,
+    /// Prepaid credit that pays for usage on this invoice.
+    PrepaidUsed,
     /// What a discount takes off the charge before it.
     Discount,
     /// A tax, or why there is none.

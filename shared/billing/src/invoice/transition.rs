@@ -166,7 +166,10 @@ impl Next {
     }
 
     fn rung(&mut self, ladder: &Ladder, action: RungAction, climb: &Climb, at: Instant) -> bool {
+        let top_up = self.invoice.basis.top_up().is_some();
         match action {
+            // Nothing was sold yet: access to the rest does not depend on it.
+            RungAction::Suspend if top_up => {}
             RungAction::Suspend => {
                 self.invoice.suspends = true;
                 self.effects.push(InvoiceEffect::Subscription(Input::Suspend { invoice: self.invoice.id.clone() }));
@@ -179,6 +182,12 @@ impl Next {
     }
 
     fn end(&mut self, at: Instant) -> bool {
+        if self.invoice.basis.top_up().is_some() {
+            // Nothing is owed for what was not sold.
+            let invoice = self.invoice.id.clone();
+            self.effects.push(InvoiceEffect::Subscription(Input::TopUpVoid { invoice }));
+            return self.hold(InvoiceState::Void);
+        }
         self.invoice.state = InvoiceState::Uncollectible;
         let total = self.invoice.total;
         self.fact(EventType::WrittenOff, at, total, |_| {});
@@ -287,7 +296,16 @@ impl Next {
         };
         self.attempt_fact(event, claim, at, None);
         self.restore();
+        self.topped_up(at);
         true
+    }
+
+    /// What a top-up sold is the contract's from its payment on, by whichever way the money came.
+    fn topped_up(&mut self, at: Instant) {
+        if let Some(top_up) = self.invoice.basis.top_up().copied() {
+            let invoice = self.invoice.id.clone();
+            self.effects.push(InvoiceEffect::Subscription(Input::TopUpPaid { invoice, top_up, at }));
+        }
     }
 
     fn restore(&mut self) {
@@ -315,6 +333,7 @@ impl Next {
             self.invoice.state = InvoiceState::Paid { at };
             self.invoice.resend = None;
             self.restore();
+            self.topped_up(at);
             if self.invoice.purpose == Purpose::Opening {
                 let tax_minor = self.invoice.tax_minor;
                 let opened = Input::OpeningPaid { amount: total, tax_minor, claim: None, at };

@@ -6,7 +6,7 @@ use crate::{
     discount::start_period,
     fact::EventType,
     ids::Cause,
-    invoice::{Adjustments, Basis, LineKind, Purpose, compute, tax_of},
+    invoice::{Adjustments, Basis, LineKind, Purpose, compute, tax_of_kept},
     proration::{ProrationPolicy, TerminationCredit},
     refusal::Refusal,
     terms::Terms,
@@ -249,10 +249,10 @@ fn new_interval(next: &mut Subscription, terms: &Terms, old: &Period, now: Insta
 /// The customer's credit after the change's invoice: what it keeps is added, what it uses is taken.
 pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Result<(), Refusal> {
     let lines = compute(crate::RULES_VERSION, basis)?;
-    let tax = tax_of(&lines, basis.terms().price.currency)?.negated()?.minor;
-    for line in lines {
+    for line in &lines {
         match line.kind {
             LineKind::CreditKept => {
+                let tax = tax_of_kept(&lines, line.amount)?.minor;
                 step.next.credit_minor += line.amount.minor;
                 let mut credit = super::facts::fact(&step.next, EventType::Credit, now)?;
                 // As all facts about money: without the tax that is given back with it.
@@ -271,6 +271,8 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
             | LineKind::TrueUp
             | LineKind::SetUp
             | LineKind::OneOff
+            | LineKind::TopUp
+            | LineKind::PrepaidUsed
             | LineKind::Discount
             | LineKind::Credited
             | LineKind::Tax => {}

@@ -3,7 +3,7 @@
 //! Exists as the one place where the policy's destination is read, so that a decision says what it comes to and not where
 //! that is written. A destination never changes what is owed in the end.
 
-use super::{change::settle_credit, state::Subscription, transition::Step, usage::metered};
+use super::{change::settle_credit, state::Subscription, transition::Step};
 use crate::{
     calendar::{Instant, recurrence::Span},
     ids::Cause,
@@ -22,7 +22,8 @@ impl Step {
     pub(super) fn bill(&mut self, cause: Cause, basis: Basis, usage: Closed, at: Instant) -> Result<(), Refusal> {
         match destination(&basis) {
             Destination::NextInvoice if self.next.pending.len() < PENDING_MAX => {
-                let basis = metered(self.with_once(basis)?, usage);
+                let basis = self.with_once(basis)?;
+                let basis = self.metered(basis, usage, at)?;
                 self.next.pending.push(basis);
                 Ok(())
             }
@@ -32,12 +33,14 @@ impl Step {
                 let version = if let Cause::Change(version) = cause { version } else { self.version };
                 self.unless_empty(Cause::CreditNote(version), note, at)?;
                 let charge = self.side(&basis, DocumentSide::Charge);
-                let charge = metered(self.with_once(charge)?, usage);
+                let charge = self.with_once(charge)?;
+                let charge = self.metered(charge, usage, at)?;
                 let charge = self.with_pending(charge);
                 self.unless_empty(cause, charge, at)
             }
             _ => {
-                let basis = metered(self.with_once(basis)?, usage);
+                let basis = self.with_once(basis)?;
+                let basis = self.metered(basis, usage, at)?;
                 let basis = self.with_pending(basis);
                 self.bill_only(cause, basis, at)
             }

@@ -24,6 +24,8 @@ pub enum DueKind {
     Expire,
     /// The end of the period.
     Renewal,
+    /// Prepaid credit expires: after the renewal, whose invoice has the usage that it still pays.
+    PrepaidExpiry,
 }
 
 /// The earliest event that will be due, whatever the time is now.
@@ -44,6 +46,7 @@ pub fn next_event(subscription: &Subscription) -> Option<(Instant, DueKind)> {
         scheduled.pause.filter(|_| active).map(|(at, _)| (at, DueKind::Pause)),
         scheduled.change.as_ref().filter(|_| active).map(|(at, _)| (*at, DueKind::Change)),
         own,
+        subscription.prepaid.next_expiry().filter(|_| !ended).map(|at| (at, DueKind::PrepaidExpiry)),
     ]
     .into_iter()
     .flatten()

@@ -8,6 +8,7 @@ use crate::{
     ids::InvoiceId,
     invoice::{Basis, Claim, OneOff},
     money::Money,
+    prepaid::TopUp,
     terms::Terms,
 };
 
@@ -58,6 +59,36 @@ pub enum Input {
         charge: OneOff,
         /// At once on an invoice of its own, or (`PeriodEnd`) on the next invoice.
         when: When,
+    },
+    /// Buy prepaid credit: usable when its invoice is paid.
+    TopUp {
+        /// How much.
+        amount: Money,
+        /// When it expires; none: as the plan says.
+        expires_at: Option<Instant>,
+    },
+    /// Give prepaid credit away.
+    Grant {
+        /// How much.
+        amount: Money,
+        /// Why, in the merchant's words.
+        reason: String,
+        /// When it expires; none: as the plan says.
+        expires_at: Option<Instant>,
+    },
+    /// The invoice of a top-up was paid.
+    TopUpPaid {
+        /// Which invoice.
+        invoice: InvoiceId,
+        /// What it sold.
+        top_up: TopUp,
+        /// The gateway's time.
+        at: Instant,
+    },
+    /// The invoice of a top-up was given up: it sold nothing.
+    TopUpVoid {
+        /// Which invoice.
+        invoice: InvoiceId,
     },
     /// Hold a redeemed coupon: it counts from the next period that starts.
     ApplyCoupon {
@@ -150,6 +181,8 @@ impl Input {
             self,
             Self::Change { .. }
                 | Self::Charge { .. }
+                | Self::TopUp { .. }
+                | Self::Grant { .. }
                 | Self::ApplyCoupon { .. }
                 | Self::RemoveCoupon { .. }
                 | Self::Cancel { .. }
@@ -169,6 +202,8 @@ impl Input {
             Self::OpeningPaid { .. } => "be opened",
             Self::Change { .. } => "change its plan",
             Self::Charge { .. } => "be charged",
+            Self::TopUp { .. } | Self::TopUpPaid { .. } | Self::TopUpVoid { .. } => "be topped up",
+            Self::Grant { .. } => "be given prepaid credit",
             Self::ApplyCoupon { .. } => "have a coupon applied",
             Self::RemoveCoupon { .. } => "have a coupon removed",
             Self::Cancel { .. } => "be cancelled",

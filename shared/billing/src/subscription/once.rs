@@ -62,7 +62,7 @@ impl OnceAccount {
 }
 
 /// `base` with what is charged once beside it.
-fn with(base: Basis, once: Vec<Once>) -> Basis {
+pub(super) fn with(base: Basis, once: Vec<Once>) -> Basis {
     if once.is_empty() { base } else { Basis::Once { base: Box::new(base), once } }
 }
 
@@ -122,17 +122,26 @@ impl Step {
 }
 
 fn check(charge: &OneOff, currency: Currency) -> Result<(), Refusal> {
-    let OneOff { description, amount } = charge;
-    let field = |field, detail: String| Err(Refusal::InvalidField { field, detail });
-    if description.trim().is_empty()
-        || description.len() > DESCRIPTION_BYTES_MAX
-        || description.chars().any(char::is_control)
-    {
-        return field("description", format!("must be 1 to {DESCRIPTION_BYTES_MAX} bytes of plain text"));
+    check_text("description", &charge.description)?;
+    check_amount(charge.amount, currency)
+}
+
+/// That somebody wrote what it is for.
+pub(super) fn check_text(field: &'static str, text: &str) -> Result<(), Refusal> {
+    let plain = !text.trim().is_empty() && text.len() <= DESCRIPTION_BYTES_MAX && !text.chars().any(char::is_control);
+    if plain {
+        return Ok(());
     }
+    let detail = format!("must be 1 to {DESCRIPTION_BYTES_MAX} bytes of plain text");
+    Err(Refusal::InvalidField { field, detail })
+}
+
+/// That an amount can be charged.
+pub(super) fn check_amount(amount: Money, currency: Currency) -> Result<(), Refusal> {
     let most = Money::new(PRICE_MAX.saturating_mul(10_i64.pow(currency.exponent())), currency);
     if amount.currency != currency || !(1..=most.minor).contains(&amount.minor) {
-        return field("amount", format!("must be above zero and at most {most}"));
+        let detail = format!("must be above zero and at most {most}");
+        return Err(Refusal::InvalidField { field: "amount", detail });
     }
     Ok(())
 }

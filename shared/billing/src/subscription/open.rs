@@ -131,6 +131,7 @@ pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, R
         collection: order.collection,
         credit_minor: 0,
         usage: crate::usage::UsageAccount::default(),
+        prepaid: crate::prepaid::PrepaidAccount::default(),
         once: super::once::OnceAccount::default(),
         discounts: order.coupons.into_iter().map(Held::new).collect(),
         tax: None,

@@ -8,6 +8,7 @@ use crate::{
     discount::Held,
     ids::{CustomerId, InvoiceId, SubscriptionId},
     invoice::{Basis, Charged, StubOf},
+    prepaid::PrepaidAccount,
     proration::ProrationPolicy,
     tax::TaxTreatment,
     terms::Terms,
@@ -160,6 +161,9 @@ pub struct Subscription {
     /// What usage it was billed for.
     #[serde(default, skip_serializing_if = "UsageAccount::is_empty")]
     pub usage: UsageAccount,
+    /// Its prepaid credit.
+    #[serde(default, skip_serializing_if = "PrepaidAccount::is_empty")]
+    pub prepaid: PrepaidAccount,
     /// What is charged once: what was, and what waits.
     #[serde(default, skip_serializing_if = "OnceAccount::is_empty")]
     pub once: OnceAccount,

@@ -26,6 +26,8 @@ pub enum Effect {
     Issue(Box<NewInvoice>),
     /// Withdraw the invoices that still wait for money.
     VoidOpenInvoices,
+    /// Withdraw these invoices, where they still wait for money.
+    Void(Vec<InvoiceId>),
     /// Tell a person.
     Alarm(String),
 }
@@ -161,6 +163,10 @@ impl Step {
             }
 
             (state, Input::Charge { charge, when }) if state.is_running() => self.charge_once(charge, when, now),
+            (
+                state,
+                input @ (Input::TopUp { .. } | Input::Grant { .. } | Input::TopUpPaid { .. } | Input::TopUpVoid { .. }),
+            ) => self.prepaid(&state, input, action, now),
             (state, Input::ApplyCoupon { coupon }) if state.is_running() => Ok(self.apply_coupon(*coupon)),
             (state, Input::RemoveCoupon { coupon }) if state.is_running() => self.remove_coupon(&coupon),
             (state, Input::Cancel { when, reason, .. }) if state.is_running() => {
@@ -269,6 +275,7 @@ impl Step {
             }
             DueKind::Change => change::due(self, at),
             DueKind::Resume => rest::resume(self, at),
+            DueKind::PrepaidExpiry => self.prepaid_expires(at),
             DueKind::TrialEnd => trial::end(self, at),
             DueKind::Renewal => {
                 if self.next.scheduled.anchor.is_some() {
@@ -330,6 +337,7 @@ impl Step {
     /// Ends the contract. Only run-rate that was there can be lost: a trial ends without a `cancel` fact.
     pub(super) fn end(&mut self, at: Instant, reason: CancelReason) -> Result<bool, Refusal> {
         let had_run_rate = self.next.started_at.is_some();
+        self.end_prepaid(at)?;
         self.next.state = State::Canceled { at, reason };
         self.next.scheduled = Scheduled::default();
         self.next.suspended_by = None;
@@ -342,7 +350,7 @@ impl Step {
         Ok(true)
     }
 
-    fn credit(&mut self, amount: crate::money::Money, reason: &str, at: Instant) -> Result<bool, Refusal> {
+    pub(super) fn credit(&mut self, amount: crate::money::Money, reason: &str, at: Instant) -> Result<bool, Refusal> {
         if amount.currency != self.next.terms.price.currency {
             let text = format!("{amount} cannot become credit of {} in another currency", self.next.id);
             self.effects.push(Effect::Alarm(text));

@@ -6,7 +6,7 @@ use crate::{
     ids::Cause,
     invoice::{Adjustments, Basis, NewInvoice},
     refusal::Refusal,
-    usage::{Closed, Least},
+    usage::{Closed, Least, UsageRecord},
 };
 
 impl Step {
@@ -15,14 +15,19 @@ impl Step {
         let Some(period) = self.next.period.filter(|_| !self.next.terms.usage.is_empty()) else {
             return Ok(Closed::default());
         };
-        let Some(record) = &self.known.usage else {
-            let detail = "the contract has usage, and the decision was not given its record".to_owned();
-            return Err(Refusal::InvalidField { field: "usage", detail });
-        };
+        let record = self.usage_record()?.clone();
         let end = end.min(period.end);
         let (zone, unit) = (self.next.anchor.zone(), self.next.proration.unit);
         let least = self.next.terms.usage_minimum()?.map(|amount| Least { amount, period, zone, unit });
-        Ok(self.next.usage.close(&self.next.terms.usage, record, period.start, end, least)?)
+        Ok(self.next.usage.close(&self.next.terms.usage, &record, period.start, end, least)?)
+    }
+
+    /// What is stored of the contract's usage: a decision that bills it must have been given that.
+    pub(super) fn usage_record(&self) -> Result<&UsageRecord, Refusal> {
+        self.known.usage.as_ref().ok_or_else(|| {
+            let detail = "the contract has usage, and the decision was not given its record".to_owned();
+            Refusal::InvalidField { field: "usage", detail }
+        })
     }
 
     /// Issues the invoice of a period that begins, with the usage of what ended and what waited for it. `credit_before` is
@@ -37,7 +42,8 @@ impl Step {
             self.issue(invoice);
             return Ok(());
         }
-        let basis = self.with_pending(metered(invoice.basis, usage));
+        let basis = self.metered(invoice.basis, usage, invoice.at)?;
+        let basis = self.with_pending(basis);
         self.next.credit_minor = credit_before;
         settle_credit(self, &basis, invoice.at)?;
         self.issue(NewInvoice { basis, ..invoice });

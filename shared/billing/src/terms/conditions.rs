@@ -10,6 +10,7 @@ use crate::{
     discount::{Cut, Loyalty},
     document::DocumentPolicy,
     percent::Percent,
+    prepaid::PrepaidRules,
 };
 
 /// What stands beside the price.
@@ -28,6 +29,9 @@ pub struct Conditions {
     /// By which settings it is taxed; none: without tax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tax: Option<TaxBinding>,
+    /// What holds for prepaid credit; of the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepaid: Option<PrepaidRules>,
 }
 
 /// The tax settings of the seller, by name: the version that is current on the day of an invoice is used, because
@@ -57,6 +61,7 @@ impl Conditions {
             long_term: long_term.filter(|_| !negotiated),
             document: policy.document,
             tax: policy.tax.clone().map(|settings| TaxBinding { settings, class: class() }),
+            prepaid: plan.prepaid.clone(),
         }
     }
 

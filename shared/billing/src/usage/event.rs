@@ -167,6 +167,8 @@ fn bucket_start(subscription: &Subscription, at: Instant) -> Result<Instant, Ref
     boundaries.extend(subscription.usage.billed.iter().flat_map(|b| [b.start, b.end]));
     // A change that is agreed for an instant divides the period there.
     boundaries.extend(subscription.scheduled.change.iter().map(|(at, _)| *at));
+    // So does prepaid credit that expires.
+    boundaries.extend(subscription.prepaid.grants.iter().filter_map(|grant| grant.expires_at));
     if let Some(period) = subscription.period {
         boundaries.extend([period.start, period.end]);
         // The worker has not come by yet: the boundaries that it will cut at.

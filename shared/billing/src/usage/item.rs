@@ -25,6 +25,9 @@ pub struct UsageItem {
     /// Units of each period that cost nothing: the price begins after them.
     #[serde(default, skip_serializing_if = "Decimal::is_zero")]
     pub included: Decimal,
+    /// Whether prepaid credit pays for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prepaid: bool,
     /// What the units beyond those cost.
     pub price: PriceModel,
 }
@@ -64,6 +67,10 @@ impl UsageItem {
         };
         if self.interval.count().saturating_mul(days) > 366 {
             return Err("usage is billed at least once a year: use a shorter interval".into());
+        }
+        if self.prepaid && matches!(self.meter.aggregation, Aggregation::Last | Aggregation::WeightedChanges) {
+            // What a level costs is known at the end of a period; what was used up to an expiry has to be known then.
+            return Err("prepaid credit pays for what adds up in a period: use sum, count, unique or max".into());
         }
         if self.included < Decimal::ZERO {
             return Err("included must not be below zero".into());

@@ -185,6 +185,7 @@ fn samples() -> BTreeMap<String, String> {
     samples.extend(adjusted_samples());
     samples.extend(item_samples());
     samples.extend(aligned_samples());
+    samples.extend(prepaid_samples());
     samples.insert("contract-price".into(), pretty(&serde_json::from_str::<ContractPrice>(CONTRACT).expect("a price")));
     samples
 }
@@ -236,6 +237,44 @@ fn adjusted_samples() -> Vec<(String, String)> {
         ("fact-discounted".into(), pretty(&fact)),
         ("catalog-offers".into(), pretty(&catalog)),
         ("customer-business".into(), pretty(&customer)),
+    ]
+}
+
+/// What prepaid credit adds to the stored forms: a top-up and a gift, one of which expired, and the invoice that they pay.
+fn prepaid_samples() -> Vec<(String, String)> {
+    use billing::usage::{Bucket, Chunk, HourBucket, UsageRecord};
+    let catalog = USAGE_CATALOG
+        .replace(r#""included": "1000","#, r#""prepaid": true,"#)
+        .replace(r#""title": "API","#, r#""title": "API", "prepaid": {"valid_days": 365, "unused": "forfeit"},"#);
+    let catalog: Catalog = serde_json::from_str(&catalog).expect("a catalog");
+    assert_eq!(catalog.problems(), []);
+    let (plan, policy) = (&catalog.plans[0], billing::catalog::Policy::standard());
+    let bought = billing::terms::Terms::try_new(plan, &policy, &plan.prices[0], false, 3).expect("terms");
+    let held = active(bought, start());
+    let begins = start() + TimeDelta::days(1);
+    let bucket = Bucket::of(begins, begins + TimeDelta::minutes(5), 700.into(), None).expect("a bucket");
+    let buckets = vec![HourBucket { start: begins, meter: "calls".into(), bucket }];
+    let record = UsageRecord::new([Chunk { ids: "0123456789abcdef".into(), buckets }]);
+    let give = |held: &Subscription, input, now: Instant| {
+        applied(transition_with(held, 7, input, now, &record.clone().into()).expect("allowed"))
+    };
+    let amount = crate::sample::usd;
+    let day = |days| start() + TimeDelta::days(days);
+    let (held, mut invoices) = give(&held, Input::TopUp { amount: amount(5_000), expires_at: None }, day(2));
+    let gift = Input::Grant { amount: amount(400), reason: "welcome".into(), expires_at: Some(day(9)) };
+    let (waits, _) = give(&held, gift, day(3));
+    let top_up = *invoices[0].basis.top_up().expect("a top-up");
+    let news = Input::TopUpPaid { invoice: invoices[0].id.clone(), top_up, at: day(4) };
+    let (held, _) = give(&waits, news, day(4));
+    let (held, _) = give(&held, Input::Wake, day(9));
+    let (paid, mut renewal) = give(&held, Input::Wake, held.period.expect("a period").end);
+    vec![
+        ("catalog-prepaid".into(), pretty(&catalog)),
+        ("subscription-prepaid-waits".into(), pretty(&waits)),
+        ("subscription-prepaid-held".into(), pretty(&held)),
+        ("subscription-prepaid".into(), pretty(&paid)),
+        ("invoice-rules-2-top-up".into(), pretty(&invoices.remove(0))),
+        ("invoice-rules-2-prepaid".into(), pretty(&renewal.remove(0))),
     ]
 }
 

@@ -29,6 +29,14 @@ fn invoice_id() -> InvoiceId {
     InvoiceId::try_new("inv_ana-p1").expect("an id")
 }
 
+fn top_up_id() -> InvoiceId {
+    InvoiceId::try_new("inv_ana-c5").expect("an id")
+}
+
+fn top_up() -> billing::prepaid::TopUp {
+    billing::prepaid::TopUp { amount: usd(5_000), expires_at: None, valid_days: None }
+}
+
 fn contract(state: State) -> Subscription {
     let held = crate::sample::active(terms("team", "month", "10", 1), start());
     Subscription { state, ..held }
@@ -94,6 +102,10 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("change at period end", change(When::PeriodEnd)),
         ("charge now", charge(When::Now)),
         ("charge with the next invoice", charge(When::PeriodEnd)),
+        ("top up", Input::TopUp { amount: usd(5_000), expires_at: None }),
+        ("grant", Input::Grant { amount: usd(500), reason: "goodwill".into(), expires_at: None }),
+        ("top-up paid", Input::TopUpPaid { invoice: top_up_id(), top_up: top_up(), at: at(NOW) }),
+        ("top-up given up", Input::TopUpVoid { invoice: top_up_id() }),
         ("apply coupon", Input::ApplyCoupon { coupon: Box::new(coupon(25, r#"{"is":"once"}"#)) }),
         ("remove coupon", Input::RemoveCoupon { coupon: "spring".into() }),
         ("change on a date", change(When::At(at("2027-02-20T00:00:00Z")))),
@@ -142,6 +154,7 @@ fn of_contract(before: &Subscription, input: Input) -> String {
                 text += match effect {
                     Effect::Issue(_) => " +invoice",
                     Effect::VoidOpenInvoices => " +withdraw invoices",
+                    Effect::Void(_) => " +withdraw top-ups",
                     Effect::Alarm(_) => " +alarm",
                 };
             }

@@ -45,6 +45,8 @@ mod money;
 #[cfg(test)]
 mod once;
 #[cfg(test)]
+mod prepaid;
+#[cfg(test)]
 mod price_cases;
 #[cfg(test)]
 mod pricing;

@@ -90,7 +90,7 @@ impl Days {
         self.record(&readings);
     }
 
-    fn stored(&self) -> UsageRecord {
+    pub(crate) fn stored(&self) -> UsageRecord {
         UsageRecord::new(self.0.values().flat_map(|c| c.0.clone()))
     }
 

@@ -10,6 +10,7 @@ use super::{Line, LineKind};
 use crate::{
     invoice::adjust,
     money::{Money, Rounding},
+    prepaid::TopUp,
     terms::Terms,
 };
 
@@ -27,6 +28,8 @@ pub enum Once {
     },
     /// Something that the merchant charges beside the terms.
     Charge(OneOff),
+    /// Prepaid credit that the customer buys.
+    TopUp(TopUp),
 }
 
 /// A one-off charge.
@@ -43,7 +46,9 @@ impl Once {
     #[must_use]
     pub const fn amount(&self) -> Money {
         match self {
-            Self::SetUp { amount, .. } | Self::Charge(OneOff { amount, .. }) => *amount,
+            Self::SetUp { amount, .. } | Self::Charge(OneOff { amount, .. }) | Self::TopUp(TopUp { amount, .. }) => {
+                *amount
+            }
         }
     }
 }
@@ -58,6 +63,7 @@ fn line(terms: &Terms, once: &Once) -> Line {
     let (kind, add_on, description) = match once {
         Once::SetUp { add_on, .. } => (LineKind::SetUp, add_on.clone(), None),
         Once::Charge(charge) => (LineKind::OneOff, None, Some(charge.description.clone())),
+        Once::TopUp(_) => (LineKind::TopUp, None, None),
     };
     let minor = Decimal::from(amount.minor);
     let why = adjust::plain(&kind.to_string(), minor, minor, Rounding::default());

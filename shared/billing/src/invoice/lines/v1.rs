@@ -28,6 +28,7 @@ pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
         Basis::End { .. }
         | Basis::Arrears { .. }
         | Basis::Metered { .. }
+        | Basis::Prepaid { .. }
         | Basis::Once { .. }
         | Basis::Carried { .. }
         | Basis::CreditNote { .. }

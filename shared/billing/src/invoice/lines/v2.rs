@@ -32,6 +32,7 @@ pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
     let (decided, credit_minor) = decided(basis)?;
     let taxes = adjust::taxes(&decided, basis.terms())?;
     let mut lines: Vec<Line> = decided.into_iter().flat_map(|d| d.lines).chain(taxes).collect();
+    lines.extend(super::prepaid::lines(basis)?);
     super::settle(&mut lines, basis.terms(), credit_minor)?;
     Ok(lines)
 }
@@ -75,8 +76,8 @@ fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
         Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
         Basis::CreditNote { terms, note, .. } => (credit::lines(terms, note)?, 0),
         Basis::Side { of, side, credit_minor } => (one_side(unsettled(of)?.0, *side), *credit_minor),
-        // Only a whole document carries earlier decisions.
-        Basis::Carried { base, .. } => unsettled(base)?,
+        // Only a whole document carries earlier decisions; prepaid credit pays after its taxes.
+        Basis::Carried { base, .. } | Basis::Prepaid { base, .. } => unsettled(base)?,
         Basis::Once { base, once } => {
             let (mut lines, credit_minor) = unsettled(base)?;
             lines.extend(super::once::lines(base.terms(), once));
