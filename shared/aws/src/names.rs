@@ -162,6 +162,11 @@ pub const NAMES: &[(&str, &str)] = &[
     ("schedule", "sl"),
     ("stub", "sx"),
     ("without_method", "wm"),
+    // refunds
+    ("paid_by", "py"),
+    ("payment", "pm"),
+    ("refund_minor", "rm"),
+    ("refunds", "rn"),
 ];
 
 /// Marks a name that is stored as it is although it looks like a short one.

@@ -6,7 +6,7 @@ use crate::{
     discount::start_period,
     fact::EventType,
     ids::Cause,
-    invoice::{Adjustments, Basis, LineKind, Purpose, compute, tax_of},
+    invoice::{Adjustments, Basis, LineKind, Purpose, compute, tax_in_refund, tax_of},
     proration::{ProrationPolicy, TerminationCredit},
     refusal::Refusal,
     terms::Terms,
@@ -249,7 +249,8 @@ fn new_interval(next: &mut Subscription, terms: &Terms, old: &Period, now: Insta
 /// The customer's credit after the change's invoice: what it keeps is added, what it uses is taken.
 pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Result<(), Refusal> {
     let lines = compute(crate::RULES_VERSION, basis)?;
-    let tax = tax_of(&lines, basis.terms().price.currency)?.negated()?.minor;
+    // What goes back to the payment takes its tax along; its fact is written when it is there.
+    let tax = tax_of(&lines, basis.terms().price.currency)?.negated()?.minor - tax_in_refund(basis)?;
     for line in lines {
         match line.kind {
             LineKind::CreditKept => {
@@ -273,6 +274,7 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
             | LineKind::OneOff
             | LineKind::Discount
             | LineKind::Credited
+            | LineKind::Refunded
             | LineKind::Tax => {}
         }
     }

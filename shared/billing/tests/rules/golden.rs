@@ -122,7 +122,7 @@ fn invoices() -> (Vec<(&'static str, Invoice)>, Fact) {
         ("invoice-rules-2-collecting", collecting),
         ("invoice-rules-2-unknown", unknown),
         ("invoice-rules-2-past-due", past_due),
-        ("invoice-rules-2-paid", paid),
+        ("invoice-rules-2-captured", paid),
         ("invoice-rules-2-withdrawn", withdrawn),
         ("invoice-rules-2-change", changes.remove(0)),
     ];
@@ -185,6 +185,7 @@ fn samples() -> BTreeMap<String, String> {
     samples.extend(adjusted_samples());
     samples.extend(item_samples());
     samples.extend(aligned_samples());
+    samples.extend(refund_samples());
     samples.insert("contract-price".into(), pretty(&serde_json::from_str::<ContractPrice>(CONTRACT).expect("a price")));
     samples
 }
@@ -236,6 +237,37 @@ fn adjusted_samples() -> Vec<(String, String)> {
         ("fact-discounted".into(), pretty(&fact)),
         ("catalog-offers".into(), pretty(&catalog)),
         ("customer-business".into(), pretty(&customer)),
+    ]
+}
+
+/// What refunds add to the stored forms: an invoice with one in every state, and the document of one.
+fn refund_samples() -> Vec<(String, String)> {
+    use billing::invoice::RefundState;
+    use crate::{credit_notes::gross, refunds};
+    let (held, invoice) = crate::credit_notes::sold(2_800, 50, false);
+    let mut invoice = refunds::captured(invoice);
+    invoice.total.minor = 2_500;
+    let mut notes = Vec::new();
+    for minor in [500, 500, 500, 500, 1_000] {
+        let request = gross(1, minor, &invoice);
+        let (next, basis) =
+            billing::invoice::refund(&invoice, &request, Some(refunds::REFUNDS), start()).expect("a refund");
+        notes = refunds::write(&held, &invoice, basis).1;
+        invoice = next;
+    }
+    let (deadline, ask_at) = (wall("2027-01-31T09:01:00Z"), wall("2027-01-31T09:06:00Z"));
+    let states = [
+        RefundState::Calling { since: start(), deadline },
+        RefundState::Unknown { deadline, asked: 1, ask_at },
+        RefundState::Done { at: start(), reference: "re_1".into() },
+        RefundState::Failed { at: start(), code: "expired_or_canceled_card".into() },
+    ];
+    for (refund, state) in invoice.refunds.iter_mut().zip(states) {
+        refund.state = state;
+    }
+    vec![
+        ("invoice-rules-2-refunds".into(), pretty(&invoice)),
+        ("invoice-rules-2-refund-note".into(), pretty(&notes.remove(0))),
     ]
 }
 

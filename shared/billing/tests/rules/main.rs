@@ -51,6 +51,10 @@ mod proration;
 #[cfg(test)]
 mod proration_cases;
 #[cfg(test)]
+mod refunding;
+#[cfg(test)]
+mod refunds;
+#[cfg(test)]
 mod returns;
 #[cfg(test)]
 mod sample;
