@@ -155,14 +155,9 @@ mod tests {
         let own = r#"{"error":"no_such_charge"}"#;
         let of_refunds = r#"{"error":"no_such_refund"}"#;
         assert_eq!(looked_up(answer(404, own)), Lookup::NotFound { authoritative: true });
-        for (status, body) in [
-            (404, "<html>not here</html>"),
-            (404, "{}"),
-            (404, of_refunds),
-            (500, own),
-            (200, "junk"),
-            (302, PAID),
-        ] {
+        for (status, body) in
+            [(404, "<html>not here</html>"), (404, "{}"), (404, of_refunds), (500, own), (200, "junk"), (302, PAID)]
+        {
             assert_eq!(looked_up(answer(status, body)), Lookup::Unavailable, "{status} {body}");
         }
         assert_eq!(looked_up(Err(NoAnswer::Late)), Lookup::Unavailable);

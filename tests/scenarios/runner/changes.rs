@@ -1,6 +1,10 @@
 //! What one step changed: the difference between two readings of a customer's file, as lines.
 
-use billing::{calendar::Instant, fact::Fact, invoice::{Invoice, Refund}};
+use billing::{
+    calendar::Instant,
+    fact::Fact,
+    invoice::{Invoice, Refund},
+};
 use usecases::{ports::CustomerFile, relay::added};
 
 use crate::show;
@@ -42,7 +46,8 @@ pub(crate) fn lines(before: Option<&CustomerFile>, after: &CustomerFile) -> Vec<
         }
         let known = |refund: &&Refund| old.is_some_and(|old| old.refunds.contains(refund));
         let moved = invoice.refunds.iter().filter(|refund| !known(refund));
-        lines.extend(moved.map(|r| format!("refund     {} {} {}", r.claim.key, r.claim.amount, show::refund(&r.state))));
+        lines
+            .extend(moved.map(|r| format!("refund     {} {} {}", r.claim.key, r.claim.amount, show::refund(&r.state))));
     }
     lines
 }

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 
-use super::{Adjustment, Basis, DocumentSide, Invoice, InvoiceState, Line, LineKind, Refund, RefundState, UsedUnits, compute};
+use super::{
+    Adjustment, Basis, DocumentSide, Invoice, InvoiceState, Line, LineKind, Refund, RefundState, UsedUnits, compute,
+};
 use crate::{
     calendar::Instant,
     discount::Cut,
@@ -118,7 +120,9 @@ fn why(line: &Line) -> Vec<String> {
     match line.kind {
         LineKind::CreditUsed => return vec!["the customer's credit pays first".into()],
         LineKind::Credited => return vec!["given back of this line of the invoice; its taxes follow".into()],
-        LineKind::Refunded => return vec!["goes back to the payment that paid the invoice, as far as that paid it".into()],
+        LineKind::Refunded => {
+            return vec!["goes back to the payment that paid the invoice, as far as that paid it".into()];
+        }
         LineKind::CreditKept => return vec!["what is below zero becomes the customer's credit".into()],
         LineKind::SetUp => {
             return vec!["once, with the first invoice that it is on; not divided and not discounted".into()];

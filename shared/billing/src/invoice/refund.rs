@@ -124,7 +124,8 @@ pub fn refund(
     let note = note(invoice, request)?;
     let (payment, paid_by) = payment(invoice)?;
     let Some(gateway) = gateway else {
-        let can_not = format!("gateway {} makes no refunds here; send the money back on its own pages", paid_by.gateway);
+        let can_not =
+            format!("gateway {} makes no refunds here; send the money back on its own pages", paid_by.gateway);
         return Err(refused(&can_not));
     };
     let captured = invoice.total;
@@ -162,7 +163,8 @@ fn payment(invoice: &Invoice) -> Result<(&str, &PaidBy), Refusal> {
     // Attempt 0 is money that came without an attempt of ours: nobody knows where it could go back to.
     let capture = invoice.attempts.iter().find(|a| a.attempt > 0 && a.code.is_none());
     let Some(capture) = capture else {
-        let why = "the invoice was paid by transfer or credit, and not by a payment that can be sent back; send a transfer";
+        let why =
+            "the invoice was paid by transfer or credit, and not by a payment that can be sent back; send a transfer";
         return Err(refused(why));
     };
     match (&capture.reference, &capture.paid_by) {

@@ -230,7 +230,8 @@ impl Next {
         match answer.outcome {
             ChargeOutcome::Succeeded { reference, at } => self.captured(&claim, reference, at),
             ChargeOutcome::Declined { reference, code, class, at } => {
-                let attempt = Attempt { attempt: claim.attempt, at, code: Some(code.clone()), reference, paid_by: None };
+                let attempt =
+                    Attempt { attempt: claim.attempt, at, code: Some(code.clone()), reference, paid_by: None };
                 self.invoice.attempts.push(attempt);
                 self.declined_fact(&claim, code, at);
                 self.fail(ladder, climb, class, now);
@@ -425,7 +426,13 @@ impl Next {
         self.fact(event, at, total, |f| f.reason = Some(reason.into()));
     }
 
-    pub(super) fn fact(&mut self, event_type: EventType, at: Instant, amount: Money, fill: impl FnOnce(&mut Happening)) {
+    pub(super) fn fact(
+        &mut self,
+        event_type: EventType,
+        at: Instant,
+        amount: Money,
+        fill: impl FnOnce(&mut Happening),
+    ) {
         let invoice = &self.invoice;
         let terms = invoice.basis.terms();
         let with = invoice.basis.adjustments();

@@ -242,8 +242,8 @@ fn adjusted_samples() -> Vec<(String, String)> {
 
 /// What refunds add to the stored forms: an invoice with one in every state, and the document of one.
 fn refund_samples() -> Vec<(String, String)> {
-    use billing::invoice::RefundState;
     use crate::{credit_notes::gross, refunds};
+    use billing::invoice::RefundState;
     let (held, invoice) = crate::credit_notes::sold(2_800, 50, false);
     let mut invoice = refunds::captured(invoice);
     invoice.total.minor = 2_500;

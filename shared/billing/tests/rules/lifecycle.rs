@@ -276,8 +276,7 @@ fn refund_inputs(id: &InvoiceId) -> Vec<(&'static str, InvoiceInput)> {
     let done = || RefundOutcome::Succeeded { reference: reference(), at: at(NOW) };
     let failed = || RefundOutcome::Failed { reference: None, code: "no".into(), at: at(NOW) };
     let key = || refund_key(id, 1);
-    let answered =
-        |outcome| InvoiceInput::Refund(RefundNews::Answered { key: key(), outcome, wall: wall(NOW) });
+    let answered = |outcome| InvoiceInput::Refund(RefundNews::Answered { key: key(), outcome, wall: wall(NOW) });
     let asked = |lookup| {
         InvoiceInput::Refund(RefundNews::Asked { key: key(), lookup, declaration: DECLARATION, wall: wall(NOW) })
     };

@@ -247,7 +247,8 @@ impl World {
 
     /// Every cent of the notes went back, became credit, or is on its way; its tax with it.
     fn adds_up(&self) -> bool {
-        let noted = self.invoice.credits.iter().fold((0, 0), |sum, note| (sum.0 + note.total.minor, sum.1 + note.tax.minor));
+        let noted =
+            self.invoice.credits.iter().fold((0, 0), |sum, note| (sum.0 + note.total.minor, sum.1 + note.tax.minor));
         let open = self.open();
         noted == (self.back.0 + self.credit.0 + open.0, self.back.1 + self.credit.1 + open.1)
     }

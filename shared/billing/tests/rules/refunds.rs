@@ -140,7 +140,10 @@ fn what_cannot_be_sent_back_is_refused_with_what_to_do() {
     let (_, invoice) = paid();
     let refused = |invoice: &Invoice, request: &CreditRequest, gateway| {
         let refusal = refund(invoice, request, gateway, start()).unwrap_err().to_string();
-        assert!(refusal.starts_with("refund: ") && refusal.ends_with("or leave refund out to give credit"), "{refusal}");
+        assert!(
+            refusal.starts_with("refund: ") && refusal.ends_with("or leave refund out to give credit"),
+            "{refusal}"
+        );
         refusal
     };
     let mut by_transfer = invoice.clone();
@@ -153,7 +156,10 @@ fn what_cannot_be_sent_back_is_refused_with_what_to_do() {
     assert!(refused(&invoice, &CreditRequest::Whole, None).contains("gateway model makes no refunds"));
     let whole = Some(RefundDeclaration { partial: false, ..REFUNDS });
     assert!(refused(&invoice, &gross(1, 1_000, &invoice), whole).contains("whole payments only"));
-    assert_eq!(refund(&invoice, &CreditRequest::Whole, whole, start()).expect("all").0.refunds[0].claim.amount.minor, 4_998);
+    assert_eq!(
+        refund(&invoice, &CreditRequest::Whole, whole, start()).expect("all").0.refunds[0].claim.amount.minor,
+        4_998
+    );
     // The card brought 10.00 of it, and those are on their way.
     let mut little = invoice.clone();
     little.total = Money::new(1_000, invoice.total.currency);

@@ -184,7 +184,10 @@ async fn no_more_goes_back_than_came(subject: &GatewaySubject<'_>, customer: &Cu
     Ok(())
 }
 
-async fn a_refund_that_cannot_be_made_says_so(subject: &GatewaySubject<'_>, customer: &CustomerId) -> Result<(), Error> {
+async fn a_refund_that_cannot_be_made_says_so(
+    subject: &GatewaySubject<'_>,
+    customer: &CustomerId,
+) -> Result<(), Error> {
     let claim = subject.refund_of("closed", subject.unrefundable, customer).await?;
     let first = subject.gateway.refund(&claim, customer).await;
     assert!(matches!(&first, RefundOutcome::Failed { code, .. } if !code.is_empty()), "a closed card: {first:?}");

@@ -138,9 +138,7 @@ impl Next {
                 self.refund_answered(which, outcome, wall)
             }
             // The gateway never got it: the same refund goes again, under the same key.
-            Lookup::NotFound { authoritative: true } if settled => {
-                self.set_refund(which, RefundState::Due { at: now })
-            }
+            Lookup::NotFound { authoritative: true } if settled => self.set_refund(which, RefundState::Due { at: now }),
             _ => {
                 let asked = asked.saturating_add(1);
                 let wait = ASK_AFTER_SECONDS[usize::from(asked).min(ASK_AFTER_SECONDS.len() - 1)];
