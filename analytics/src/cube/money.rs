@@ -65,7 +65,7 @@ pub(crate) type MoneyKey = (Month, Code, String, i8, [Option<String>; 3]);
 pub(crate) struct Money {
     /// Count and sum per key.
     pub(crate) cube: BTreeMap<MoneyKey, (i64, i64)>,
-    /// By segment and month: collected (the comparison reports' list of types) and captured (all captures).
+    /// By segment and month: collected (the comparison reports' list of types) and captured (all captures, less refunds).
     pub(crate) collected: BTreeMap<(u32, Month), (i64, i64)>,
     pub(crate) facts: u64,
     pub(crate) unknown_types: u64,
@@ -178,9 +178,15 @@ impl Part {
 
     fn count(&mut self, key: Key, amount: i64, segment: u32, has_cohort: bool) -> Result<(), ReportError> {
         add_pair(self.cube.entry(key).or_default(), (1, amount))?;
-        if has_cohort && is_captured(key.event_type) {
+        let captured = match key.event_type {
+            // What went back was captured before, and is below zero where a bank returned it.
+            EventType::Refund => -amount,
+            event_type if is_captured(event_type) => amount,
+            _ => return Ok(()),
+        };
+        if has_cohort {
             let collected = if is_collected(key.event_type) { amount } else { 0 };
-            add_pair(self.collected.entry(place(segment, key.month)).or_default(), (collected, amount))?;
+            add_pair(self.collected.entry(place(segment, key.month)).or_default(), (collected, captured))?;
         }
         Ok(())
     }

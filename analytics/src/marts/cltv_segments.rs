@@ -1,4 +1,4 @@
-//! Customer lifetime value by first plan and channel. `collected_minor` counts every capture.
+//! Customer lifetime value by first plan and channel. `collected_minor` counts every capture, less what was refunded.
 
 use polars::prelude::*;
 

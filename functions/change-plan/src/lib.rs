@@ -5,7 +5,7 @@
 use lambda_kit::http::{self, Problem, Reply, Request};
 use usecases::{
     change_plan::{ChangeRequest, change_plan},
-    ports::Ledger,
+    ports::{Gateways, Ledger},
     signup::Caller,
 };
 
@@ -14,6 +14,8 @@ use usecases::{
 pub struct Deps {
     /// Store, operations, clocks, ids.
     pub ledger: Ledger,
+    /// The payment gateways, for what they can do; none is called.
+    pub gateways: Gateways,
 }
 
 /// Answers a request; whatever happens is a reply.
@@ -30,7 +32,7 @@ async fn respond(deps: &Deps, request: &Request) -> Result<Reply, Problem> {
     // A preview changes nothing, so a repetition of it needs no recognising.
     let key = if change.preview { String::new() } else { http::idempotency_key(request)? };
     let caller = Caller::new(storefront, key, "change-plan", body);
-    let reply = change_plan(&deps.ledger, &caller, http::if_match(request)?, &change).await?;
+    let reply = change_plan(&deps.ledger, &deps.gateways, &caller, http::if_match(request)?, &change).await?;
     let version = reply.subscription.version;
     let reply = http::json(200, &reply)?;
     // A preview's version does not exist yet, and nobody should match on it.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const EVENT: &str = include_str!("../../../infra/events/change-plan.json");
 
 fn deps(house: &House) -> Deps {
-    Deps { ledger: house.ledger.clone() }
+    Deps { ledger: house.ledger.clone(), gateways: house.gateways.clone() }
 }
 
 async fn ana() -> House {
@@ -83,6 +83,8 @@ async fn bad_fields_are_refused_by_name_and_change_nothing() {
         (change(&[("when", json!("yesterday"))]), 422, "invalid_field", "when"),
         (change(&[("when", json!("2020-01-01"))]), 422, "date_out_of_range", "when"),
         (change(&[("customer", json!("ana"))]), 422, "invalid_field", "customer"),
+        (change(&[("refund", json!(true))]), 422, "invalid_field", "refund"),
+        (change(&[("refund", json!("yes"))]), 400, "invalid_body", "refund"),
         (
             change(&[("action", json!("cancel")), ("comment", json!("x".repeat(2_001)))]),
             422,
@@ -160,4 +162,37 @@ async fn bodies_that_are_no_change_are_refused() {
         assert_eq!(read(&reply).0, status);
     }
     assert_eq!(house.snapshot("key-1").await, before);
+}
+
+#[tokio::test]
+async fn a_refund_is_previewed_and_decided_and_only_what_was_paid_by_card() {
+    let house = ana().await;
+    let before = house.snapshot("key-1").await;
+    let refund = |more: Value| {
+        let mut body = json!({"customer": "cus_ana", "subscription": "sub_ana", "action": "credit_note", "invoice": "inv_ana-p1", "refund": true});
+        more.as_object().into_iter().flatten().for_each(|(name, value)| body[name] = value.clone());
+        body
+    };
+    let (status, shown) = post(&house, &[], &refund(json!({"preview": true}))).await;
+    let kinds = |note: &Value| {
+        let lines = note["lines"].as_array().into_iter().flatten();
+        lines.map(|line| (line["kind"].clone(), line["amount"]["minor"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(status, 200, "{shown}");
+    assert_eq!(kinds(&shown["credit_note"]), [(json!("credited"), json!(-6_000)), (json!("refunded"), json!(6_000))]);
+    assert_eq!(house.snapshot("key-1").await, before);
+    let (status, done) = post(&house, &[], &refund(json!({}))).await;
+    assert_eq!((status, &done["credit_note"]["lines"]), (200, &shown["credit_note"]["lines"]), "{done}");
+    assert_eq!(done["subscription"]["credit_minor"], 0);
+    let nowhere = Deps { gateways: usecases::ports::Gateways::default(), ..deps(&house) };
+    let body = refund(json!({})).to_string();
+    let again = request("POST", "/change-plan", &[("idempotency-key", "key-2")], body.as_bytes());
+    let (status, problem) = read(&handle(&nowhere, again).await);
+    assert_eq!((status, &problem["field"]), (422, &json!("lines")), "it was given back before: {problem}");
+    let other = House::open().await;
+    other.sign_up("cus_ana", "pm_card_visa").await;
+    let nowhere = Deps { gateways: usecases::ports::Gateways::default(), ..deps(&other) };
+    let first = request("POST", "/change-plan", &[], body.as_bytes());
+    let (status, problem) = read(&handle(&nowhere, first).await);
+    assert_eq!((status, &problem["field"]), (422, &json!("refund")), "{problem}");
 }

@@ -137,3 +137,31 @@ async fn a_transfer_that_arrives_twice_counts_once() {
     torn["event"]["customer"] = json!("cus_ben");
     assert_eq!(send(&house, OLD, 0, &torn.to_string()).await.0, 422);
 }
+
+#[tokio::test]
+async fn news_about_a_refund_count_once_and_others_are_refused() {
+    let house = House::open().await;
+    house.sign_up("cus_ana", "pm_card_visa").await;
+    let change = json!({"customer": "cus_ana", "subscription": "sub_ana", "action": "credit_note", "invoice": "inv_ana-p1", "refund": true});
+    let caller = usecases::signup::Caller::new("web".into(), "refund".into(), "change-plan", b"refund");
+    let change = serde_json::from_value(change).unwrap();
+    usecases::change_plan::change_plan(&house.ledger, &house.gateways, &caller, None, &change).await.unwrap();
+    let refunded = |key: &str| {
+        let event = json!({"type": "refunded", "key": key, "outcome": "succeeded", "reference": "re_1", "at": "2027-01-15T09:00:01Z"});
+        json!({"customer": "cus_ana", "event": event}).to_string()
+    };
+    let state = async || {
+        let shown = usecases::get::invoice(&house.ledger, "cus_ana", "inv_ana-p1").await.unwrap();
+        shown.refunds.iter().map(|refund| (refund.state, refund.amount.minor)).collect::<Vec<_>>()
+    };
+    assert_eq!(state().await, [("due", 6_000)]);
+    let (status, problem) = send(&house, NEW, 0, &refunded("inv_ana-p1:1")).await;
+    assert_eq!((status, &problem["field"]), (422, &json!("key")));
+    assert_eq!(send(&house, NEW, 0, &refunded("inv_ana-p1:r2")).await.0, 204, "nobody knows that one");
+    assert_eq!(state().await, [("due", 6_000)]);
+    assert_eq!(send(&house, NEW, 1, &refunded("inv_ana-p1:r1")).await.0, 204);
+    assert_eq!(state().await, [("done", 6_000)]);
+    let after = house.snapshot("none").await;
+    assert_eq!(send(&house, OLD, 2, &refunded("inv_ana-p1:r1")).await.0, 204);
+    assert_eq!(house.snapshot("none").await, after);
+}

@@ -8,6 +8,9 @@
 //! | `POST /charges` [`usecases::sandbox::ChargeRequest`] | 200 or 402 with the outcome; 409 for a key with another request; a token can hang up |
 //! | `GET /charges/{key}` | 200 with the outcome, or 404 `{"error":"no_such_charge"}` |
 //! | `POST /charges/{key}/complete` [`Completion`] | the customer did what was asked: 200 with the outcome, and `settled` |
+//! | `POST /refunds` [`usecases::sandbox::RefundRequest`] | 200 or 402 with the outcome; 409 for a key with another request; a token can hang up |
+//! | `GET /refunds/{key}` | 200 with the outcome, or 404 `{"error":"no_such_refund"}` |
+//! | `POST /refunds/{key}/complete` [`Completion`] | the bank decided a pending refund, or returned one that was done: the outcome, and `refunded` |
 //! | `POST /transfers` [`Transfer`] | 202, and `received` |
 //! | `GET /log` | 200 with everything: [`Log`] |
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::panic))]
@@ -78,14 +81,16 @@ impl SandboxState {
             let (opened, read) = LogFile::open(path)?;
             (file, lines) = (Some(Mutex::new(opened)), read);
         }
-        let (mut charges, mut transfers) = (Vec::new(), BTreeMap::new());
+        let (mut charges, mut refunds, mut transfers) = (Vec::new(), Vec::new(), BTreeMap::new());
         for line in lines {
             match line {
                 Line::Charge(entry) => charges.push(entry),
+                Line::Refund(entry) => refunds.push(entry),
                 Line::Transfer(transfer) => _ = transfers.insert(transfer.reference.clone(), transfer),
             }
         }
         sandbox.restore(charges);
+        sandbox.restore_refunds(refunds);
         let hook = webhook.map(Hook::new).transpose()?;
         Ok(Self { sandbox, transfers: Mutex::new(transfers), file, hook })
     }
@@ -94,7 +99,7 @@ impl SandboxState {
     #[must_use]
     pub fn log(&self) -> Log {
         let transfers = self.transfers.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        Log { charges: self.sandbox.log(), transfers }
+        Log { charges: self.sandbox.log(), transfers, refunds: self.sandbox.refunds() }
     }
 
     /// Writes a line before anybody hears of it.

@@ -16,7 +16,7 @@ use billing::{
     money::Money,
 };
 use serde::{Deserialize, Serialize};
-use usecases::sandbox::LogEntry;
+use usecases::sandbox::{LogEntry, RefundEntry};
 
 use crate::OpenError;
 
@@ -43,6 +43,9 @@ pub struct Log {
     pub charges: Vec<LogEntry>,
     /// Every transfer, by reference.
     pub transfers: Vec<Transfer>,
+    /// Every refund, by key.
+    #[serde(default)]
+    pub refunds: Vec<RefundEntry>,
 }
 
 /// A line of the file. A later line about the same key or reference replaces the earlier.
@@ -50,6 +53,7 @@ pub struct Log {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Line {
     Charge(LogEntry),
+    Refund(RefundEntry),
     Transfer(Transfer),
 }
 

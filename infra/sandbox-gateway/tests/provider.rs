@@ -6,9 +6,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use axum::{Router, body::Bytes, http::HeaderMap, routing::post};
 use billing::{
-    gateway::{ChargeOutcome, GatewayEvent, Lookup},
+    gateway::{ChargeOutcome, GatewayEvent, Lookup, RefundOutcome},
     ids::CustomerId,
-    invoice::{Claim, Method},
+    invoice::{Claim, Method, PaidBy, RefundClaim},
     money::{Currency, Money},
 };
 use gateways::{
@@ -24,7 +24,7 @@ use tokio::{
 use usecases::{
     contract::{self, GatewaySubject},
     ports::Gateway,
-    sandbox::{LogEntry, Sandbox},
+    sandbox::{LogEntry, RefundEntry, Sandbox},
 };
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -93,7 +93,11 @@ async fn the_adapter_keeps_the_promises_of_a_gateway() {
         let captured = |e: &&LogEntry| e.request.key == key && matches!(e.outcome, ChargeOutcome::Succeeded { .. });
         state.log().charges.iter().filter(captured).count()
     };
-    contract::gateway(&GatewaySubject::sandbox(&gateway, &captures, "http")).await.unwrap();
+    let refunded = |key: &str| {
+        let done = |e: &&RefundEntry| e.request.key == key && matches!(e.outcome, RefundOutcome::Succeeded { .. });
+        state.log().refunds.iter().filter(done).map(|e| e.request.amount.minor).sum()
+    };
+    contract::gateway(&GatewaySubject::sandbox(&gateway, &captures, &refunded, "http")).await.unwrap();
 }
 
 #[tokio::test]
@@ -150,6 +154,50 @@ async fn a_customer_who_agrees_settles_the_payment() {
     assert!(matches!(gateway.look_up(&asked).await, Lookup::Found(ChargeOutcome::Succeeded { .. })));
     let told = news.recv().await.unwrap();
     assert!(matches!(told.event, GatewayEvent::Settled { outcome: ChargeOutcome::Succeeded { .. }, .. }));
+}
+
+/// A refund of all that the claim brought.
+fn back(claim: &Claim, outcome: ChargeOutcome) -> RefundClaim {
+    let ChargeOutcome::Succeeded { reference, .. } = outcome else { panic!("{outcome:?}") };
+    let paid_by = PaidBy { gateway: "sandbox".into(), kind: "card".into() };
+    RefundClaim { key: "inv_ana-p1:r1".into(), amount: claim.amount, paid_by, payment: reference, at: claim.at }
+}
+
+#[tokio::test]
+async fn a_bank_that_takes_its_time_and_returns_a_refund_is_told_and_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sandbox.jsonl");
+    let (hook, mut news) = receiver().await;
+    let (gateway, url) = start(Some(&path), Some(hook)).await;
+    let charged = claim("inv_ana-p1:1", "pm_card_pendingRefund", 6_000);
+    let back = back(&charged, gateway.charge(&charged, &cus_ana()).await);
+    let pending = gateway.refund(&back, &cus_ana()).await;
+    assert!(matches!(pending, RefundOutcome::Pending { .. }), "{pending:?}");
+    assert_eq!(gateway.look_up_refund(&back).await, Lookup::Found(pending));
+    let complete = format!("{url}/refunds/inv_ana-p1:r1/complete");
+    assert_eq!(post_json(complete.clone(), serde_json::json!({"agreed": true})).await, 200);
+    let told = news.recv().await.unwrap();
+    let done = gateway.refund(&back, &cus_ana()).await;
+    assert!(matches!(done, RefundOutcome::Succeeded { .. }), "{done:?}");
+    assert_eq!(told.event, GatewayEvent::Refunded { key: back.key.clone(), outcome: done });
+    assert_eq!(post_json(complete, serde_json::json!({"agreed": false})).await, 402);
+    let other = format!("{url}/refunds/inv_none:r1/complete");
+    assert_eq!(post_json(other, serde_json::json!({"agreed": true})).await, 404);
+
+    let (gateway, _) = start(Some(&path), None).await;
+    let found = gateway.look_up_refund(&back).await;
+    assert!(matches!(found, Lookup::Found(RefundOutcome::Failed { .. })), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_refund_whose_answer_is_lost_is_found_and_told() {
+    let (url, mut news) = receiver().await;
+    let (gateway, _) = start(None, Some(url)).await;
+    let charged = claim("inv_ana-p1:1", "pm_sandbox_refundAnswerLost", 6_000);
+    let back = back(&charged, gateway.charge(&charged, &cus_ana()).await);
+    assert!(matches!(gateway.refund(&back, &cus_ana()).await, RefundOutcome::Unknown { .. }));
+    let Lookup::Found(truth @ RefundOutcome::Succeeded { .. }) = gateway.look_up_refund(&back).await else { panic!() };
+    assert_eq!(news.recv().await.unwrap().event, GatewayEvent::Refunded { key: back.key, outcome: truth });
 }
 
 #[tokio::test]

@@ -172,6 +172,11 @@ pub const NAMES: &[(&str, &str)] = &[
     ("sources", "sr"),
     ("used_minor", "uM"),
     ("valid_days", "vd"),
+    // refunds
+    ("paid_by", "py"),
+    ("payment", "pm"),
+    ("refund_minor", "rm"),
+    ("refunds", "rn"),
 ];
 
 /// Marks a name that is stored as it is although it looks like a short one.

@@ -40,6 +40,8 @@ pub enum EventType {
     PaymentRecovered,
     /// Any other capture: a change's invoice, a transfer.
     Payment,
+    /// Money of a capture went back to the customer; below zero where it came back from the customer's bank.
+    Refund,
     /// Credit was given to the customer.
     Credit,
     /// A trial began.
@@ -83,6 +85,7 @@ impl EventType {
             Self::Reactivation => "subscription.reactivated",
             Self::Renewal | Self::PaymentRecovered | Self::Payment => "invoice.paid",
             Self::PaymentFailed => "invoice.payment_failed",
+            Self::Refund => "invoice.refunded",
             Self::Credit => "customer.credited",
             Self::TrialStarted => "subscription.trial_started",
             Self::CancelRequested => "subscription.cancel_requested",

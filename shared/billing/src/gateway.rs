@@ -57,13 +57,45 @@ pub enum ChargeOutcome {
     },
 }
 
-/// What the gateway says when it is asked for a payment by our key.
+/// What is known about one refund. Anything that is not definitive is [`RefundOutcome::Unknown`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum RefundOutcome {
+    /// The money went back. A bank may still return it later: that is [`RefundOutcome::Failed`] after this.
+    Succeeded {
+        /// The gateway's id of the refund.
+        reference: String,
+        /// The gateway's time.
+        at: Instant,
+    },
+    /// The gateway took it and has not decided yet.
+    Pending {
+        /// The gateway's id of the refund.
+        reference: String,
+    },
+    /// No money went back, or it came back from the customer's bank. Final: nothing follows it.
+    Failed {
+        /// The gateway's id of the refund, if it made one.
+        reference: Option<String>,
+        /// The gateway's code (expired_or_canceled_card).
+        code: String,
+        /// The gateway's time.
+        at: Instant,
+    },
+    /// Not known: a timeout, a 5xx, a reset, an unreadable body. Never to be taken for a failure.
+    Unknown {
+        /// For people.
+        why: String,
+    },
+}
+
+/// What the gateway says when it is asked by our key for a payment, or for a refund (`Lookup<RefundOutcome>`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "found", rename_all = "kebab-case")]
-pub enum Lookup {
+pub enum Lookup<O = ChargeOutcome> {
     /// This became of it.
-    Found(ChargeOutcome),
-    /// There is no such payment. `authoritative` when the gateway guarantees that none will appear.
+    Found(O),
+    /// There is no such payment or refund. `authoritative` when the gateway guarantees that none will appear.
     NotFound {
         /// Whether a new send is safe.
         authoritative: bool,
@@ -81,6 +113,17 @@ pub struct GatewayDeclaration {
     pub key_lifetime_seconds: i64,
     /// A `NotFound` is authoritative this long after the send, not earlier.
     pub not_found_authoritative_after_seconds: i64,
+    /// How it refunds; none: it cannot.
+    pub refunds: Option<RefundDeclaration>,
+}
+
+/// What a gateway adapter declares about its refunds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefundDeclaration {
+    /// Whether a part of a payment can go back, and another part later; else only all of it at once.
+    pub partial: bool,
+    /// A `NotFound` of a refund is authoritative this long after the send, not earlier.
+    pub not_found_authoritative_after_seconds: i64,
 }
 
 /// Money news that a gateway sends by itself.
@@ -94,6 +137,14 @@ pub enum GatewayEvent {
         /// What happened.
         #[serde(flatten)]
         outcome: ChargeOutcome,
+    },
+    /// What became of the refund with our key.
+    Refunded {
+        /// The refund's key, `<invoice>:r<n>`.
+        key: String,
+        /// What happened.
+        #[serde(flatten)]
+        outcome: RefundOutcome,
     },
     /// Money for an invoice arrived without an attempt of ours (a bank transfer).
     Received {

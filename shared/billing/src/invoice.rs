@@ -8,6 +8,7 @@ mod charged;
 mod credit;
 mod explain;
 mod lines;
+mod refund;
 mod state;
 mod transition;
 
@@ -18,8 +19,11 @@ pub use credit::credit;
 pub use explain::explain;
 pub use lines::{Basis, DocumentSide, Explanation, Line, LineKind, Once, OneOff, StubOf, UsedUnits, compute};
 pub(crate) use lines::{prepaid_cost, prepaid_drawn};
+pub(crate) use refund::tax_in_refund;
+pub use refund::{Refund, RefundClaim, RefundNews, RefundState, parse_refund_key, refund, refund_key};
 pub use state::{
-    Attempt, Claim, Climb, Invoice, InvoiceState, InvoiceWake, Method, NewInvoice, Purpose, ceil_to_second, wake_at,
+    Attempt, Claim, Climb, Invoice, InvoiceState, InvoiceWake, Method, NewInvoice, PaidBy, Purpose, ceil_to_second,
+    wake_at,
 };
 pub use transition::{
     ASK_AFTER_SECONDS, Answer, CLAIM_SECONDS, InvoiceEffect, InvoiceInput, InvoiceOutcome, key, parse_key, transition,

@@ -5,15 +5,15 @@
 
 use async_trait::async_trait;
 use billing::{
-    gateway::{ChargeOutcome, GatewayDeclaration, Lookup},
+    gateway::{ChargeOutcome, GatewayDeclaration, Lookup, RefundOutcome},
     ids::CustomerId,
-    invoice::Claim,
+    invoice::{Claim, RefundClaim},
 };
 use reqwest::Client;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use usecases::{
     ports::Gateway,
-    sandbox::{ChargeRequest, DECLARATION},
+    sandbox::{ChargeRequest, DECLARATION, RefundRequest},
 };
 
 use crate::http::{Answer, NoAnswer, send};
@@ -21,6 +21,9 @@ use crate::http::{Answer, NoAnswer, send};
 /// What the server says when it knows no charge with a key. A 404 without it comes from somewhere else (a wrong
 /// address, a proxy) and proves nothing.
 pub const NO_SUCH_CHARGE: &str = "no_such_charge";
+
+/// The same about a refund.
+pub const NO_SUCH_REFUND: &str = "no_such_refund";
 
 /// The adapter.
 #[derive(Clone)]
@@ -51,43 +54,62 @@ impl Gateway for SandboxGateway {
 
     async fn look_up(&self, claim: &Claim) -> Lookup {
         // A key is made of an invoice id, a colon and a number: nothing in it needs escaping.
-        looked_up(send(self.client.get(format!("{}/charges/{}", self.base_url, claim.key))).await)
+        looked_up(send(self.client.get(format!("{}/charges/{}", self.base_url, claim.key))).await, NO_SUCH_CHARGE)
+    }
+
+    async fn refund(&self, claim: &RefundClaim, customer: &CustomerId) -> RefundOutcome {
+        let body = RefundRequest::new(claim, customer);
+        let request = self.client.post(format!("{}/refunds", self.base_url)).header("Idempotency-Key", &claim.key);
+        refunded(send(request.json(&body)).await)
+    }
+
+    async fn look_up_refund(&self, claim: &RefundClaim) -> Lookup<RefundOutcome> {
+        looked_up(send(self.client.get(format!("{}/refunds/{}", self.base_url, claim.key))).await, NO_SUCH_REFUND)
     }
 }
 
 /// What an answer to a charge means.
 #[must_use]
 pub fn charged(answer: Result<Answer, NoAnswer>) -> ChargeOutcome {
-    let unknown = |why: String| ChargeOutcome::Unknown { why };
+    outcome(answer).unwrap_or_else(|why| ChargeOutcome::Unknown { why })
+}
+
+/// What an answer to a refund means.
+#[must_use]
+pub fn refunded(answer: Result<Answer, NoAnswer>) -> RefundOutcome {
+    outcome(answer).unwrap_or_else(|why| RefundOutcome::Unknown { why })
+}
+
+/// The outcome in an answer, or why there is none.
+fn outcome<O: DeserializeOwned>(answer: Result<Answer, NoAnswer>) -> Result<O, String> {
     match answer {
-        Err(why) => unknown(why.to_string()),
-        // A decline is 402 here, as it is with several providers.
-        Ok(Answer { status: 200 | 402, body }) => match serde_json::from_slice(&body) {
-            Ok(outcome) => outcome,
-            Err(_) => unknown("the answer cannot be read".into()),
-        },
-        Ok(Answer { status: 409, .. }) => unknown("the key was used with another request".into()),
+        Err(why) => Err(why.to_string()),
+        // A decline is 402 here, as it is with several providers; so is a refund that failed.
+        Ok(Answer { status: 200 | 402, body }) => {
+            serde_json::from_slice(&body).map_err(|_| "the answer cannot be read".into())
+        }
+        Ok(Answer { status: 409, .. }) => Err("the key was used with another request".into()),
         // Even "bad request" and "too many requests": only a look-up says that no money moved.
-        Ok(Answer { status, .. }) => unknown(format!("the gateway answered with status {status}")),
+        Ok(Answer { status, .. }) => Err(format!("the gateway answered with status {status}")),
     }
 }
 
-/// What an answer to a look-up means.
+/// What an answer to a look-up means; `none` is how the server says that it knows nothing under the key.
 #[must_use]
-pub fn looked_up(answer: Result<Answer, NoAnswer>) -> Lookup {
+pub fn looked_up<O: DeserializeOwned>(answer: Result<Answer, NoAnswer>, none: &str) -> Lookup<O> {
     match answer {
         Ok(Answer { status: 200, body }) => serde_json::from_slice(&body).map_or(Lookup::Unavailable, Lookup::Found),
-        Ok(Answer { status: 404, body }) if says_no_such_charge(&body) => Lookup::NotFound { authoritative: true },
+        Ok(Answer { status: 404, body }) if says(&body, none) => Lookup::NotFound { authoritative: true },
         _ => Lookup::Unavailable,
     }
 }
 
-fn says_no_such_charge(body: &[u8]) -> bool {
+fn says(body: &[u8], what: &str) -> bool {
     #[derive(Deserialize)]
     struct Said {
         error: String,
     }
-    serde_json::from_slice::<Said>(body).is_ok_and(|said| said.error == NO_SUCH_CHARGE)
+    serde_json::from_slice::<Said>(body).is_ok_and(|said| said.error == what)
 }
 
 #[cfg(test)]
@@ -115,10 +137,27 @@ mod tests {
     }
 
     #[test]
+    fn a_refund_is_read_as_strictly_as_a_charge() {
+        assert!(matches!(refunded(answer(200, PAID)), RefundOutcome::Succeeded { .. }));
+        let pending = r#"{"outcome":"pending","reference":"re_1"}"#;
+        assert!(matches!(refunded(answer(200, pending)), RefundOutcome::Pending { .. }));
+        let failed = r#"{"outcome":"failed","reference":null,"code":"x","at":"2027-01-15T09:00:00Z"}"#;
+        assert!(matches!(refunded(answer(402, failed)), RefundOutcome::Failed { .. }));
+        for (status, body) in [(500, failed), (409, PAID), (404, failed), (200, "<html>"), (200, &PAID[..40])] {
+            assert!(matches!(refunded(answer(status, body)), RefundOutcome::Unknown { .. }), "{status} {body}");
+        }
+        assert!(matches!(refunded(Err(NoAnswer::Late)), RefundOutcome::Unknown { .. }));
+    }
+
+    #[test]
     fn not_found_counts_only_in_the_gateways_own_words() {
+        let looked_up = |answer| looked_up::<ChargeOutcome>(answer, NO_SUCH_CHARGE);
         let own = r#"{"error":"no_such_charge"}"#;
+        let of_refunds = r#"{"error":"no_such_refund"}"#;
         assert_eq!(looked_up(answer(404, own)), Lookup::NotFound { authoritative: true });
-        for (status, body) in [(404, "<html>not here</html>"), (404, "{}"), (500, own), (200, "junk"), (302, PAID)] {
+        for (status, body) in
+            [(404, "<html>not here</html>"), (404, "{}"), (404, of_refunds), (500, own), (200, "junk"), (302, PAID)]
+        {
             assert_eq!(looked_up(answer(status, body)), Lookup::Unavailable, "{status} {body}");
         }
         assert_eq!(looked_up(Err(NoAnswer::Late)), Lookup::Unavailable);

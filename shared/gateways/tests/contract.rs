@@ -7,9 +7,9 @@
 use std::time::{Duration, Instant};
 
 use billing::{
-    gateway::{ChargeOutcome, Lookup},
+    gateway::{ChargeOutcome, Lookup, RefundOutcome},
     ids::CustomerId,
-    invoice::{Claim, Method},
+    invoice::{Claim, Method, PaidBy, RefundClaim},
     money::{Currency, Money},
 };
 use gateways::{http::client, sandbox::SandboxGateway};
@@ -130,4 +130,36 @@ async fn a_look_up_believes_only_the_gateway_itself() {
         assert!(format!("{found:?}").starts_with(expected), "{expected}: {found:?}");
         assert!(requests.recv().await.unwrap().starts_with("GET /charges/inv_ana-p1:1 HTTP/1.1"));
     }
+}
+
+fn refund_claim() -> RefundClaim {
+    let Claim { method, amount, at, .. } = claim();
+    let paid_by = PaidBy { gateway: method.gateway, kind: method.kind };
+    RefundClaim { key: "inv_ana-p1:r1".into(), amount, paid_by, payment: "ch_1".into(), at }
+}
+
+#[tokio::test]
+async fn a_refund_is_sent_once_with_its_key_and_only_a_readable_answer_counts() {
+    let cases = [
+        (http(200, PAID), "Succeeded"),
+        (http(402, r#"{"outcome":"failed","reference":null,"code":"x","at":"2027-01-15T09:00:00Z"}"#), "Failed"),
+        (http(503, "{}"), "Unknown"),
+        (http(200, "<html>"), "Unknown"),
+        (http(200, r#"{"outcome":"declined"}"#), "Unknown"),
+        (Vec::new(), "Unknown"),
+    ];
+    for (bytes, expected) in cases {
+        let (url, mut requests) = server(bytes, Duration::ZERO).await;
+        let gateway = SandboxGateway::new(url, client(DEADLINE).unwrap());
+        let outcome = gateway.refund(&refund_claim(), &CustomerId::try_new("cus_ana").unwrap()).await;
+        assert!(format!("{outcome:?}").starts_with(expected), "{expected}: {outcome:?}");
+        let request = requests.recv().await.unwrap();
+        assert!(request.starts_with("POST /refunds HTTP/1.1"), "{request}");
+        assert!(request.contains("idempotency-key: inv_ana-p1:r1"), "{request}");
+        assert!(requests.try_recv().is_err(), "sent twice");
+    }
+    let (url, mut requests) = server(http(404, r#"{"error":"no_such_refund"}"#), Duration::ZERO).await;
+    let found = SandboxGateway::new(url, client(DEADLINE).unwrap()).look_up_refund(&refund_claim()).await;
+    assert_eq!(found, Lookup::<RefundOutcome>::NotFound { authoritative: true });
+    assert!(requests.recv().await.unwrap().starts_with("GET /refunds/inv_ana-p1:r1 HTTP/1.1"));
 }

@@ -18,7 +18,7 @@ use crate::{
     credit_note::{self, WantedCredit},
     decide::{Draft, on_subscription},
     error::{CONFLICT_TRIES, Error},
-    ports::{Ledger, Save, Versioned},
+    ports::{Gateways, Ledger, Save, Versioned},
     redeem::{self, redeem},
     signup::{Caller, Selection, Wanted, offer, remember, repeated},
     view::{InvoiceView, SubscriptionView, parse_field, parse_money},
@@ -88,6 +88,9 @@ pub struct ChangeRequest {
     /// For `credit_note`: which of its lines; all that is left of it when absent.
     #[serde(default)]
     pub lines: Option<Vec<WantedCredit>>,
+    /// For `credit_note`: send the money back to the payment that paid the invoice, instead of giving credit.
+    #[serde(default)]
+    pub refund: bool,
     /// For `cancel`: why, in one word of the storefront's list. For `credit_note` and `grant`: why.
     #[serde(default)]
     pub reason: Option<String>,
@@ -122,7 +125,7 @@ pub enum Action {
     Pause,
     /// Come back.
     Resume,
-    /// Give back a paid invoice, or lines of it, as credit.
+    /// Give back a paid invoice, or lines of it, as credit or (`refund`) to the payment that paid it.
     CreditNote,
     /// Start again after the end, within 90 days.
     Reactivate,
@@ -143,12 +146,13 @@ pub struct ChangeReply {
     pub credit_note: Option<InvoiceView>,
 }
 
-/// Changes a contract, or previews the change. `seen` is the version that the caller decided on (If-Match).
+/// Changes a contract, or previews the change. `gateways` only say what they can do; refunds are sent by `collect`. `seen` is the version that the caller decided on (If-Match).
 ///
 /// # Errors
 /// Refusals as documented there; [`Refusal::VersionMismatch`] when `seen` is not the present version.
 pub async fn change_plan(
     ledger: &Ledger,
+    gateways: &Gateways,
     caller: &Caller,
     seen: Option<u64>,
     request: &ChangeRequest,
@@ -160,7 +164,7 @@ pub async fn change_plan(
     }
     let mut tries = 0;
     loop {
-        match attempt(ledger, caller, seen, request, (&customer, &id)).await {
+        match attempt(ledger, gateways, caller, seen, request, (&customer, &id)).await {
             Err(Error::Conflict(_)) if tries < CONFLICT_TRIES => tries += 1,
             done => return done,
         }
@@ -172,6 +176,7 @@ pub async fn change_plan(
 
 async fn attempt(
     ledger: &Ledger,
+    gateways: &Gateways,
     caller: &Caller,
     seen: Option<u64>,
     request: &ChangeRequest,
@@ -185,7 +190,7 @@ async fn attempt(
     }
     let now = ledger.clocks.business().await?;
     let mut draft = Draft::new(now, ledger.clocks.wall());
-    let input = input(ledger, &mut draft, profile, &current.value, request).await?;
+    let input = input(ledger, gateways, &mut draft, profile, &current.value, request).await?;
     if !on_subscription(ledger, &mut draft, &current, input, now).await? {
         return present(ledger, customer, id).await;
     }
@@ -208,6 +213,7 @@ async fn attempt(
 
 async fn input(
     ledger: &Ledger,
+    gateways: &Gateways,
     draft: &mut Draft,
     profile: Versioned<Customer>,
     held: &Subscription,
@@ -215,6 +221,10 @@ async fn input(
 ) -> Result<Input, Error> {
     let customer = &profile.value;
     let when = when(request, customer)?;
+    if request.refund && request.action != Action::CreditNote {
+        let detail = "is for credit_note; leave it out".into();
+        return Err(Refusal::InvalidField { field: "refund", detail }.into());
+    }
     Ok(match request.action {
         Action::Change => {
             let plan = request.plan.as_deref().map_or(Wanted::Held(&held.terms.plan), Wanted::OnSale);
@@ -262,9 +272,9 @@ async fn input(
         Action::Resume => Input::Resume,
         Action::CreditNote => {
             let reason = text("reason", request.reason.clone(), COMMENT_BYTES_MAX)?;
-            let asked =
-                credit_note::Asked { invoice: request.invoice.as_deref(), lines: request.lines.as_deref(), reason };
-            credit_note::input(ledger, draft, held, asked).await?
+            let (invoice, lines) = (request.invoice.as_deref(), request.lines.as_deref());
+            let asked = credit_note::Asked { invoice, lines, reason, refund: request.refund };
+            credit_note::input(ledger, gateways, draft, held, asked).await?
         }
         Action::Reactivate => Input::Reactivate { debt_minor: debt(ledger, held).await? },
     })

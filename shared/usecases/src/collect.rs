@@ -1,4 +1,4 @@
-//! Look after one invoice: claim an attempt and call the gateway, or climb its ladder.
+//! Look after one invoice: claim an attempt or a refund and call the gateway, or climb its ladder.
 //!
 //! The verbs `collect` (first attempts) and `retry-payment` (rungs) are one use case: what is due is the invoice's to
 //! say. Every answer goes through the invoice's table, so a second delivery finds nothing to do.
@@ -15,6 +15,7 @@ use crate::{
     decide::{Draft, on_invoice},
     error::{CONFLICT_TRIES, Error},
     ports::{Gateways, Job, Ledger, Versioned},
+    refund::send_back,
     sweep::count_unknown,
 };
 
@@ -50,8 +51,12 @@ async fn step(ledger: &Ledger, gateways: &Gateways, customer: &CustomerId, id: &
         return Ok(false);
     }
     let mut after = draft.invoice_after(id).unwrap_or(invoice);
-    for claim in draft.commit(ledger).await? {
+    let calls = draft.commit(ledger).await?;
+    for claim in calls.charges {
         after = charge(ledger, gateways, customer, after, claim).await?;
+    }
+    for claim in calls.refunds {
+        after = send_back(ledger, gateways, customer, after, claim).await?;
     }
     Ok(is_due(&after.value, now))
 }
@@ -96,7 +101,7 @@ pub async fn apply(ledger: &Ledger, customer: &CustomerId, id: &InvoiceId, input
 }
 
 /// As [`apply`], beginning with an invoice as it was just read or written; answers with the invoice after.
-async fn decide_on(
+pub(crate) async fn decide_on(
     ledger: &Ledger,
     mut invoice: Versioned<Invoice>,
     input: InvoiceInput,

@@ -96,7 +96,8 @@ pub async fn store(subject: &Subject) -> Result<(), Error> {
     race::one_of_many_same_requests_wins(subject).await?;
     waiting::entries_come_in_order_and_page_by_page(subject).await?;
     waiting::a_place_moves_and_disappears(subject).await?;
-    waiting::a_claim_keeps_its_place(subject).await
+    waiting::a_claim_keeps_its_place(subject).await?;
+    waiting::a_refund_waits_like_a_collection(subject).await
 }
 
 /// Every promise of [`Operations`]. It moves the test clock and leaves it at the year 2031.

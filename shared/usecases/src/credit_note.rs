@@ -1,12 +1,12 @@
-//! Credit note: give back a paid invoice, or some of its lines, as the customer's credit.
+//! Credit note: give back a paid invoice, or some of its lines, as the customer's credit or to the payment that paid it.
 //!
 //! Exists as an action of `change-plan`, so that support sees the note before it is written, and one commit writes the note,
-//! the invoice that remembers it, and the credit.
+//! the invoice that remembers it, and the credit or the refund. The money of a refund moves later, by `collect`.
 
 use billing::{
     document::{CreditAmount, CreditRequest, LineCredit},
     ids::InvoiceId,
-    invoice::{Invoice, credit},
+    invoice::{Invoice, credit, refund},
     refusal::Refusal,
     subscription::{Input, Subscription},
 };
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     decide::Draft,
     error::Error,
-    ports::Ledger,
+    ports::{Gateways, Ledger},
     view::{parse_field, parse_money},
 };
 
@@ -35,11 +35,13 @@ pub(crate) struct Asked<'a> {
     pub(crate) invoice: Option<&'a str>,
     pub(crate) lines: Option<&'a [WantedCredit]>,
     pub(crate) reason: Option<String>,
+    pub(crate) refund: bool,
 }
 
 /// The decision's input; the invoice with its note goes into the draft.
 pub(crate) async fn input(
     ledger: &Ledger,
+    gateways: &Gateways,
     draft: &mut Draft,
     held: &Subscription,
     asked: Asked<'_>,
@@ -49,7 +51,13 @@ pub(crate) async fn input(
     let found = ledger.store.invoice(&held.customer, &id).await?;
     let found = found.filter(|i| i.value.subscription == held.id);
     let found = found.ok_or_else(|| Refusal::NotFound { what: "invoice of this subscription", id: id.to_string() })?;
-    let (credited, basis) = credit(&found.value, &request(&found.value, asked.lines)?)?;
+    let request = request(&found.value, asked.lines)?;
+    let (credited, basis) = if asked.refund {
+        let gateway = found.value.paid_by().and_then(|paid_by| gateways.get(&paid_by.gateway));
+        refund(&found.value, &request, gateway.and_then(|g| g.declaration().refunds), draft.now)?
+    } else {
+        credit(&found.value, &request)?
+    };
     draft.invoice(credited, Vec::new(), found.version);
     Ok(Input::CreditNote { basis: Box::new(basis), invoice: id, reason: asked.reason })
 }

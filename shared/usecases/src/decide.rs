@@ -9,7 +9,7 @@ use billing::{
     dunning::Ladder,
     fact::{Happening, stamp},
     ids::{CustomerId, InvoiceId, SubscriptionId},
-    invoice::{self, Claim, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome},
+    invoice::{self, Claim, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, RefundClaim},
     journal::JournalEntry,
     refusal::Refusal,
     subscription::{self, Effect, Input, Known, Outcome, State, Subscription},
@@ -22,27 +22,37 @@ use crate::{
     usage::for_decision,
 };
 
+/// What to call a gateway for, once it is committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// Attempts to collect.
+    pub charges: Vec<Claim>,
+    /// Refunds.
+    pub refunds: Vec<RefundClaim>,
+}
+
 /// A decision on its way to the store.
 #[derive(Debug)]
 pub struct Draft {
     /// What will be written.
     pub commit: Commit,
     /// What to call after the commit.
-    pub charges: Vec<Claim>,
+    pub calls: Calls,
     alarms: Vec<String>,
     /// What happened to the subscription, with the inputs that made it happen.
     happened: Vec<Happening>,
     inputs: Vec<serde_json::Value>,
     wall: WallTime,
-    now: Instant,
+    /// Business time of the decision.
+    pub(crate) now: Instant,
 }
 
 impl Draft {
     /// An empty draft of a decision at `now`; `wall` stamps its facts.
     #[must_use]
     pub fn new(now: Instant, wall: WallTime) -> Self {
-        let (charges, alarms, happened, inputs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { commit: Commit::default(), charges, alarms, happened, inputs, wall, now }
+        let (alarms, happened, inputs) = (Vec::new(), Vec::new(), Vec::new());
+        Self { commit: Commit::default(), calls: Calls::default(), alarms, happened, inputs, wall, now }
     }
 
     /// Adds what `outcome` makes of a subscription that is stored at version `replaces` (0: new).
@@ -107,13 +117,13 @@ impl Draft {
     ///
     /// # Errors
     /// As the store's.
-    pub async fn commit(mut self, ledger: &Ledger) -> Result<Vec<Claim>, Error> {
+    pub async fn commit(mut self, ledger: &Ledger) -> Result<Calls, Error> {
         self.journal();
         ledger.store.commit(self.commit).await?;
         for alarm in self.alarms {
             tracing::error!(alarm = true, "{alarm}");
         }
-        Ok(self.charges)
+        Ok(self.calls)
     }
 
     fn take_effects(&mut self, effects: Vec<Effect>) -> Option<Withdrawn> {
@@ -232,7 +242,8 @@ pub async fn on_invoice(
     draft.invoice(*next, facts, current.version);
     for effect in effects {
         match effect {
-            InvoiceEffect::Charge(claim) => draft.charges.push(claim),
+            InvoiceEffect::Charge(claim) => draft.calls.charges.push(claim),
+            InvoiceEffect::Refund(claim) => draft.calls.refunds.push(claim),
             InvoiceEffect::Alarm(text) => draft.alarms.push(text),
             InvoiceEffect::Subscription(input) => {
                 let held = held(ledger, draft, &customer, &subscription).await?;

@@ -3,7 +3,7 @@
 use billing::{
     gateway::GatewayEvent,
     ids::CustomerId,
-    invoice::{Answer, InvoiceInput, parse_key},
+    invoice::{Answer, InvoiceInput, RefundNews, parse_key, parse_refund_key},
     refusal::Refusal,
 };
 
@@ -29,6 +29,12 @@ pub async fn gateway_event(ledger: &Ledger, notice: Notice) -> Result<(), Error>
             let (invoice, _) = parse_key(&key).ok_or_else(bad)?;
             let answer = Answer { key, outcome, wall: ledger.clocks.wall() };
             apply(ledger, &notice.customer, &invoice, InvoiceInput::Answered(answer)).await
+        }
+        GatewayEvent::Refunded { key, outcome } => {
+            let bad = || Refusal::InvalidField { field: "key", detail: "must be <invoice>:r<number>".into() };
+            let (invoice, _) = parse_refund_key(&key).ok_or_else(bad)?;
+            let news = RefundNews::Answered { key, outcome, wall: ledger.clocks.wall() };
+            apply(ledger, &notice.customer, &invoice, InvoiceInput::Refund(news)).await
         }
         GatewayEvent::Received { invoice, amount, reference, at, .. } => {
             apply(ledger, &notice.customer, &invoice, InvoiceInput::Received { amount, reference, at }).await

@@ -21,6 +21,7 @@ pub mod publish;
 pub mod reconcile;
 pub mod record_usage;
 mod redeem;
+mod refund;
 pub mod relay;
 pub mod renew;
 pub mod sandbox;

@@ -13,9 +13,9 @@ use billing::{
     customer::{ContractPrice, Customer},
     discount::{Coupon, CouponCode},
     document::{InvoiceNumber, Series},
-    gateway::{ChargeOutcome, GatewayDeclaration, Lookup},
+    gateway::{ChargeOutcome, GatewayDeclaration, Lookup, RefundOutcome},
     ids::{CustomerId, InvoiceId, SubscriptionId},
-    invoice::{Claim, Invoice},
+    invoice::{Claim, Invoice, RefundClaim},
     journal::JournalEntry,
     subscription::Subscription,
     tax::TaxSettings,
@@ -121,9 +121,9 @@ impl CustomerFile {
 pub enum Lane {
     /// Contract events of subscriptions, on business time.
     Renew,
-    /// First collections and rungs of invoices, on business time.
+    /// First collections, refunds and rungs of invoices, on business time.
     Collect,
-    /// Unknown payments to ask about, on wall time.
+    /// Unknown payments and refunds to ask about, on wall time.
     Ask,
 }
 
@@ -138,7 +138,7 @@ impl Lane {
 pub enum DueKind {
     /// A contract event.
     Renew,
-    /// A first collection.
+    /// A first collection, or a refund.
     Collect,
     /// A rung of a ladder.
     Retry,
@@ -318,7 +318,7 @@ pub trait Operations: Send + Sync {
     async fn set_test_clock(&self, at: Instant) -> Result<(), Error>;
 }
 
-/// A payment provider. Contract: `charge` never fails, it answers [`ChargeOutcome::Unknown`].
+/// A payment provider. Contract: `charge` and `refund` never fail, they answer `Unknown`.
 #[async_trait]
 pub trait Gateway: Send + Sync {
     /// What the adapter promises.
@@ -327,6 +327,15 @@ pub trait Gateway: Send + Sync {
     async fn charge(&self, claim: &Claim, customer: &CustomerId) -> ChargeOutcome;
     /// What became of the attempt with the claim's key.
     async fn look_up(&self, claim: &Claim) -> Lookup;
+    /// Sends the claim's amount back to its payment, under the claim's key. Calling again with the same claim gives the
+    /// first answer. Only called where the declaration says that refunds are made.
+    async fn refund(&self, claim: &RefundClaim, _customer: &CustomerId) -> RefundOutcome {
+        RefundOutcome::Unknown { why: format!("gateway {} makes no refunds", claim.paid_by.gateway) }
+    }
+    /// What became of the refund with the claim's key.
+    async fn look_up_refund(&self, _claim: &RefundClaim) -> Lookup<RefundOutcome> {
+        Lookup::Unavailable
+    }
 }
 
 /// The gateways of a stack, by name.

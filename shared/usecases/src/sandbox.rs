@@ -4,6 +4,8 @@
 //! refuses a key with another amount, can be asked, and keeps a log that an independent recount can read. Tokens are
 //! named after Stripe's test methods.
 
+mod refunds;
+
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
@@ -13,13 +15,15 @@ use async_trait::async_trait;
 use billing::{
     calendar::Instant,
     check::GatewayCapture,
-    gateway::{ChargeOutcome, DeclineClass, GatewayDeclaration, Lookup},
+    gateway::{ChargeOutcome, DeclineClass, GatewayDeclaration, Lookup, RefundDeclaration, RefundOutcome},
     ids::CustomerId,
-    invoice::Claim,
+    invoice::{Claim, RefundClaim},
     money::Money,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use refunds::{RefundEntry, RefundRequest};
 
 use crate::ports::Gateway;
 
@@ -27,8 +31,12 @@ use crate::ports::Gateway;
 pub const NAME: &str = "sandbox";
 
 /// What the sandbox promises; the numbers are Stripe's.
-pub const DECLARATION: GatewayDeclaration =
-    GatewayDeclaration { name: NAME, key_lifetime_seconds: 86_400, not_found_authoritative_after_seconds: 60 };
+pub const DECLARATION: GatewayDeclaration = GatewayDeclaration {
+    name: NAME,
+    key_lifetime_seconds: 86_400,
+    not_found_authoritative_after_seconds: 60,
+    refunds: Some(RefundDeclaration { partial: true, not_found_authoritative_after_seconds: 60 }),
+};
 
 /// A charge as the sandbox gets it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,9 +83,9 @@ impl LogEntry {
 
 /// How the sandbox answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum Reply<O = ChargeOutcome> {
     /// The outcome.
-    Outcome(ChargeOutcome),
+    Outcome(O),
     /// The key came before with another request.
     KeyReused,
     /// Nothing: the connection hangs until the caller gives up.
@@ -99,6 +107,7 @@ pub struct SeededDeclines {
 #[derive(Default)]
 pub struct Sandbox {
     log: Mutex<BTreeMap<String, LogEntry>>,
+    refunds: Mutex<BTreeMap<String, RefundEntry>>,
     declines: Option<SeededDeclines>,
 }
 
@@ -116,7 +125,7 @@ impl Sandbox {
     /// A sandbox whose good tokens are declined as `declines` draws.
     #[must_use]
     pub fn with_declines(declines: SeededDeclines) -> Self {
-        Self { log: Mutex::default(), declines: Some(declines) }
+        Self { declines: Some(declines), ..Self::default() }
     }
 
     /// Takes up an earlier log.
@@ -236,5 +245,17 @@ impl Gateway for Sandbox {
 
     async fn look_up(&self, claim: &Claim) -> Lookup {
         self.find(&claim.key).map_or(Lookup::NotFound { authoritative: true }, Lookup::Found)
+    }
+
+    async fn refund(&self, claim: &RefundClaim, customer: &CustomerId) -> RefundOutcome {
+        match self.take_back(&RefundRequest::new(claim, customer)).0 {
+            Reply::Outcome(outcome) => outcome,
+            Reply::KeyReused => RefundOutcome::Unknown { why: "the key was used with another request".into() },
+            Reply::Silence => RefundOutcome::Unknown { why: "no answer".into() },
+        }
+    }
+
+    async fn look_up_refund(&self, claim: &RefundClaim) -> Lookup<RefundOutcome> {
+        self.find_refund(&claim.key).map_or(Lookup::NotFound { authoritative: true }, Lookup::Found)
     }
 }

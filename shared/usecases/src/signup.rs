@@ -105,7 +105,7 @@ pub async fn signup(
         let mut draft = Draft::new(now, ledger.clocks.wall());
         let decided = decide(ledger, &mut draft, default_gateway, caller, request.clone(), now).await?;
         match draft.commit(ledger).await {
-            Ok(claims) => break (decided.0, decided.1, claims),
+            Ok(calls) => break (decided.0, decided.1, calls.charges),
             // The same request may have been first. If not: the id is taken, the customer changed, or somebody had the
             // last redemption of a coupon; deciding again tells.
             Err(Error::Conflict(what)) => match repeated(ledger, caller).await? {
@@ -228,7 +228,7 @@ fn claim_first_invoice(draft: &mut Draft, policy: &Policy, customer: &Customer, 
     let input = InvoiceInput::Wake { method: customer.method.clone(), wall: ledger.clocks.wall() };
     if let InvoiceOutcome::Applied { next, effects, .. } = transition(&saved.value, &policy.ladder, input, now) {
         saved.value = *next;
-        draft.charges.extend(effects.into_iter().filter_map(|e| match e {
+        draft.calls.charges.extend(effects.into_iter().filter_map(|e| match e {
             billing::invoice::InvoiceEffect::Charge(claim) => Some(claim),
             _ => None,
         }));

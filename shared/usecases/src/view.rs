@@ -4,7 +4,7 @@ use billing::{
     calendar::{Instant, Period, alignment::AlignmentPolicy, recurrence::Span},
     discount::{Benefit, Coupon, Held},
     document::InvoiceNumber,
-    invoice::{Invoice, Line, Once, tax_of},
+    invoice::{Invoice, Line, Once, Refund, RefundState, tax_of},
     money::{Currency, Money, Rounding, Unrounded},
     prepaid::{GrantSource, PrepaidGrant},
     refusal::Refusal,
@@ -314,6 +314,9 @@ pub struct InvoiceView {
     /// What credit notes gave back of it; none where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credited: Option<MoneyView>,
+    /// What of that goes back, or went back, to the payment that paid it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refunds: Vec<RefundView>,
     /// The tax in its lines, in the prices or on top; none where nothing is taxed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tax: Option<MoneyView>,
@@ -354,6 +357,7 @@ impl InvoiceView {
             state: if waits { "due" } else { invoice.state.name() },
             total: invoice.total.into(),
             credited: credited(invoice),
+            refunds: invoice.refunds.iter().map(RefundView::new).collect(),
             tax: tax_of(&invoice.lines, invoice.total.currency).ok().filter(|t| t.minor != 0).map(Into::into),
             issued_at: invoice.issued_at,
             period: *invoice.basis.period(),
@@ -371,4 +375,45 @@ impl InvoiceView {
 fn credited(invoice: &Invoice) -> Option<MoneyView> {
     let sum = Money::sum(invoice.total.currency, invoice.credits.iter().map(|note| note.total)).ok()?;
     Some(sum).filter(|sum| sum.minor != 0).map(Into::into)
+}
+
+/// A refund of an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefundView {
+    /// The key that the gateway knows it by, `<invoice>:r<n>`.
+    pub key: String,
+    /// How much, tax included.
+    pub amount: MoneyView,
+    /// due, calling, pending, done, failed. What failed is credit of the contract.
+    pub state: &'static str,
+    /// The adapter that sends it back.
+    pub gateway: String,
+    /// When it went back or failed, by the gateway's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Instant>,
+    /// The gateway's id of the refund, once it is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The gateway's code, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+impl RefundView {
+    fn new(refund: &Refund) -> Self {
+        let (at, reference, code) = match &refund.state {
+            RefundState::Done { at, reference } => (Some(*at), Some(reference.clone()), None),
+            RefundState::Failed { at, code } => (Some(*at), None, Some(code.clone())),
+            RefundState::Due { .. } | RefundState::Calling { .. } | RefundState::Unknown { .. } => (None, None, None),
+        };
+        Self {
+            key: refund.claim.key.clone(),
+            amount: refund.claim.amount.into(),
+            state: refund.state.name(),
+            gateway: refund.claim.paid_by.gateway.clone(),
+            at,
+            reference,
+            code,
+        }
+    }
 }

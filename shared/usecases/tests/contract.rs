@@ -50,6 +50,11 @@ async fn the_sandbox_keeps_the_promises_of_a_gateway() {
         let captured = log.iter().filter(|entry| entry.request.key == key);
         captured.filter(|entry| matches!(entry.outcome, billing::gateway::ChargeOutcome::Succeeded { .. })).count()
     };
+    let refunded = |key: &str| {
+        let log = sandbox.refunds();
+        let done = log.iter().filter(|e| matches!(e.outcome, billing::gateway::RefundOutcome::Succeeded { .. }));
+        done.filter(|entry| entry.request.key == key).map(|entry| entry.request.amount.minor).sum()
+    };
     let gateway = gateways.get("sandbox").unwrap();
-    contract::gateway(&GatewaySubject::sandbox(gateway, &captures, "mem")).await.unwrap();
+    contract::gateway(&GatewaySubject::sandbox(gateway, &captures, &refunded, "mem")).await.unwrap();
 }

@@ -7,9 +7,9 @@ use std::sync::{
 
 use async_trait::async_trait;
 use billing::{
-    gateway::{ChargeOutcome, GatewayDeclaration, Lookup},
+    gateway::{ChargeOutcome, GatewayDeclaration, Lookup, RefundOutcome},
     ids::CustomerId,
-    invoice::Claim,
+    invoice::{Claim, RefundClaim},
 };
 use usecases::{
     error::Error,
@@ -77,6 +77,8 @@ pub(crate) enum Line {
 pub(crate) struct WatchedGateway {
     pub(crate) sandbox: std::sync::Arc<Sandbox>,
     pub(crate) line: Mutex<Line>,
+    /// Whether it declares refunds at all.
+    pub(crate) refunds: AtomicBool,
     pub(crate) log: std::sync::Arc<Log>,
 }
 
@@ -102,7 +104,9 @@ fn told(outcome: &ChargeOutcome) -> String {
 #[async_trait]
 impl Gateway for WatchedGateway {
     fn declaration(&self) -> GatewayDeclaration {
-        self.sandbox.declaration()
+        let declared = self.sandbox.declaration();
+        let refunds = declared.refunds.filter(|_| self.refunds.load(Ordering::Relaxed));
+        GatewayDeclaration { refunds, ..declared }
     }
 
     async fn charge(&self, claim: &Claim, customer: &CustomerId) -> ChargeOutcome {
@@ -136,5 +140,41 @@ impl Gateway for WatchedGateway {
         };
         self.log.say(format!("gateway    asked for {}: {answer}", claim.key));
         lookup
+    }
+
+    async fn refund(&self, claim: &RefundClaim, customer: &CustomerId) -> RefundOutcome {
+        let outcome = match self.line() {
+            Line::Works => self.sandbox.refund(claim, customer).await,
+            Line::Cut => RefundOutcome::Unknown { why: "no answer".into() },
+            Line::AnswersLost => {
+                self.sandbox.refund(claim, customer).await;
+                RefundOutcome::Unknown { why: "no answer".into() }
+            }
+        };
+        self.log.say(format!("gateway    refund {} {}: {}", claim.key, claim.amount, told_refund(&outcome)));
+        outcome
+    }
+
+    async fn look_up_refund(&self, claim: &RefundClaim) -> Lookup<RefundOutcome> {
+        let lookup = match self.line() {
+            Line::Works => self.sandbox.look_up_refund(claim).await,
+            Line::Cut | Line::AnswersLost => Lookup::Unavailable,
+        };
+        let answer = match &lookup {
+            Lookup::Found(outcome) => told_refund(outcome),
+            Lookup::NotFound { .. } => "there is no such refund".into(),
+            Lookup::Unavailable => "cannot be asked".into(),
+        };
+        self.log.say(format!("gateway    asked for {}: {answer}", claim.key));
+        lookup
+    }
+}
+
+fn told_refund(outcome: &RefundOutcome) -> String {
+    match outcome {
+        RefundOutcome::Succeeded { .. } => "sent back".into(),
+        RefundOutcome::Pending { .. } => "pending".into(),
+        RefundOutcome::Failed { code, .. } => format!("failed: {code}"),
+        RefundOutcome::Unknown { why } => format!("unknown: {why}"),
     }
 }

@@ -1,6 +1,10 @@
 //! What one step changed: the difference between two readings of a customer's file, as lines.
 
-use billing::{calendar::Instant, fact::Fact, invoice::Invoice};
+use billing::{
+    calendar::Instant,
+    fact::Fact,
+    invoice::{Invoice, Refund},
+};
 use usecases::{ports::CustomerFile, relay::added};
 
 use crate::show;
@@ -40,6 +44,10 @@ pub(crate) fn lines(before: Option<&CustomerFile>, after: &CustomerFile) -> Vec<
             }
             Some(_) => {}
         }
+        let known = |refund: &&Refund| old.is_some_and(|old| old.refunds.contains(refund));
+        let moved = invoice.refunds.iter().filter(|refund| !known(refund));
+        lines
+            .extend(moved.map(|r| format!("refund     {} {} {}", r.claim.key, r.claim.amount, show::refund(&r.state))));
     }
     lines
 }

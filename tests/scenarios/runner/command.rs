@@ -15,11 +15,11 @@
 //! | `change ana [to plan] [per year] [seats 3] [with support:2,sso/none] [at-period-end/on DATE] [preview] [seen 2]` | |
 //! | `charge ana 49.90 for training [next] [preview]` | once, at once or with the next invoice |
 //! | `top-up ana 50 [expires DATE] [preview]`, `grant ana 10 because word [expires DATE] [preview]` | prepaid credit, bought or given |
-//! | `credit-note ana ana-p1 [lines 1:5.00,2] [because word] [preview]` | give back a paid invoice, or lines of it, as credit |
+//! | `credit-note ana ana-p1 [lines 1:5.00,2] [refund] [because word] [preview]` | give back a paid invoice, or lines of it, as credit or to its payment |
 //! | `anchor ana 15 [at-period-end] [preview]`, `anchor ana along NAME` | another day to be billed on |
 //! | `cancel ana [at-period-end/on DATE] [because word]`, `keep`, `pause ana [at-period-end/on DATE] [until DATE] [with-credit]`, `resume`, `reactivate` | |
-//! | `transfer ana p1 20.00 [as ref]`, `webhook ana p1:1`, `authenticate ana p1:1 yes` | money news |
-//! | `deliver-again`, `race`, `sweeps on/off`, `gateway works/cut/answers-lost`, `wall +300` | the world's faults |
+//! | `transfer ana p1 20.00 [as ref]`, `webhook ana p1:1` (or `p1:r1`), `authenticate ana p1:1 yes`, `bank ana p1:r1 takes/returns` | money news |
+//! | `deliver-again`, `race`, `sweeps on/off`, `gateway works/cut/answers-lost/without-refunds`, `wall +300` | the world's faults |
 //! | `apply-coupon ana CODE`, `remove-coupon ana CODE` | |
 //! | `explain ana p1` | the invoice in words, computed again |
 //! | `show ana [invoices/history/entitlements]` | read |
@@ -29,7 +29,7 @@ use std::sync::atomic::Ordering;
 use crate::{
     adapters::Line,
     args::{Args, instant},
-    metering, offers, requests,
+    metering, news, offers, requests,
     world::{Delivery, World, do_job},
 };
 
@@ -71,7 +71,8 @@ async fn dispatch(world: &mut World, verb: &str, mut args: Args) -> Result<(), S
         "change" | "charge" | "top-up" | "grant" | "credit-note" | "anchor" | "apply-coupon" | "remove-coupon"
         | "cancel" | "keep" | "pause" | "resume" | "reactivate" => requests::change(world, verb, args).await,
         "transfer" => requests::transfer(world, args).await,
-        "webhook" => requests::webhook(world, args).await,
+        "webhook" => news::webhook(world, args).await,
+        "bank" => news::bank(world, args),
         "authenticate" => requests::authenticate(world, args),
         "show" => requests::show(world, args).await,
         "deliver-again" => {
@@ -104,6 +105,10 @@ async fn dispatch(world: &mut World, verb: &str, mut args: Args) -> Result<(), S
 
 fn gateway(world: &World, mut args: Args) -> Result<(), String> {
     let line = match args.next("how")?.as_str() {
+        "without-refunds" => {
+            news::declare(world, false);
+            return args.finish();
+        }
         "works" => Line::Works,
         "cut" => Line::Cut,
         "answers-lost" => Line::AnswersLost,

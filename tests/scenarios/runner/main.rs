@@ -8,6 +8,7 @@ mod args;
 mod changes;
 mod command;
 mod metering;
+mod news;
 mod offers;
 mod requests;
 mod show;

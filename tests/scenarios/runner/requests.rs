@@ -271,6 +271,9 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
             body["lines"] = credited(&lines)?;
         }
     }
+    if args.flag("refund") {
+        body["refund"] = true.into();
+    }
     if verb.ends_with("-coupon") {
         body["coupon"] = args.next("a code")?.into();
     }
@@ -290,7 +293,7 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
     args.finish()?;
     let caller = Caller::new(STOREFRONT.into(), key, verb, body.to_string().as_bytes());
     let request: ChangeRequest = serde_json::from_value(body).map_err(|e| e.to_string())?;
-    let reply = change_plan(&world.ledger, &caller, seen, &request).await;
+    let reply = change_plan(&world.ledger, &world.gateways, &caller, seen, &request).await;
     let changed = world.tell().await?;
     answer_change(world, reply, changed);
     Ok(())
@@ -350,20 +353,6 @@ pub(crate) async fn transfer(world: &mut World, mut args: Args) -> Result<(), St
     Ok(())
 }
 
-/// The gateway tells what it knows about an attempt.
-pub(crate) async fn webhook(world: &mut World, mut args: Args) -> Result<(), String> {
-    let name = args.next("a name")?;
-    let key = format!("inv_{name}-{}", args.next("an attempt (p1:1)")?);
-    args.finish()?;
-    let outcome = world.gateway.sandbox.find(&key).ok_or(format!("the gateway has no payment {key}"))?;
-    let event = GatewayEvent::Settled { key, outcome };
-    world.webhook(Notice { customer: customer_id(&name)?, event }).await;
-    if !world.tell().await? {
-        world.say("nothing changed");
-    }
-    Ok(())
-}
-
 pub(crate) fn authenticate(world: &mut World, mut args: Args) -> Result<(), String> {
     let key = format!("inv_{}-{}", args.next("a name")?, args.next("an attempt (p1:1)")?);
     let agreed = match args.next("yes or no")?.as_str() {
@@ -420,7 +409,9 @@ async fn read(world: &World, customer: &str, what: &str) -> Result<Vec<String>, 
 
 fn invoice(view: &InvoiceView) -> String {
     let period = (show::when(view.period.start), show::when(view.period.end));
-    format!("invoice    {} {} {} for {} .. {}", view.id, view.state, view.total.display, period.0, period.1)
+    let refunds = view.refunds.iter().map(|r| format!("; {} {} {}", r.key, r.amount.display, r.state));
+    let InvoiceView { id, state, total, .. } = view;
+    format!("invoice    {id} {state} {} for {} .. {}", total.display, period.0, period.1) + &refunds.collect::<String>()
 }
 
 fn entry(entry: &Value) -> String {

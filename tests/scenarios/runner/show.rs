@@ -4,7 +4,7 @@ use billing::{
     calendar::Instant,
     discount::Cut,
     fact::Fact,
-    invoice::{Adjustment, Invoice, InvoiceState, Line, UsedUnits},
+    invoice::{Adjustment, Invoice, InvoiceState, Line, RefundState, UsedUnits},
     money::{Currency, Money, Rounding},
     prepaid::PrepaidSource,
     proration::ProrationUnit,
@@ -120,6 +120,15 @@ pub(crate) fn invoice_state(invoice: &Invoice) -> String {
         "unpaid"
     };
     format!("{name}{detail}")
+}
+
+pub(crate) fn refund(state: &RefundState) -> String {
+    match state {
+        RefundState::Done { at, .. } => format!("done {}", when(*at)),
+        RefundState::Failed { at, code } => format!("failed {} ({code})", when(*at)),
+        RefundState::Unknown { asked, .. } => format!("unknown, asked {asked} times"),
+        RefundState::Due { .. } | RefundState::Calling { .. } => state.name().into(),
+    }
 }
 
 pub(crate) fn line(line: &Line) -> String {

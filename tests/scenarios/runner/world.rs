@@ -28,7 +28,7 @@ use usecases::{
 
 use crate::{
     adapters::{Line, Log, Meeting, WatchedGateway},
-    changes, show,
+    changes, news, show,
 };
 
 const SHARDS: u16 = 4;
@@ -74,7 +74,12 @@ impl World {
         let store = Arc::new(store);
         let clocks = Arc::new(ManualClocks::at(now));
         let sandbox = Arc::new(Sandbox::default());
-        let gateway = Arc::new(WatchedGateway { sandbox, line: Mutex::new(Line::Works), log: log.clone() });
+        let gateway = Arc::new(WatchedGateway {
+            sandbox,
+            line: Mutex::new(Line::Works),
+            refunds: AtomicBool::new(true),
+            log: log.clone(),
+        });
         let ledger = Ledger {
             store: store.clone(),
             operations: inner,
@@ -238,6 +243,10 @@ impl World {
                 *captures.entry(invoice).or_default() += 1;
             }
         }
+        let back = news::sent_back(self)?;
+        for (code, minor) in &back {
+            *got.entry(code.clone()).or_default() -= minor;
+        }
         let booked = self.booked();
         if let Some((invoice, times)) = captures.iter().find(|(_, times)| **times > 1) {
             return Err(format!("{invoice} was captured {times} times"));
@@ -246,14 +255,12 @@ impl World {
         if got != booked {
             return Err(format!("received {got:?}, booked {booked:?} (minor units)"));
         }
-        let mut sums: Vec<String> = Vec::new();
-        for (code, minor) in got {
-            let currency = billing::money::Currency::try_new(&code).map_err(|e| e.to_string())?;
-            sums.push(Money::new(minor, currency).to_string());
-        }
         self.heading = None;
-        let sums = if sums.is_empty() { "nothing".into() } else { sums.join(", ") };
-        self.out += &format!("# recount: {sums} received, each invoice captured at most once, all of it booked\n");
+        let back_again = if back.is_empty() { String::new() } else { format!("{} sent back and ", sums(back)?) };
+        let kept = if back_again.is_empty() { "received" } else { "kept" };
+        let sums = sums(got)?;
+        self.out +=
+            &format!("# recount: {back_again}{sums} {kept}, each invoice captured at most once, all of it booked\n");
         Ok(())
     }
 
@@ -275,7 +282,8 @@ impl World {
         for file in self.seen.values() {
             for invoice in file.invoices.iter().map(|i| &i.value) {
                 if let billing::invoice::InvoiceState::Paid { .. } = invoice.state {
-                    *booked.entry(invoice.total.currency.to_string()).or_default() += invoice.total.minor;
+                    let kept = invoice.total.minor - news::booked_back(invoice);
+                    *booked.entry(invoice.total.currency.to_string()).or_default() += kept;
                 }
             }
             for fact in changes::new_facts(None, file) {
@@ -288,6 +296,16 @@ impl World {
         booked.retain(|_, minor| *minor != 0);
         booked
     }
+}
+
+/// Amounts by currency, for people.
+fn sums(minors: BTreeMap<String, i64>) -> Result<String, String> {
+    let one = |(code, minor): (String, i64)| {
+        let currency = billing::money::Currency::try_new(&code).map_err(|e| e.to_string())?;
+        Ok(Money::new(minor, currency).to_string())
+    };
+    let sums: Vec<String> = minors.into_iter().map(one).collect::<Result<_, String>>()?;
+    Ok(if sums.is_empty() { "nothing".into() } else { sums.join(", ") })
 }
 
 /// What a worker does with a job of this kind.

@@ -62,7 +62,7 @@ impl Functions {
                 gateways: gateways(),
                 default_gateway: usecases::sandbox::NAME.into(),
             },
-            change_plan: change_plan::Deps { ledger: ledger() },
+            change_plan: change_plan::Deps { ledger: ledger(), gateways: gateways() },
             get: get::Deps { ledger: ledger() },
             gateway_event: gateway_event::Deps { ledger: ledger(), secrets: vec![sandbox.secret()] },
             sweep: sweep::Deps { ledger: ledger(), queue, settings },

@@ -28,6 +28,12 @@ const NOTES_MAX: usize = 10;
 /// [`Refusal::InvalidField`] for an invoice that is not paid, is a credit note itself or sold prepaid credit, for lines that cannot be credited
 /// and for more than is left of them; [`Refusal::Money`].
 pub fn credit(invoice: &Invoice, request: &CreditRequest) -> Result<(Invoice, Basis), Refusal> {
+    let note = note(invoice, request)?;
+    Ok(written(invoice, note, Money::zero(invoice.total.currency)))
+}
+
+/// What is given back, line by line.
+pub(super) fn note(invoice: &Invoice, request: &CreditRequest) -> Result<CreditNote, Refusal> {
     let refuse = |field, detail: &str| Err(Refusal::InvalidField { field, detail: detail.into() });
     if invoice.basis.is_credit_note() {
         return refuse("invoice", "is a credit note itself; name the invoice");
@@ -45,23 +51,34 @@ pub fn credit(invoice: &Invoice, request: &CreditRequest) -> Result<(Invoice, Ba
     let total = Money::sum(invoice.total.currency, lines.iter().map(|line| line.gross))?;
     let document = Creditable { lines: &lines, total };
     let note = credit_note(document, &invoice.credits, request, CreditNotePolicy::default());
-    let note = note.map_err(|e| Refusal::InvalidField { field: "lines", detail: e.to_string() })?;
+    note.map_err(|e| Refusal::InvalidField { field: "lines", detail: e.to_string() })
+}
+
+/// The invoice with the note, and the basis of its document; `refund` of it goes back to the payment.
+pub(super) fn written(invoice: &Invoice, note: CreditNote, refund: Money) -> (Invoice, Basis) {
     let basis = Basis::CreditNote {
         terms: Box::new(invoice.basis.terms().clone()),
         period: *invoice.basis.period(),
         invoice: invoice.id.clone(),
         note: Box::new(note.clone()),
+        refund_minor: refund.minor,
         adjustments: Box::default(),
     };
     let mut credited = invoice.clone();
     credited.credits.push(note);
-    Ok((credited, basis))
+    (credited, basis)
 }
 
-/// The lines of a credit note: one for each line that it gives back, one for each rate of tax.
-pub(super) fn lines(terms: &Terms, note: &CreditNote) -> Result<Vec<Line>, MoneyError> {
+/// The lines of a credit note: one for each line that it gives back, one for each rate of tax, and one for what goes back
+/// to the payment. What is left becomes credit, as on every document.
+pub(super) fn lines(terms: &Terms, note: &CreditNote, refund_minor: i64) -> Result<Vec<Line>, MoneyError> {
     let mut lines: Vec<Line> = note.lines.iter().map(|line| of_line(terms, line)).collect::<Result<_, _>>()?;
     lines.extend(tax_lines(&breakdown(note)?, terms, Rounding::HalfUp)?);
+    if refund_minor != 0 {
+        let minor = Decimal::from(refund_minor);
+        let why = plain("refund", minor, minor, Rounding::HalfUp);
+        lines.push(of_terms(LineKind::Refunded, terms, Money::new(refund_minor, note.total.currency), why));
+    }
     Ok(lines)
 }
 

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 
-use super::{Adjustment, Basis, DocumentSide, Invoice, InvoiceState, Line, LineKind, UsedUnits, compute};
+use super::{
+    Adjustment, Basis, DocumentSide, Invoice, InvoiceState, Line, LineKind, Refund, RefundState, UsedUnits, compute,
+};
 use crate::{
     calendar::Instant,
     discount::Cut,
@@ -35,6 +37,7 @@ pub fn explain(invoice: &Invoice) -> Result<String, Refusal> {
     }
     let _ = writeln!(text, "\n  {:<34}{:>18}", "total", invoice.total.to_string());
     attempts(&mut text, invoice);
+    refunds(&mut text, invoice);
     let again = compute(invoice.rules, &invoice.basis)?;
     let same = if again == invoice.lines { "the same lines" } else { "OTHER LINES: tell the developers" };
     let _ = writeln!(text, "\n  Computed again from its stored inputs under rules version {}: {same}.", invoice.rules);
@@ -101,7 +104,7 @@ fn day(at: Instant) -> String {
 
 fn title(line: &Line) -> String {
     match line.kind {
-        LineKind::CreditUsed | LineKind::CreditKept => line.kind.to_string(),
+        LineKind::CreditUsed | LineKind::CreditKept | LineKind::Refunded => line.kind.to_string(),
         LineKind::Usage | LineKind::UsageLate => {
             let meter = line.used.as_ref().map_or("", |used| &used.meter);
             format!("{} {} {meter}", line.kind, line.plan)
@@ -121,6 +124,9 @@ fn why(line: &Line) -> Vec<String> {
     match line.kind {
         LineKind::CreditUsed => return vec!["the customer's credit pays first".into()],
         LineKind::Credited => return vec!["given back of this line of the invoice; its taxes follow".into()],
+        LineKind::Refunded => {
+            return vec!["goes back to the payment that paid the invoice, as far as that paid it".into()];
+        }
         LineKind::CreditKept => return vec!["what is below zero becomes the customer's credit".into()],
         LineKind::SetUp => {
             return vec!["once, with the first invoice that it is on; not divided and not discounted".into()];
@@ -326,5 +332,17 @@ fn attempts(text: &mut String, invoice: &Invoice) {
     for attempt in &invoice.attempts {
         let outcome = attempt.code.as_ref().map_or("captured".to_owned(), |code| format!("declined: {code}"));
         let _ = writeln!(text, "  attempt {}  {}  {outcome}", attempt.attempt, day(attempt.at));
+    }
+}
+
+fn refunds(text: &mut String, invoice: &Invoice) {
+    for Refund { claim, state, .. } in &invoice.refunds {
+        let stands = match state {
+            RefundState::Due { .. } | RefundState::Calling { .. } => "is being sent back".to_owned(),
+            RefundState::Unknown { .. } => "was sent back; the gateway is asked what became of it".to_owned(),
+            RefundState::Done { at, .. } => format!("went back  {}", day(*at)),
+            RefundState::Failed { at, code } => format!("failed  {}: {code}; it is credit of the contract", day(*at)),
+        };
+        let _ = writeln!(text, "  refund {}  {}  {stands}", claim.key, claim.amount);
     }
 }

@@ -144,6 +144,9 @@ pub enum Basis {
         invoice: InvoiceId,
         /// What is given back of which line, its taxes included.
         note: Box<CreditNote>,
+        /// What of it goes back to the payment that paid that invoice, in minor units; the rest becomes credit.
+        #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+        refund_minor: i64,
         /// None: the note brings its taxes.
         #[serde(default, skip_serializing_if = "Adjustments::is_none")]
         adjustments: Box<Adjustments>,
@@ -267,6 +270,8 @@ pub enum LineKind {
     CreditKept,
     /// What a credit note gives back of a line.
     Credited,
+    /// What of a credit note goes back to the payment.
+    Refunded,
     /// What was used in a period that ended.
     Usage,
     /// What came late to a period that was invoiced before.

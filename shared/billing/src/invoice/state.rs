@@ -3,7 +3,10 @@
 use chrono::{TimeDelta, Timelike};
 use serde::{Deserialize, Serialize};
 
-use super::lines::{Basis, Line, compute};
+use super::{
+    lines::{Basis, Line, compute},
+    refund::{self, Refund},
+};
 use crate::{
     RULES_VERSION,
     calendar::{Instant, WallTime, plus_local_days},
@@ -71,6 +74,18 @@ pub struct Attempt {
     /// The gateway's id of the payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// Through what it was captured, which is the way back; none for declines, transfers and captures of old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid_by: Option<PaidBy>,
+}
+
+/// Through what a payment came: a [`Method`] without its token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaidBy {
+    /// The adapter that captured it.
+    pub gateway: String,
+    /// card, bank_debit ...: for reports.
+    pub kind: String,
 }
 
 /// Where an unpaid invoice stands on its ladder.
@@ -188,6 +203,9 @@ pub struct Invoice {
     /// What was given back of it afterwards.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credits: Vec<CreditNote>,
+    /// What of it goes back, or went back, to the payment that paid it; in the order of their keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refunds: Vec<Refund>,
     /// Run-rate of the subscription when it was issued, for facts.
     pub mrr12: i64,
     /// Whether its ladder took access away.
@@ -261,6 +279,7 @@ impl Invoice {
             state,
             attempts: Vec::new(),
             credits: Vec::new(),
+            refunds: Vec::new(),
             suspends: false,
             withdrawn: false,
             resend: None,
@@ -308,11 +327,11 @@ fn net_run_rate(basis: &Basis) -> Result<i64, Refusal> {
 /// When the invoice next needs work, and on which clock: what its place in the due index says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvoiceWake {
-    /// First collection, at a business instant.
+    /// First collection, or a refund, at a business instant.
     Collect(Instant),
     /// The next rung of its ladder, at a business instant.
     Rung(Instant),
-    /// The gateway is to be asked, at a wall instant.
+    /// The gateway is to be asked about an attempt or a refund, at a wall instant.
     Ask(WallTime),
 }
 
@@ -326,7 +345,9 @@ pub fn wake_at(invoice: &Invoice) -> Option<InvoiceWake> {
         InvoiceState::Collecting { since, climb: None, .. } => Some(InvoiceWake::Collect(*since)),
         InvoiceState::Collecting { since, climb: Some(_), .. } => Some(InvoiceWake::Rung(*since)),
         InvoiceState::Unknown { ask_at, .. } => Some(InvoiceWake::Ask(*ask_at)),
-        InvoiceState::Paid { .. } | InvoiceState::Void | InvoiceState::Uncollectible => None,
+        // Refunds stand beside the state: only what was paid can go back.
+        InvoiceState::Paid { .. } => refund::wake_at(&invoice.refunds),
+        InvoiceState::Void | InvoiceState::Uncollectible => None,
     }
 }
 

@@ -13,7 +13,10 @@ use crate::{
     subscription::Input,
 };
 
-use super::state::{Attempt, Claim, Climb, Invoice, InvoiceState, Method, Purpose};
+use super::{
+    refund::{RefundClaim, RefundNews},
+    state::{Attempt, Claim, Climb, Invoice, InvoiceState, Method, PaidBy, Purpose},
+};
 
 /// Seconds a worker has between its claim and its answer; after them the attempt counts as unknown.
 pub const CLAIM_SECONDS: i64 = 60;
@@ -22,7 +25,7 @@ pub const CLAIM_SECONDS: i64 = 60;
 pub const ASK_AFTER_SECONDS: [i64; 3] = [300, 3_600, 86_400];
 
 /// After so many questions without an answer a person is told.
-const ASKS_BEFORE_ALARM: u8 = 7;
+pub(super) const ASKS_BEFORE_ALARM: u8 = 7;
 
 /// What may arrive.
 #[derive(Clone, Debug)]
@@ -56,6 +59,8 @@ pub enum InvoiceInput {
         /// The gateway's time.
         at: Instant,
     },
+    /// News about a refund.
+    Refund(RefundNews),
     /// The subscription expired before its first money, or ended for non-payment: nothing more is to be collected.
     Void,
 }
@@ -76,6 +81,8 @@ pub struct Answer {
 pub enum InvoiceEffect {
     /// Call the gateway with this claim, and bring the answer back as [`InvoiceInput::Answered`].
     Charge(Claim),
+    /// Call the gateway for this refund, and bring the answer back as [`RefundNews::Answered`].
+    Refund(RefundClaim),
     /// Give this input to the subscription, in the same commit.
     Subscription(Input),
     /// Tell a person.
@@ -109,6 +116,7 @@ pub fn transition(invoice: &Invoice, ladder: &Ladder, input: InvoiceInput, now: 
             step.asked(ladder, &key, lookup, declaration, wall, now)
         }
         InvoiceInput::Received { amount, reference, at } => step.received(amount, reference, at),
+        InvoiceInput::Refund(news) => step.refund(news, now),
         InvoiceInput::Void => step.void(),
     };
     if !applied {
@@ -118,9 +126,9 @@ pub fn transition(invoice: &Invoice, ladder: &Ladder, input: InvoiceInput, now: 
 }
 
 /// The outcome while it is being decided; every method says whether anything changed.
-struct Next {
-    invoice: Invoice,
-    effects: Vec<InvoiceEffect>,
+pub(super) struct Next {
+    pub(super) invoice: Invoice,
+    pub(super) effects: Vec<InvoiceEffect>,
     facts: Vec<Happening>,
 }
 
@@ -139,6 +147,7 @@ impl Next {
                 self.invoice.state = InvoiceState::Unknown { claim, climb, asked: 0, ask_at: wall, action: None };
                 true
             }
+            InvoiceState::Paid { .. } => self.wake_refund(wall, now),
             _ => false,
         }
     }
@@ -230,7 +239,8 @@ impl Next {
         match answer.outcome {
             ChargeOutcome::Succeeded { reference, at } => self.captured(&claim, reference, at),
             ChargeOutcome::Declined { reference, code, class, at } => {
-                let attempt = Attempt { attempt: claim.attempt, at, code: Some(code.clone()), reference };
+                let attempt =
+                    Attempt { attempt: claim.attempt, at, code: Some(code.clone()), reference, paid_by: None };
                 self.invoice.attempts.push(attempt);
                 self.declined_fact(&claim, code, at);
                 self.fail(ladder, climb, class, now);
@@ -273,7 +283,8 @@ impl Next {
     }
 
     fn captured(&mut self, claim: &Claim, reference: String, at: Instant) -> bool {
-        let attempt = Attempt { attempt: claim.attempt, at, code: None, reference: Some(reference) };
+        let paid_by = Some(PaidBy { gateway: claim.method.gateway.clone(), kind: claim.method.kind.clone() });
+        let attempt = Attempt { attempt: claim.attempt, at, code: None, reference: Some(reference), paid_by };
         self.invoice.attempts.push(attempt);
         if self.invoice.purpose == Purpose::Opening && self.invoice.withdrawn {
             // The contract was given up before its money came: the money belongs to the customer.
@@ -319,7 +330,7 @@ impl Next {
         if self.knows(&reference) {
             return false;
         }
-        let attempt = Attempt { attempt: 0, at, code: None, reference: Some(reference) };
+        let attempt = Attempt { attempt: 0, at, code: None, reference: Some(reference), paid_by: None };
         self.invoice.attempts.push(attempt);
         self.fact(EventType::Payment, at, amount, |f| f.reason = Some("transfer".into()));
         let total = self.invoice.total;
@@ -350,7 +361,7 @@ impl Next {
     }
 
     fn credit(&mut self, amount: Money, reason: &'static str, at: Instant) {
-        self.effects.push(InvoiceEffect::Subscription(Input::Credit { amount, reason, at }));
+        self.effects.push(InvoiceEffect::Subscription(Input::Credit { amount, tax_minor: 0, reason, at }));
     }
 
     fn asked(
@@ -434,7 +445,13 @@ impl Next {
         self.fact(event, at, total, |f| f.reason = Some(reason.into()));
     }
 
-    fn fact(&mut self, event_type: EventType, at: Instant, amount: Money, fill: impl FnOnce(&mut Happening)) {
+    pub(super) fn fact(
+        &mut self,
+        event_type: EventType,
+        at: Instant,
+        amount: Money,
+        fill: impl FnOnce(&mut Happening),
+    ) {
         let invoice = &self.invoice;
         let terms = invoice.basis.terms();
         let with = invoice.basis.adjustments();

@@ -6,7 +6,7 @@ use crate::{
     discount::start_period,
     fact::EventType,
     ids::Cause,
-    invoice::{Adjustments, Basis, LineKind, Purpose, compute, tax_of_kept},
+    invoice::{Adjustments, Basis, LineKind, Purpose, compute, tax_in_refund, tax_of_kept},
     proration::{ProrationPolicy, TerminationCredit},
     refusal::Refusal,
     terms::Terms,
@@ -252,7 +252,8 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
     for line in &lines {
         match line.kind {
             LineKind::CreditKept => {
-                let tax = tax_of_kept(&lines, line.amount)?.minor;
+                // What goes back to the payment takes its tax along; its fact is written when it is there.
+                let tax = tax_of_kept(&lines, line.amount)?.minor - tax_in_refund(basis)?;
                 step.next.credit_minor += line.amount.minor;
                 let mut credit = super::facts::fact(&step.next, EventType::Credit, now)?;
                 // As all facts about money: without the tax that is given back with it.
@@ -275,6 +276,7 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
             | LineKind::PrepaidUsed
             | LineKind::Discount
             | LineKind::Credited
+            | LineKind::Refunded
             | LineKind::Tax => {}
         }
     }

@@ -166,6 +166,9 @@ pub enum Input {
     Credit {
         /// How much.
         amount: Money,
+        /// The tax in it, in minor units: where tax is given back with it.
+        #[serde(skip_serializing_if = "crate::stored::is_default")]
+        tax_minor: i64,
         /// Why, in a word.
         reason: &'static str,
         /// When.

@@ -96,7 +96,7 @@ impl Step {
         let waited = self.stop_waiting(invoice);
         let expires_at = self.expiry(top_up.expires_at, top_up.valid_days, at)?;
         if !waited || expires_at.is_some_and(|end| end <= at) {
-            return self.credit(top_up.amount, LATE, at);
+            return self.credit(top_up.amount, 0, LATE, at);
         }
         self.granted(PrepaidGrant {
             id: invoice.to_string(),

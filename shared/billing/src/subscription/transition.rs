@@ -14,6 +14,7 @@ use crate::{
     fact::{EventType, Happening},
     ids::{Cause, InvoiceId},
     invoice::{Claim, NewInvoice},
+    money::{Money, MoneyError},
     refusal::Refusal,
     tax::Taxes,
     usage::UsageRecord,
@@ -156,7 +157,7 @@ impl Step {
                 self.opened((amount.minor, tax_minor), claim.as_deref(), at)
             }
             // The money came after it was given up: it must not vanish.
-            (_, Input::OpeningPaid { amount, at, .. }) => self.credit(amount, "late", at),
+            (_, Input::OpeningPaid { amount, at, .. }) => self.credit(amount, 0, "late", at),
 
             (State::Active | State::Trialing { .. }, Input::Change { terms, proration, when }) => {
                 change::change(self, *terms, proration, when, now)
@@ -194,7 +195,7 @@ impl Step {
             (State::Canceled { .. }, Input::Suspend { .. } | Input::EndForNonPayment { .. }) => Ok(false),
             (_, Input::EndForNonPayment { at, .. }) => self.end(at, CancelReason::Involuntary),
 
-            (_, Input::Credit { amount, reason, at }) => self.credit(amount, reason, at),
+            (_, Input::Credit { amount, tax_minor, reason, at }) => self.credit(amount, tax_minor, reason, at),
             (_, Input::CreditNote { basis, .. }) => {
                 self.bill_only(Cause::CreditNote(self.version), *basis, now)?;
                 Ok(true)
@@ -350,17 +351,18 @@ impl Step {
         Ok(true)
     }
 
-    pub(super) fn credit(&mut self, amount: crate::money::Money, reason: &str, at: Instant) -> Result<bool, Refusal> {
+    pub(super) fn credit(&mut self, amount: Money, tax_minor: i64, reason: &str, at: Instant) -> Result<bool, Refusal> {
         if amount.currency != self.next.terms.price.currency {
             let text = format!("{amount} cannot become credit of {} in another currency", self.next.id);
             self.effects.push(Effect::Alarm(text));
             return Ok(true);
         }
-        let sum = self.next.credit_minor.checked_add(amount.minor).ok_or(crate::money::MoneyError::Overflow)?;
+        let sum = self.next.credit_minor.checked_add(amount.minor).ok_or(MoneyError::Overflow)?;
         self.next.credit_minor = sum;
         self.effects.push(Effect::Alarm(format!("{} has {amount} of credit: {reason}", self.next.id)));
         let mut happening = fact(&self.next, EventType::Credit, at)?;
-        happening.amount_minor = amount.minor;
+        happening.amount_minor = amount.minor - tax_minor;
+        happening.tax_minor = (tax_minor != 0).then_some(tax_minor);
         happening.reason = Some(reason.into());
         self.facts.push(happening);
         Ok(true)

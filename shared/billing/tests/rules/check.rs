@@ -261,6 +261,7 @@ fn money_that_came_too_late_for_its_attempt_is_known_by_its_reference() {
         at: begin(),
         code: None,
         reference: Some("ch_late".into()),
+        paid_by: None,
     });
     books.captures.push(GatewayCapture { key: "inv_ana-p1:2".into(), reference: "ch_late".into(), amount: usd(3_000) });
     assert_eq!(books.ledger(&books.captures), []);

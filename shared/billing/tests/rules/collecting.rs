@@ -25,6 +25,7 @@ const DECLARATION: GatewayDeclaration = GatewayDeclaration {
     name: "model",
     key_lifetime_seconds: 86_400,
     not_found_authoritative_after_seconds: ARRIVES_WITHIN,
+    refunds: None,
 };
 
 /// What happens next.
@@ -132,7 +133,7 @@ impl World {
             match effect {
                 InvoiceEffect::Charge(claim) => self.send(claim),
                 InvoiceEffect::Subscription(Input::Credit { amount, .. }) => self.credit += amount.minor,
-                InvoiceEffect::Subscription(_) | InvoiceEffect::Alarm(_) => {}
+                InvoiceEffect::Subscription(_) | InvoiceEffect::Alarm(_) | InvoiceEffect::Refund(_) => {}
             }
         }
         let is_paid = matches!(self.invoice.state, InvoiceState::Paid { .. });

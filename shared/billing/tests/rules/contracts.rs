@@ -63,7 +63,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         }),
         1 => Just(Input::Suspend { invoice: invoice() }),
         1 => Just(Input::Restore { invoice: invoice() }),
-        1 => Just(Input::Credit { amount: usd(500), reason: "late", at: at("2027-06-01T00:00:00Z") }),
+        1 => Just(Input::Credit { amount: usd(500), tax_minor: 0, reason: "late", at: at("2027-06-01T00:00:00Z") }),
     ]
 }
 

@@ -15,14 +15,14 @@ use crate::{
 };
 
 /// A paid invoice of three units, discounted and taxed.
-fn sold(cents: i64, percent: u32, inclusive: bool) -> (Subscription, Invoice) {
+pub(crate) fn sold(cents: i64, percent: u32, inclusive: bool) -> (Subscription, Invoice) {
     let price = rust_decimal::Decimal::new(cents, 2).to_string();
     let coupons = vec![coupon(percent, r#"{"is":"forever"}"#)];
     let (held, mut issued, _) = opened(taxed(terms("team", "month", &price, 3)), coupons, &taxes(inclusive));
     (held, Invoice { state: InvoiceState::Paid { at: start() }, ..issued.remove(0) })
 }
 
-fn gross(line: u32, minor: i64, invoice: &Invoice) -> CreditRequest {
+pub(crate) fn gross(line: u32, minor: i64, invoice: &Invoice) -> CreditRequest {
     let amount = CreditAmount::Gross { amount: Money::new(minor, invoice.total.currency) };
     CreditRequest::Lines { lines: vec![LineCredit { line: line.to_string(), amount }] }
 }

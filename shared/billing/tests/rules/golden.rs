@@ -122,7 +122,7 @@ fn invoices() -> (Vec<(&'static str, Invoice)>, Fact) {
         ("invoice-rules-2-collecting", collecting),
         ("invoice-rules-2-unknown", unknown),
         ("invoice-rules-2-past-due", past_due),
-        ("invoice-rules-2-paid", paid),
+        ("invoice-rules-2-captured", paid),
         ("invoice-rules-2-withdrawn", withdrawn),
         ("invoice-rules-2-change", changes.remove(0)),
     ];
@@ -186,6 +186,7 @@ fn samples() -> BTreeMap<String, String> {
     samples.extend(item_samples());
     samples.extend(aligned_samples());
     samples.extend(prepaid_samples());
+    samples.extend(refund_samples());
     samples.insert("contract-price".into(), pretty(&serde_json::from_str::<ContractPrice>(CONTRACT).expect("a price")));
     samples
 }
@@ -275,6 +276,37 @@ fn prepaid_samples() -> Vec<(String, String)> {
         ("subscription-prepaid".into(), pretty(&paid)),
         ("invoice-rules-2-top-up".into(), pretty(&invoices.remove(0))),
         ("invoice-rules-2-prepaid".into(), pretty(&renewal.remove(0))),
+    ]
+}
+
+/// What refunds add to the stored forms: an invoice with one in every state, and the document of one.
+fn refund_samples() -> Vec<(String, String)> {
+    use crate::{credit_notes::gross, refunds};
+    use billing::invoice::RefundState;
+    let (held, invoice) = crate::credit_notes::sold(2_800, 50, false);
+    let mut invoice = refunds::captured(invoice);
+    invoice.total.minor = 2_500;
+    let mut notes = Vec::new();
+    for minor in [500, 500, 500, 500, 1_000] {
+        let request = gross(1, minor, &invoice);
+        let (next, basis) =
+            billing::invoice::refund(&invoice, &request, Some(refunds::REFUNDS), start()).expect("a refund");
+        notes = refunds::write(&held, &invoice, basis).1;
+        invoice = next;
+    }
+    let (deadline, ask_at) = (wall("2027-01-31T09:01:00Z"), wall("2027-01-31T09:06:00Z"));
+    let states = [
+        RefundState::Calling { since: start(), deadline },
+        RefundState::Unknown { deadline, asked: 1, ask_at },
+        RefundState::Done { at: start(), reference: "re_1".into() },
+        RefundState::Failed { at: start(), code: "expired_or_canceled_card".into() },
+    ];
+    for (refund, state) in invoice.refunds.iter_mut().zip(states) {
+        refund.state = state;
+    }
+    vec![
+        ("invoice-rules-2-refunds".into(), pretty(&invoice)),
+        ("invoice-rules-2-refund-note".into(), pretty(&notes.remove(0))),
     ]
 }
 

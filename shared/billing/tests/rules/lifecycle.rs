@@ -9,9 +9,12 @@ use billing::{
     calendar::Instant,
     dunning::Ladder,
     fact::Happening,
-    gateway::{ChargeOutcome, DeclineClass, GatewayDeclaration, Lookup},
+    gateway::{ChargeOutcome, DeclineClass, GatewayDeclaration, Lookup, RefundDeclaration, RefundOutcome},
     ids::InvoiceId,
-    invoice::{self, Answer, Claim, Climb, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState, key},
+    invoice::{
+        self, Answer, Claim, Climb, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState, Refund,
+        RefundNews, RefundState, key, refund_key,
+    },
     subscription::{CancelReason, Collection, Effect, Input, Outcome, State, Subscription, When, open, transition},
 };
 use chrono::TimeDelta;
@@ -20,6 +23,13 @@ use crate::adjusted::coupon;
 use crate::sample::{applied, at, method, order, terms, usd, wall};
 
 const NOW: &str = "2027-02-15T00:00:00Z";
+
+const DECLARATION: GatewayDeclaration = GatewayDeclaration {
+    name: "model",
+    key_lifetime_seconds: 86_400,
+    not_found_authoritative_after_seconds: 60,
+    refunds: Some(RefundDeclaration { partial: true, not_found_authoritative_after_seconds: 60 }),
+};
 
 fn start() -> Instant {
     at("2027-02-01T00:00:00Z")
@@ -124,7 +134,7 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("suspend", Input::Suspend { invoice: invoice_id() }),
         ("restore", Input::Restore { invoice: invoice_id() }),
         ("end for non-payment", Input::EndForNonPayment { invoice: invoice_id(), at: at(NOW) }),
-        ("credit", Input::Credit { amount: usd(100), reason: "late", at: at(NOW) }),
+        ("credit", Input::Credit { amount: usd(100), tax_minor: 0, reason: "late", at: at(NOW) }),
     ]
 }
 
@@ -202,9 +212,7 @@ fn answered(id: &InvoiceId, outcome: ChargeOutcome) -> InvoiceInput {
 }
 
 fn asked(id: &InvoiceId, lookup: Lookup) -> InvoiceInput {
-    let declaration =
-        GatewayDeclaration { name: "model", key_lifetime_seconds: 86_400, not_found_authoritative_after_seconds: 60 };
-    InvoiceInput::Asked { key: key(id, 1), lookup, declaration, wall: wall(NOW) }
+    InvoiceInput::Asked { key: key(id, 1), lookup, declaration: DECLARATION, wall: wall(NOW) }
 }
 
 fn invoice_inputs(id: &InvoiceId) -> Vec<(&'static str, InvoiceInput)> {
@@ -237,13 +245,14 @@ fn of_invoice(before: &Invoice, input: InvoiceInput) -> String {
     match invoice::transition(before, &Ladder::standard(), input, at(NOW)) {
         InvoiceOutcome::AlreadyApplied => "-".into(),
         InvoiceOutcome::Applied { next, effects, facts: happened } => {
-            let mut text = next.state.name().to_owned();
+            let mut text = next.refunds.first().map_or(next.state.name(), |refund| refund.state.name()).to_owned();
             if next.withdrawn {
                 text += ", withdrawn";
             }
             for effect in &effects {
                 text += &match effect {
                     InvoiceEffect::Charge(claim) => format!(" +charge {}", claim.attempt),
+                    InvoiceEffect::Refund(_) => " +refund".into(),
                     InvoiceEffect::Subscription(input) => format!(" +contract must {}", input.action()),
                     InvoiceEffect::Alarm(_) => " +alarm".into(),
                 };
@@ -251,6 +260,53 @@ fn of_invoice(before: &Invoice, input: InvoiceInput) -> String {
             text + &facts(&happened)
         }
     }
+}
+
+/// The states of a refund of that invoice, once it is paid.
+fn refunds() -> Vec<(&'static str, Invoice)> {
+    let (_, mut paid) = invoices().into_iter().find(|(name, _)| *name == "paid").expect("a paid invoice");
+    paid.attempts = crate::refunds::captured(paid.clone()).attempts;
+    let (at, deadline, ask_at) = (start(), wall("2027-02-01T00:01:00Z"), wall("2027-02-14T00:00:00Z"));
+    let states = vec![
+        ("due", RefundState::Due { at }),
+        ("calling", RefundState::Calling { since: at, deadline: wall(NOW).plus_seconds(1) }),
+        ("calling, too long", RefundState::Calling { since: at, deadline }),
+        ("pending", RefundState::Unknown { deadline, asked: 0, ask_at }),
+        ("done", RefundState::Done { at, reference: "re_1".into() }),
+        ("failed", RefundState::Failed { at, code: "no".into() }),
+    ];
+    let whole = billing::document::CreditRequest::Whole;
+    let (decided, _) = invoice::refund(&paid, &whole, DECLARATION.refunds, at).expect("a refund");
+    let in_state = |state| {
+        let refund = Refund { state, ..decided.refunds[0].clone() };
+        Invoice { refunds: vec![refund], ..decided.clone() }
+    };
+    states.into_iter().map(|(name, state)| (name, in_state(state))).collect()
+}
+
+fn refund_inputs(id: &InvoiceId) -> Vec<(&'static str, InvoiceInput)> {
+    let reference = || "re_1".to_owned();
+    let done = || RefundOutcome::Succeeded { reference: reference(), at: at(NOW) };
+    let failed = || RefundOutcome::Failed { reference: None, code: "no".into(), at: at(NOW) };
+    let key = || refund_key(id, 1);
+    let answered = |outcome| InvoiceInput::Refund(RefundNews::Answered { key: key(), outcome, wall: wall(NOW) });
+    let asked = |lookup| {
+        InvoiceInput::Refund(RefundNews::Asked { key: key(), lookup, declaration: DECLARATION, wall: wall(NOW) })
+    };
+    vec![
+        ("wake", InvoiceInput::Wake { method: None, wall: wall(NOW) }),
+        ("sent back", answered(done())),
+        ("failed", answered(failed())),
+        ("gateway has it, not decided", answered(RefundOutcome::Pending { reference: reference() })),
+        ("no answer", answered(RefundOutcome::Unknown { why: "no answer".into() })),
+        ("asked: sent back", asked(Lookup::Found(done()))),
+        ("asked: failed", asked(Lookup::Found(failed()))),
+        ("asked: not decided", asked(Lookup::Found(RefundOutcome::Pending { reference: reference() }))),
+        ("asked: no such refund", asked(Lookup::NotFound { authoritative: true })),
+        ("asked: none yet", asked(Lookup::NotFound { authoritative: false })),
+        ("asked: unavailable", asked(Lookup::Unavailable)),
+        ("void", InvoiceInput::Void),
+    ]
 }
 
 /// One table: inputs down, states across.
@@ -276,11 +332,15 @@ fn document() -> String {
     let id = invoices[0].1.id.clone();
     let rows: Vec<_> = invoice_inputs(&id).into_iter().map(|(name, _)| name).collect();
     let collecting = table(&invoices, &rows, |held, row| of_invoice(held, invoice_inputs(&id).remove(row).1));
+    let rows: Vec<_> = refund_inputs(&id).into_iter().map(|(name, _)| name).collect();
+    let refunding = table(&refunds(), &rows, |held, row| of_invoice(held, refund_inputs(&id).remove(row).1));
     format!(
         "{head}\n## Contracts\n\nOn 15 February; the period is 1 February to 1 March, or was over on 1 February. A command that \
          finds the period\nover first does what was due (the renewal), and then what was asked.\n\n{contracts}\n\
          ## Invoices\n\nOf a period, issued on 1 February, under the standard ladder; the answers are about attempt 1. An \
-         opening invoice\ngoes to `void` where this one goes to `past_due`: the customer is present and tries again.\n\n{collecting}"
+         opening invoice\ngoes to `void` where this one goes to `past_due`: the customer is present and tries again.\n\n{collecting}\n\
+         ## Refunds\n\nOf that invoice, which is paid and stays so; the news are about its only refund, decided on 1 \
+         February.\n\n{refunding}"
     )
 }
 

@@ -55,6 +55,10 @@ mod proration;
 #[cfg(test)]
 mod proration_cases;
 #[cfg(test)]
+mod refunding;
+#[cfg(test)]
+mod refunds;
+#[cfg(test)]
 mod returns;
 #[cfg(test)]
 mod sample;

@@ -106,7 +106,7 @@ fn a_debt_is_paid_before_a_contract_comes_back() {
     let (ended, _) = give(&held, Input::EndForNonPayment { invoice, at: day("2027-01-20") }, day("2027-01-20"));
     let back = |held: &Subscription| transition(held, 8, Input::Reactivate { debt_minor: 1_000 }, day("2027-02-10"));
     assert!(back(&ended).expect_err("it owes").to_string().contains("pay it first"));
-    let late = Input::Credit { amount: usd(1_200), reason: "late", at: day("2027-02-09") };
+    let late = Input::Credit { amount: usd(1_200), tax_minor: 0, reason: "late", at: day("2027-02-09") };
     let (paid, _) = give(&ended, late, day("2027-02-09"));
     let Ok(Outcome::Applied { next, facts, .. }) = back(&paid) else { unreachable!("it comes back") };
     // 12.00 of credit: 10.00 pay the debt, 2.00 the new period.

@@ -6,7 +6,9 @@ use billing::{
     customer::{Customer, TaxData},
     fact::{Happening, stamp},
     ids::{CustomerId, SubscriptionId},
-    invoice::{Claim, Invoice, InvoiceState, Method, key},
+    invoice::{
+        Attempt, Claim, Invoice, InvoiceState, Method, PaidBy, Refund, RefundClaim, RefundState, key, refund_key,
+    },
     refusal::Refusal,
     subscription::{Collection, Effect, Order, Outcome, Subscription, open},
     terms::Terms,
@@ -174,6 +176,27 @@ impl World {
         let at = days_later(1);
         let facts = stamp(vec![self.happening()], self.invoice.id.as_str(), 2, WallTime(at));
         Invoice { state: InvoiceState::Paid { at }, facts, ..self.invoice.clone() }
+    }
+
+    /// The invoice, paid, with one refund of all of it in this state.
+    pub(super) fn refunded(&self, state: RefundState) -> Invoice {
+        let paid_by = PaidBy { gateway: "sandbox".into(), kind: "card".into() };
+        let attempt = Attempt {
+            attempt: 1,
+            at: days_later(1),
+            code: None,
+            reference: Some("ch_1".into()),
+            paid_by: Some(paid_by.clone()),
+        };
+        let claim = RefundClaim {
+            key: refund_key(&self.invoice.id, 1),
+            amount: self.invoice.total,
+            paid_by,
+            payment: "ch_1".into(),
+            at: days_later(2),
+        };
+        let refunds = vec![Refund { claim, tax_minor: 7, state }];
+        Invoice { attempts: vec![attempt], refunds, ..self.paid() }
     }
 
     pub(super) fn happening(&self) -> Happening {

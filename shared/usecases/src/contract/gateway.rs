@@ -2,9 +2,9 @@
 
 use billing::{
     calendar::{Instant, WallTime},
-    gateway::{ChargeOutcome, Lookup},
+    gateway::{ChargeOutcome, Lookup, RefundOutcome},
     ids::CustomerId,
-    invoice::{Claim, Method},
+    invoice::{Claim, Method, PaidBy, RefundClaim},
     money::{Currency, Money},
 };
 
@@ -17,6 +17,8 @@ pub struct GatewaySubject<'a> {
     pub gateway: &'a dyn Gateway,
     /// How often money was captured under a key, as the provider knows it.
     pub captures: &'a (dyn Fn(&str) -> usize + Sync),
+    /// How much went back under a key, in minor units, as the provider knows it.
+    pub refunded: &'a (dyn Fn(&str) -> i64 + Sync),
     /// Begins every key of this run.
     pub prefix: &'a str,
     /// The token of a card that is good.
@@ -25,6 +27,10 @@ pub struct GatewaySubject<'a> {
     pub declined: &'a str,
     /// The token of a card whose charge succeeds while its answer is lost.
     pub lost: &'a str,
+    /// The token of a card that cannot be refunded.
+    pub unrefundable: &'a str,
+    /// The token of a card whose refund is made while its answer is lost.
+    pub refund_lost: &'a str,
     /// Now, as the provider sees it.
     pub now: Instant,
 }
@@ -32,9 +38,16 @@ pub struct GatewaySubject<'a> {
 impl<'a> GatewaySubject<'a> {
     /// A gateway with the sandbox's test tokens.
     #[must_use]
-    pub fn sandbox(gateway: &'a dyn Gateway, captures: &'a (dyn Fn(&str) -> usize + Sync), prefix: &'a str) -> Self {
+    pub fn sandbox(
+        gateway: &'a dyn Gateway,
+        captures: &'a (dyn Fn(&str) -> usize + Sync),
+        refunded: &'a (dyn Fn(&str) -> i64 + Sync),
+        prefix: &'a str,
+    ) -> Self {
         let (good, declined, lost) = ("pm_card_visa", "pm_card_visa_chargeDeclined", "pm_sandbox_answerLost");
-        Self { gateway, captures, prefix, good, declined, lost, now: new_year() }
+        let (unrefundable, refund_lost) = ("pm_sandbox_refundFails", "pm_sandbox_refundAnswerLost");
+        let now = new_year();
+        Self { gateway, captures, refunded, prefix, good, declined, lost, unrefundable, refund_lost, now }
     }
 
     fn claim(&self, name: &str, token: &str, minor: i64) -> Result<Claim, Error> {
@@ -68,7 +81,14 @@ pub async fn gateway(subject: &GatewaySubject<'_>) -> Result<(), Error> {
     a_decline_is_an_answer(subject, &customer).await?;
     a_key_belongs_to_its_amount(subject, &customer).await?;
     a_lost_answer_is_found(subject, &customer).await?;
-    an_unknown_key_is_not_found(subject).await
+    an_unknown_key_is_not_found(subject).await?;
+    if subject.gateway.declaration().refunds.is_none() {
+        return Ok(());
+    }
+    one_key_is_one_refund(subject, &customer).await?;
+    no_more_goes_back_than_came(subject, &customer).await?;
+    a_refund_that_cannot_be_made_says_so(subject, &customer).await?;
+    a_lost_refund_is_found(subject, &customer).await
 }
 
 async fn one_key_is_one_charge(subject: &GatewaySubject<'_>, customer: &CustomerId) -> Result<(), Error> {
@@ -117,5 +137,71 @@ async fn an_unknown_key_is_not_found(subject: &GatewaySubject<'_>) -> Result<(),
     let found = subject.gateway.look_up(&claim).await;
     assert!(matches!(found, Lookup::NotFound { .. }), "nothing was sent: {found:?}");
     assert_eq!((subject.captures)(&claim.key), 0);
+    Ok(())
+}
+
+impl GatewaySubject<'_> {
+    /// Captures 9.90, and claims a refund of a part of it.
+    async fn refund_of(&self, name: &str, token: &str, customer: &CustomerId) -> Result<RefundClaim, Error> {
+        let claim = self.claim(name, token, 990)?;
+        let ChargeOutcome::Succeeded { reference, .. } = self.gateway.charge(&claim, customer).await else {
+            return Err(Error::unavailable("make the contract's fixtures", "a good card was not charged"));
+        };
+        let paid_by = PaidBy { gateway: claim.method.gateway, kind: claim.method.kind };
+        let (key, amount) = (format!("inv_{}-{name}-p2:r1", self.prefix), Money::new(400, claim.amount.currency));
+        Ok(RefundClaim { key, amount, paid_by, payment: reference, at: self.now })
+    }
+}
+
+async fn one_key_is_one_refund(subject: &GatewaySubject<'_>, customer: &CustomerId) -> Result<(), Error> {
+    let claim = subject.refund_of("back", subject.good, customer).await?;
+    let unasked = subject.gateway.look_up_refund(&claim).await;
+    assert!(matches!(unasked, Lookup::NotFound { .. }), "nothing was sent: {unasked:?}");
+    let first = subject.gateway.refund(&claim, customer).await;
+    assert!(matches!(first, RefundOutcome::Succeeded { .. }), "a good refund: {first:?}");
+    for _ in 0..3 {
+        assert_eq!(subject.gateway.refund(&claim, customer).await, first, "another answer to the same key");
+    }
+    assert_eq!((subject.refunded)(&claim.key), 400, "went back more than once");
+    assert_eq!(subject.gateway.look_up_refund(&claim).await, Lookup::Found(first));
+    let other = RefundClaim { amount: Money::new(401, claim.amount.currency), ..claim.clone() };
+    let answer = subject.gateway.refund(&other, customer).await;
+    assert!(matches!(answer, RefundOutcome::Unknown { .. }), "a key with another amount: {answer:?}");
+    assert_eq!((subject.refunded)(&claim.key), 400);
+    Ok(())
+}
+
+async fn no_more_goes_back_than_came(subject: &GatewaySubject<'_>, customer: &CustomerId) -> Result<(), Error> {
+    let claim = subject.refund_of("more", subject.good, customer).await?;
+    let currency = claim.amount.currency;
+    subject.gateway.refund(&claim, customer).await;
+    for (number, minor, goes) in [(2, 591, 0), (3, 590, 590), (4, 1, 0)] {
+        let key = format!("inv_{}-more-p2:r{number}", subject.prefix);
+        let claim = RefundClaim { key, amount: Money::new(minor, currency), ..claim.clone() };
+        subject.gateway.refund(&claim, customer).await;
+        assert_eq!((subject.refunded)(&claim.key), goes, "{minor} more of 9.90");
+    }
+    Ok(())
+}
+
+async fn a_refund_that_cannot_be_made_says_so(
+    subject: &GatewaySubject<'_>,
+    customer: &CustomerId,
+) -> Result<(), Error> {
+    let claim = subject.refund_of("closed", subject.unrefundable, customer).await?;
+    let first = subject.gateway.refund(&claim, customer).await;
+    assert!(matches!(&first, RefundOutcome::Failed { code, .. } if !code.is_empty()), "a closed card: {first:?}");
+    assert_eq!(subject.gateway.refund(&claim, customer).await, first, "another answer to the same key");
+    assert_eq!((subject.refunded)(&claim.key), 0, "it went back after all");
+    Ok(())
+}
+
+async fn a_lost_refund_is_found(subject: &GatewaySubject<'_>, customer: &CustomerId) -> Result<(), Error> {
+    let claim = subject.refund_of("astray", subject.refund_lost, customer).await?;
+    let answer = subject.gateway.refund(&claim, customer).await;
+    assert!(matches!(answer, RefundOutcome::Unknown { .. }), "a lost answer: {answer:?}");
+    let found = subject.gateway.look_up_refund(&claim).await;
+    assert!(matches!(found, Lookup::Found(RefundOutcome::Succeeded { .. })), "the truth is there: {found:?}");
+    assert_eq!((subject.refunded)(&claim.key), 400);
     Ok(())
 }

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use billing::{calendar::Instant, subscription::wake_at};
+use billing::{
+    calendar::{Instant, WallTime},
+    invoice::RefundState,
+    subscription::wake_at,
+};
 
 use super::{
     Subject,
@@ -112,5 +116,29 @@ pub(super) async fn a_claim_keeps_its_place(subject: &Subject) -> Result<(), Err
     let claim = Save { value: world.claimed(1), replaces: 1 };
     subject.store.commit(Commit { invoices: vec![claim], ..Commit::default() }).await?;
     assert_eq!(subject.place(Lane::Collect, id, at).await?, before, "a claim moved its place");
+    Ok(())
+}
+
+/// A refund waits for its call, keeps that place while it is claimed, waits on wall time for questions, and then for nothing;
+/// what is stored of it comes back as it was.
+pub(super) async fn a_refund_waits_like_a_collection(subject: &Subject) -> Result<(), Error> {
+    let world: World = subject.stored("refund", new_year()).await?;
+    let (id, since, deadline) = (world.invoice.id.as_str(), days_later(2), WallTime(days_later(3)));
+    let states = [
+        (RefundState::Due { at: since }, Some(since), None),
+        (RefundState::Calling { since, deadline }, Some(since), None),
+        (RefundState::Unknown { deadline, asked: 2, ask_at: WallTime(days_later(4)) }, None, Some(days_later(4))),
+        (RefundState::Done { at: days_later(5), reference: "re_1".into() }, None, None),
+        (RefundState::Failed { at: days_later(6), code: "expired_or_canceled_card".into() }, None, None),
+    ];
+    for (replaces, (state, to_call, to_ask)) in (1..).zip(states) {
+        let saved = Save { value: world.refunded(state), replaces };
+        subject.store.commit(Commit { invoices: vec![saved.clone()], ..Commit::default() }).await?;
+        assert_eq!(subject.invoice(&world).await?.value, saved.value, "a refund changed on its way");
+        let entry = subject.place(Lane::Collect, id, to_call).await?;
+        assert!(entry.is_none_or(|entry| entry.kind == DueKind::Collect));
+        let entry = subject.place(Lane::Ask, id, to_ask).await?;
+        assert!(entry.is_none_or(|entry| entry.kind == DueKind::Reconcile));
+    }
     Ok(())
 }

@@ -9,6 +9,8 @@ mod crashes;
 #[cfg(test)]
 mod meetings;
 #[cfg(test)]
+mod refunds;
+#[cfg(test)]
 mod sweeping;
 #[cfg(test)]
 mod world;

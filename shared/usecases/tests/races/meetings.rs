@@ -53,7 +53,7 @@ fn a_change_that_meets_the_renewal_ends_the_same_in_every_order() {
         let world = World::with_ana();
         world.clocks.set_business(at("2027-02-03T12:00:00Z"));
         let request = change();
-        let changing = change_plan(&world.ledger, &caller, None, &request);
+        let changing = change_plan(&world.ledger, &world.gateways, &caller, None, &request);
         let job = job("sub_ana");
         let (renewed, changed) = interleave(schedule, renew(&world.ledger, &job), changing);
         renewed.unwrap();
@@ -165,7 +165,7 @@ fn a_customer_never_redeems_more_often_than_a_customer_may() {
         }))
         .unwrap();
         let callers = ["a", "b"].map(|key| Caller::new("web".into(), key.into(), "change", key.as_bytes()));
-        let apply = |caller| change_plan(&world.ledger, caller, None, &request);
+        let apply = |caller| change_plan(&world.ledger, &world.gateways, caller, None, &request);
         let (one, other) = interleave(schedule, apply(&callers[0]), apply(&callers[1]));
         assert!(one.is_ok() != other.is_ok(), "{schedule:b}");
         let file = world.file("ana");

@@ -4,7 +4,10 @@ use std::{
     collections::VecDeque,
     future::Future,
     pin::{Pin, pin},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -12,9 +15,9 @@ use async_trait::async_trait;
 use billing::{
     calendar::Instant,
     catalog::Catalog,
-    gateway::{ChargeOutcome, GatewayDeclaration, Lookup},
+    gateway::{ChargeOutcome, GatewayDeclaration, Lookup, RefundOutcome},
     ids::CustomerId,
-    invoice::Claim,
+    invoice::{Claim, RefundClaim},
 };
 use usecases::{
     error::Error,
@@ -83,6 +86,7 @@ impl Interposer for Faults {
 pub(crate) struct StagedGateway {
     sandbox: Arc<Sandbox>,
     death: Mutex<Death>,
+    refund_calls: AtomicUsize,
 }
 
 #[async_trait]
@@ -105,6 +109,25 @@ impl Gateway for StagedGateway {
     }
     async fn look_up(&self, claim: &Claim) -> Lookup {
         let found = self.sandbox.look_up(claim).await;
+        GiveWay::default().await;
+        found
+    }
+    async fn refund(&self, claim: &RefundClaim, customer: &CustomerId) -> RefundOutcome {
+        let death = *self.death.lock().unwrap();
+        GiveWay::default().await;
+        if death == Death::BeforeTheCall {
+            std::future::pending::<()>().await;
+        }
+        self.refund_calls.fetch_add(1, Ordering::Relaxed);
+        let outcome = self.sandbox.refund(claim, customer).await;
+        GiveWay::default().await;
+        if death == Death::AfterTheCall {
+            std::future::pending::<()>().await;
+        }
+        outcome
+    }
+    async fn look_up_refund(&self, claim: &RefundClaim) -> Lookup<RefundOutcome> {
+        let found = self.sandbox.look_up_refund(claim).await;
         GiveWay::default().await;
         found
     }
@@ -189,7 +212,11 @@ impl World {
         let inner = Arc::new(MemoryStore::new(2));
         let clocks = Arc::new(ManualClocks::at(at("2027-01-01T00:00:00Z")));
         let sandbox = Arc::new(Sandbox::default());
-        let gateway = Arc::new(StagedGateway { sandbox: sandbox.clone(), death: Mutex::new(Death::Never) });
+        let gateway = Arc::new(StagedGateway {
+            sandbox: sandbox.clone(),
+            death: Mutex::new(Death::Never),
+            refund_calls: AtomicUsize::new(0),
+        });
         let store = Arc::new(Interposed { inner: inner.clone(), with: Faults::default() });
         let ledger = Ledger {
             store: store.clone(),
@@ -276,6 +303,11 @@ impl World {
         let file = self.file("ana");
         let found = file.invoices.iter().find(|i| i.value.id.as_str() == invoice);
         found.map_or("missing", |i| i.value.state.name())
+    }
+
+    /// How often the gateway was called for a refund.
+    pub(crate) fn refund_calls(&self) -> usize {
+        self.gateway.refund_calls.load(Ordering::Relaxed)
     }
 
     /// The keys under which money was taken.

@@ -74,7 +74,7 @@ fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
             (ended(&cut, terms, *proration)?, *credit_minor)
         }
         Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
-        Basis::CreditNote { terms, note, .. } => (credit::lines(terms, note)?, 0),
+        Basis::CreditNote { terms, note, refund_minor, .. } => (credit::lines(terms, note, *refund_minor)?, 0),
         Basis::Side { of, side, credit_minor } => (one_side(unsettled(of)?.0, *side), *credit_minor),
         // Only a whole document carries earlier decisions; prepaid credit pays after its taxes.
         Basis::Carried { base, .. } | Basis::Prepaid { base, .. } => unsettled(base)?,
