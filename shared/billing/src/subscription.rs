@@ -30,4 +30,4 @@ pub use open::{BACKDATED_DAYS_MAX, Collection, Order, open, open_with};
 pub use reactivate::{DEBT, REACTIVATION_DAYS_MAX};
 pub use state::{CancelReason, Scheduled, State, Subscription};
 pub use transition::{Effect, Known, Outcome, transition, transition_with};
-pub use trial::{TrialRules, WithoutMethod};
+pub use trial::{PaidTrial, TrialPrice, TrialRules, WithoutMethod};

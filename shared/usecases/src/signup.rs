@@ -174,8 +174,9 @@ async fn decide(
     let wanted = Selection { interval: &request.interval, quantity: request.quantity, add_ons: &request.add_ons };
     let offer = offer(ledger, &customer.value, plan, &wanted).await?;
     let (trial_days, trial_until) = request::trial(&request, &offer.plan)?;
-    let rules = offer.plan.trial.unwrap_or_default();
-    let method_optional = rules.method_optional && (trial_days > 0 || trial_until.is_some());
+    let rules = offer.plan.trial.clone().unwrap_or_default();
+    let trials = trial_days > 0 || trial_until.is_some();
+    let method_optional = trials && rules.method_optional && rules.prices.is_empty();
     let collection = match request.collection {
         CollectionRequest::Automatic if customer.value.method.is_none() && !method_optional => {
             return Err(Refusal::MethodNeeded.into());

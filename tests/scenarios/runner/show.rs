@@ -73,6 +73,10 @@ fn state(state: &State) -> String {
     match state {
         State::Canceled { at, reason } => format!("canceled {} ({reason})", when(*at)),
         State::Paused { since, .. } => format!("paused since {}", when(*since)),
+        State::Incomplete { trial: Some(trial), .. } => {
+            format!("incomplete, then a trial for {} until {}", trial.price, when(trial.ends_at))
+        }
+        State::Trialing { price: Some(price), .. } => format!("trialing for {price}"),
         other => other.name().into(),
     }
 }

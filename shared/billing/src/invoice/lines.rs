@@ -250,6 +250,8 @@ pub enum LineKind {
     UsageLate,
     /// What is charged once when an item begins.
     SetUp,
+    /// What a trial costs.
+    Trial,
     /// What the merchant charges once beside the terms.
     OneOff,
     /// What is missing to the least that was agreed for usage.

@@ -36,7 +36,7 @@ pub(super) fn change(
     }
     let period_end = step.next.period.map(|p| p.end).filter(|end| *end > now);
     match (&step.next.state, when, period_end) {
-        (State::Trialing { ends_at }, When::At(at), _) => {
+        (State::Trialing { ends_at, .. }, When::At(at), _) => {
             let detail = "must lie after the end of the trial: within it a change costs nothing, so ask for it now";
             check_after(at, *ends_at, detail)?;
             agree(step, at, terms, proration)
@@ -270,6 +270,7 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
             | LineKind::UsageLate
             | LineKind::TrueUp
             | LineKind::SetUp
+            | LineKind::Trial
             | LineKind::OneOff
             | LineKind::Discount
             | LineKind::Credited

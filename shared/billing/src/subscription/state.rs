@@ -2,12 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{once::OnceAccount, open::Collection, trial::WithoutMethod};
+use super::{
+    once::OnceAccount,
+    open::Collection,
+    trial::{PaidTrial, WithoutMethod},
+};
 use crate::{
     calendar::{Anchor, Instant, Period, alignment::AlignmentPolicy, schedule::Schedule},
     discount::Held,
     ids::{CustomerId, InvoiceId, SubscriptionId},
     invoice::{Basis, Charged, StubOf},
+    money::Money,
     proration::ProrationPolicy,
     tax::TaxTreatment,
     terms::Terms,
@@ -37,11 +42,17 @@ pub enum State {
     Incomplete {
         /// When it is given up.
         expires_at: Instant,
+        /// The trial that begins with its first money; none: a period does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trial: Option<PaidTrial>,
     },
-    /// Free until `ends_at`.
+    /// On trial until `ends_at`.
     Trialing {
-        /// When the first paid period starts.
+        /// When the first full period starts.
         ends_at: Instant,
+        /// What the trial costs, without tax that is added; none: it is free.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        price: Option<Money>,
     },
     /// Runs and renews.
     Active,

@@ -150,6 +150,9 @@ impl Step {
         match (state, input) {
             (_, Input::Wake) => self.wake(now),
 
+            (State::Incomplete { trial: Some(trial), .. }, Input::OpeningPaid { at, .. }) => {
+                trial::paid(self, trial, at)
+            }
             (State::Incomplete { .. }, Input::OpeningPaid { amount, tax_minor, claim, at }) => {
                 let signup = self.next.start(self.next.opened_at(at))?;
                 self.facts.extend(signup.map(|fact| captured_with(fact, (amount.minor, tax_minor), claim.as_deref())));
@@ -313,7 +316,7 @@ impl Step {
 
     pub(super) fn end_of_paid_time(&self) -> Option<Instant> {
         match self.next.state {
-            State::Trialing { ends_at } => Some(ends_at),
+            State::Trialing { ends_at, .. } => Some(ends_at),
             _ => self.next.period.map(|p| p.end),
         }
     }

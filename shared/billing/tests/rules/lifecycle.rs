@@ -49,10 +49,13 @@ fn contracts() -> Vec<(&'static str, Subscription)> {
     suspended.suspended_by = Some(invoice_id());
     let mut incomplete = order(terms("team", "month", "10", 1));
     incomplete.collection = Collection::Automatic;
+    let mut paid_trial = incomplete.clone();
+    (paid_trial.trial_days, paid_trial.trial.prices) = (20, crate::paid_trials::one_dollar());
     let mut trial = order(terms("team", "month", "10", 1));
     trial.trial_days = 20;
     vec![
         ("incomplete", applied(open(incomplete, at("2027-02-14T12:00:00Z")).expect("an order")).0),
+        ("incomplete, of a paid trial", applied(open(paid_trial, at("2027-02-14T12:00:00Z")).expect("an order")).0),
         ("trialing", applied(open(trial, start()).expect("an order")).0),
         ("active", contract(State::Active)),
         ("active, period over", late),
