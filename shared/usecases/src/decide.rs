@@ -16,6 +16,7 @@ use billing::{
 };
 
 use crate::{
+    currency,
     error::Error,
     ports::{Commit, Ledger, Save, Versioned},
     taxes,
@@ -152,6 +153,7 @@ pub async fn on_subscription(
         return Ok(false);
     }
     let effects = draft.subscription(outcome, current.version, record)?;
+    currency::follow(ledger, draft, held).await?;
     if draft.take_effects(effects) {
         void_open_invoices(ledger, draft, &current.value, now).await?;
     }

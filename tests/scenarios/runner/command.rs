@@ -8,11 +8,11 @@
 //! | `coupon spring code=SPRING percent=25 [amount=10] [currency=USD] [periods=3] [forever] [limit=1] [each=1] [until=D] [for=plan] [new] [stacks]` | publish |
 //! | `taxes home@1 DE [inclusive] [shop=EU]` | the seller's tax settings |
 //! | `contract ana team per-seat month=8` | a negotiated price |
-//! | `usage team@1 calls sum month=10:1.00,rest:0.50 [included=5] [least=50] [currency=USD]` | what a plan charges for a meter |
+//! | `usage team@1 calls sum month=10:1.00,rest:0.50 [also=EUR:month:10:0.90,rest:0.45] [included=5] [least=50] [currency=USD]` | what a plan charges for a meter |
 //! | `add-on team@1 support per-seat month=5 [year=50] [most=3] [setup=20] [feature=a] [limit.seats=5] [currency=USD]` | what its contracts may have beside it; publishes the next version |
 //! | `used ana calls 12 [id e1] [at INSTANT] [key ana] [times 3] [again]` | events; `again`: the last batch once more |
 //! | `signup ana team [per year] [seats 3] [with support:2,sso] [card TOKEN] [zone Z] [anchor 15/3-31/Fri/calendar/DATE] [along NAME] [since DATE] [trial 14/DATE] [without-card] [currency EUR] [on-account] [coupon CODE] [in DE] [vat NUMBER] [exempt why] [key K] [as NAME]` | |
-//! | `change ana [to plan] [per year] [seats 3] [with support:2,sso/none] [at-period-end/on DATE] [preview] [seen 2]` | |
+//! | `change ana [to plan] [per year] [in USD] [seats 3] [with support:2,sso/none] [at-period-end/on DATE] [preview] [seen 2]` | |
 //! | `charge ana 49.90 for training [next] [preview]` | once, at once or with the next invoice |
 //! | `credit-note ana ana-p1 [lines 1:5.00,2] [because word] [preview]` | give back a paid invoice, or lines of it, as credit |
 //! | `anchor ana 15 [at-period-end] [preview]`, `anchor ana along NAME` | another day to be billed on |

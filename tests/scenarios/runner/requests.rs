@@ -275,7 +275,9 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
     if verb.ends_with("-coupon") {
         body["coupon"] = args.next("a code")?.into();
     }
-    for (word, field) in [("to", "plan"), ("per", "interval"), ("until", "resume_at"), ("because", "reason")] {
+    for (word, field) in
+        [("to", "plan"), ("per", "interval"), ("in", "currency"), ("until", "resume_at"), ("because", "reason")]
+    {
         if let Some(value) = args.value(word)? {
             body[field] = value.into();
         }
@@ -313,6 +315,12 @@ fn answer_change(world: &mut World, reply: Result<ChangeReply, Error>, changed: 
             if let Some(note) = reply.credit_note {
                 world.say("preview    a credit note");
                 for line in &note.lines {
+                    world.say(&format!("             {}", show::line(line)));
+                }
+            }
+            if let Some(closing) = reply.closing_invoice {
+                world.say(&format!("preview    what ran before comes to {}", closing.total.display));
+                for line in &closing.lines {
                     world.say(&format!("             {}", show::line(line)));
                 }
             }

@@ -43,6 +43,9 @@ pub(crate) fn subscription(s: &Subscription) -> String {
     if s.credit_minor != 0 {
         text += &format!("; credit {}", Money::new(s.credit_minor, terms.price.currency));
     }
+    for credit in &s.credits {
+        text += &format!("; credit {credit}");
+    }
     if !s.pending.is_empty() {
         let sum = s.pending_lines().map(|lines| Money::sum(terms.price.currency, lines.iter().map(|l| l.amount)));
         let sum = sum.map_or_else(|e| e.to_string(), |sum| sum.map_or_else(|e| e.to_string(), |m| m.to_string()));
@@ -53,6 +56,9 @@ pub(crate) fn subscription(s: &Subscription) -> String {
     }
     if let Some((at, terms)) = &s.scheduled.change {
         text += &format!("; from {}: {} per {}", when(*at), bought(terms), terms.price.interval);
+        if terms.price.currency != s.terms.price.currency {
+            text += &format!(" in {}", terms.price.currency);
+        }
     }
     if let Some(policy) = &s.scheduled.anchor {
         text += &format!("; then aligned to {}", policy.to.name());

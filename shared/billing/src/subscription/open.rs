@@ -130,6 +130,7 @@ pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, R
         without_method: order.trial.without_method,
         collection: order.collection,
         credit_minor: 0,
+        credits: Vec::new(),
         usage: crate::usage::UsageAccount::default(),
         once: super::once::OnceAccount::default(),
         discounts: order.coupons.into_iter().map(Held::new).collect(),

@@ -165,9 +165,12 @@ pub struct Subscription {
     pub without_method: WithoutMethod,
     /// How its invoices are collected.
     pub collection: Collection,
-    /// Credit of the customer on this contract, in minor units, 0 or more.
+    /// Credit of the customer on this contract, in minor units of its currency, 0 or more.
     #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub credit_minor: i64,
+    /// Credit in currencies that it is not billed in now, each above zero; used when it is billed in them again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credits: Vec<Money>,
     /// What usage it was billed for.
     #[serde(default, skip_serializing_if = "UsageAccount::is_empty")]
     pub usage: UsageAccount,

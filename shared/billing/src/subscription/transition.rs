@@ -14,6 +14,7 @@ use crate::{
     fact::{EventType, Happening},
     ids::{Cause, InvoiceId},
     invoice::NewInvoice,
+    money::Money,
     refusal::Refusal,
     tax::Taxes,
     usage::UsageRecord,
@@ -166,7 +167,7 @@ impl Step {
             }
 
             (state, Input::Charge { charge, when }) if state.is_running() => self.charge_once(charge, when, now),
-            (state, Input::ApplyCoupon { coupon }) if state.is_running() => Ok(self.apply_coupon(*coupon)),
+            (state, Input::ApplyCoupon { coupon }) if state.is_running() => self.apply_coupon(*coupon),
             (state, Input::RemoveCoupon { coupon }) if state.is_running() => self.remove_coupon(&coupon),
             (state, Input::Cancel { when, reason, .. }) if state.is_running() => {
                 self.cancel_requested(when, reason.as_deref(), now)
@@ -228,8 +229,10 @@ impl Step {
             }
             (State::Paused { .. }, Input::Resume) => rest::resume(self, now),
             (State::Active, Input::Resume) => Ok(false),
-            (State::Canceled { at, reason }, Input::Reactivate { debt_minor }) => {
-                reactivate::reactivate(self, (at, reason), debt_minor, now)
+            (State::Canceled { at, reason }, Input::Reactivate { debt_minor, debts }) => {
+                let own = Money::new(debt_minor, self.next.terms.price.currency);
+                let debts: Vec<Money> = std::iter::once(own).chain(debts).collect();
+                reactivate::reactivate(self, (at, reason), &debts, now)
             }
             (state, _) => Err(Refusal::WrongState { state: state.name(), action }),
         }
@@ -336,17 +339,11 @@ impl Step {
         Ok(true)
     }
 
-    fn credit(&mut self, amount: crate::money::Money, reason: &str, at: Instant) -> Result<bool, Refusal> {
-        if amount.currency != self.next.terms.price.currency {
-            let text = format!("{amount} cannot become credit of {} in another currency", self.next.id);
-            self.effects.push(Effect::Alarm(text));
-            return Ok(true);
-        }
-        let sum = self.next.credit_minor.checked_add(amount.minor).ok_or(crate::money::MoneyError::Overflow)?;
-        self.next.credit_minor = sum;
+    fn credit(&mut self, amount: Money, reason: &str, at: Instant) -> Result<bool, Refusal> {
+        self.next.add_credit(amount)?;
         self.effects.push(Effect::Alarm(format!("{} has {amount} of credit: {reason}", self.next.id)));
         let mut happening = fact(&self.next, EventType::Credit, at)?;
-        happening.amount_minor = amount.minor;
+        (happening.amount_minor, happening.currency) = (amount.minor, amount.currency.to_string());
         happening.reason = Some(reason.into());
         self.facts.push(happening);
         Ok(true)

@@ -73,6 +73,7 @@ fn subscriptions() -> Vec<(&'static str, Subscription)> {
     let ended = Input::Cancel { when: When::Now, reason: None, comment: None };
     vec![
         ("subscription-trialing", applied(open(trial, start()).expect("an order")).0),
+        ("subscription-two-currencies", give(&held, crate::currencies::to_euros("28", &held, When::Now), now).0),
         ("subscription-paid-trial", on_account),
         ("subscription-waits-for-its-trial", applied(open(paid, start()).expect("an order")).0),
         ("subscription-agreed-for-later", agreed),

@@ -5,32 +5,62 @@
 // `cfg(test)` is always on here; it tells the linter that helpers may panic as tests do.
 #[cfg(test)]
 mod adjusted;
+#[cfg(test)]
 mod anchors;
+#[cfg(test)]
 mod billing_dates;
+#[cfg(test)]
 mod calc;
+#[cfg(test)]
 mod collecting;
+#[cfg(test)]
 mod contracts;
+#[cfg(test)]
 mod credit_notes;
+#[cfg(test)]
+mod currencies;
+#[cfg(test)]
 mod dates;
+#[cfg(test)]
 mod destinations;
+#[cfg(test)]
 mod discount_tax_cases;
+#[cfg(test)]
 mod dividing;
+#[cfg(test)]
 mod documents;
+#[cfg(test)]
 mod dunning_cases;
+#[cfg(test)]
 mod golden;
+#[cfg(test)]
 mod items;
+#[cfg(test)]
 mod lifecycle;
 mod migration;
+#[cfg(test)]
 mod minimums;
+#[cfg(test)]
 mod money;
+#[cfg(test)]
 mod once;
+#[cfg(test)]
 mod paid_trials;
+#[cfg(test)]
 mod price_cases;
+#[cfg(test)]
 mod pricing;
+#[cfg(test)]
 mod proration;
+#[cfg(test)]
 mod proration_cases;
+#[cfg(test)]
 mod returns;
+#[cfg(test)]
 mod sample;
+#[cfg(test)]
 mod schedules;
+#[cfg(test)]
 mod stubs;
+#[cfg(test)]
 mod usage;
