@@ -227,7 +227,7 @@ async fn input(
             // What is not said stays: also under another plan, which must then have the same add-ons.
             let present = || held.terms.add_ons.iter().map(Into::into).collect();
             let add_ons = request.add_ons.clone().unwrap_or_else(present);
-            let currency = currency::wanted(ledger, held, request.currency.as_deref(), now).await?;
+            let currency = currency::wanted(ledger, draft, held, request.currency.as_deref(), now).await?;
             let wanted = Selection { currency, interval: &interval, quantity, add_ons: &add_ons };
             let offer = offer(ledger, customer, plan, &wanted).await?;
             let (terms, proration) = (Box::new(offer.terms), offer.policy.proration);

@@ -18,12 +18,15 @@ use crate::{
     view::parse_field,
 };
 
-/// The currency that a change of `held` is to be in: the one asked for, else the one that it is billed in at `now`.
+/// The currency that a change of `held` is to be in: the one asked for, else the one that it is billed in at `now`. Where it is
+/// another one the profile goes into the draft, so that a sign-up at the same moment and this change cannot both be
+/// committed.
 ///
 /// # Errors
 /// [`Refusal::InvalidField`] for `currency`: none, or one that another running contract of the customer is not in.
 pub(crate) async fn wanted(
     ledger: &Ledger,
+    draft: &mut Draft,
     held: &Subscription,
     asked: Option<&str>,
     now: Instant,
@@ -33,9 +36,8 @@ pub(crate) async fn wanted(
     if currency == present(held, now) {
         return Ok(currency);
     }
-    let file = ledger.store.file(&held.customer).await?;
-    if let Some(other) = file.as_ref().and_then(|file| others(file, held).find(|other| present(other, now) != currency))
-    {
+    let Some(file) = ledger.store.file(&held.customer).await? else { return Ok(currency) };
+    if let Some(other) = others(&file, held).find(|other| present(other, now) != currency) {
         let (id, theirs) = (&other.id, present(other, now));
         let detail = format!(
             "{id} of the same customer is billed in {theirs}, and a customer is billed in one currency: end it first, or \
@@ -43,6 +45,7 @@ pub(crate) async fn wanted(
         );
         return Err(Refusal::InvalidField { field: "currency", detail }.into());
     }
+    draft.commit.customer = Some(Save { value: file.customer.value, replaces: file.customer.version });
     Ok(currency)
 }
 
