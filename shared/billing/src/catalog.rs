@@ -5,6 +5,7 @@
 
 mod add_ons;
 mod offers;
+mod trials;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -144,10 +145,10 @@ pub struct Plan {
     /// As what.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// Free days before the first invoice; 0 for none.
+    /// Days of trial before the first period; 0 for none.
     #[serde(default)]
     pub trial_days: u32,
-    /// What else holds for its trials.
+    /// What else holds for its trials: what they cost, and how they end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<TrialRules>,
     /// How its periods are aligned, where the sign-up does not say; none: on the day a contract begins.
@@ -376,6 +377,7 @@ fn plan_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
         }
     }
     usage_problems(plan, place, found);
+    trials::problems(plan, place, found);
     add_ons::problems(plan, place, found);
     for name in plan.features.iter().chain(plan.limits.keys()).chain(&plan.roles) {
         if !is_name(name) {

@@ -19,7 +19,7 @@ use crate::{
 pub struct Customer {
     /// Which.
     pub id: CustomerId,
-    /// All contracts of a customer are in one currency.
+    /// What the next contract is in. All that run are in one currency; the profile follows when they change it.
     pub currency: Currency,
     /// The zone that periods and days are counted in.
     pub time_zone: Tz,

@@ -20,7 +20,7 @@ use crate::{
 pub enum EventType {
     /// The first instant with run-rate > 0: paid start, start on account, or trial conversion.
     Signup,
-    /// Run-rate rose (plan, quantity, price), or the plan changed at the same run-rate.
+    /// Run-rate rose (plan, quantity, price), or the plan changed at the same one, or the currency, either way.
     Upgrade,
     /// Run-rate fell, but not to nothing.
     Downgrade,

@@ -96,6 +96,8 @@ id_type!(
 pub enum Cause {
     /// The billed period with this ordinal (a counter on the subscription, never reused).
     Period(u32),
+    /// The trial that a contract begins with, where it costs something.
+    Trial,
     /// The change that made this version of the subscription.
     Change(u64),
     /// What was used in the billed period with this ordinal, where no other invoice carries it.
@@ -111,6 +113,7 @@ impl InvoiceId {
     pub fn derive(owner: &SubscriptionId, cause: Cause, revision: u16) -> Self {
         let cause = match cause {
             Cause::Period(ordinal) => format!("p{ordinal}"),
+            Cause::Trial => "t".to_owned(),
             Cause::Change(version) => format!("c{version}"),
             Cause::Usage(ordinal) => format!("u{ordinal}"),
             Cause::CreditNote(version) => format!("n{version}"),
@@ -142,6 +145,7 @@ mod tests {
     fn an_invoice_id_tells_its_owner_and_cause() {
         let sub = SubscriptionId::try_new("sub_ana").unwrap();
         assert_eq!(InvoiceId::derive(&sub, Cause::Period(12), 0).as_str(), "inv_ana-p12");
+        assert_eq!(InvoiceId::derive(&sub, Cause::Trial, 0).as_str(), "inv_ana-t");
         assert_eq!(InvoiceId::derive(&sub, Cause::Change(7), 2).as_str(), "inv_ana-c7r2");
         assert_eq!(InvoiceId::derive(&sub, Cause::Usage(12), 0).as_str(), "inv_ana-u12");
         assert_eq!(InvoiceId::derive(&sub, Cause::CreditNote(7), 0).as_str(), "inv_ana-n7");

@@ -116,7 +116,7 @@ fn moves(held: &Subscription, plan: &Plan, policy: &Policy) -> Result<Verdict, R
     let terms = Terms::try_new(plan, policy, new, false, held.terms.quantity.into())?.with_add_ons(plan, &wanted)?;
     let moved = Subscription { terms: terms.clone(), ..held.clone() };
     let at = match held.state {
-        State::Trialing { ends_at } => Some(ends_at),
+        State::Trialing { ends_at, .. } => Some(ends_at),
         _ => held.period.map(|p| p.end),
     };
     Ok(Verdict::Moves(Box::new(Move {

@@ -1,12 +1,13 @@
 //! One customer's contract: its states, what may arrive, and what that makes of it.
 //!
 //! `state` what it is, `aligned` where its periods are cut, `input` what may arrive, `due` when it wakes by itself,
-//! `transition` the table, `change` what a change of terms does, `destination` where its money goes, `once` what is charged
-//! once, `prepaid` credit for usage, `realign` a moved anchor, `rest` pauses, `reactivate` what comes after an end, `facts`
-//! what is written about it, `usage` what is billed in arrears.
+//! `transition` the table, `change` what a change of terms does, `currency` what one to another currency does, `destination`
+//! where its money goes, `once` what is charged once, `prepaid` credit for usage, `realign` a moved anchor, `rest` pauses,
+//! `reactivate` what comes after an end, `facts` what is written about it, `usage` what is billed in arrears.
 
 mod aligned;
 mod change;
+mod currency;
 mod destination;
 mod discounts;
 mod due;
@@ -31,4 +32,4 @@ pub use open::{BACKDATED_DAYS_MAX, Collection, Order, open, open_with};
 pub use reactivate::{DEBT, REACTIVATION_DAYS_MAX};
 pub use state::{CancelReason, Scheduled, State, Subscription};
 pub use transition::{Effect, Known, Outcome, transition, transition_with};
-pub use trial::{TrialRules, WithoutMethod};
+pub use trial::{PaidTrial, TrialPrice, TrialRules, WithoutMethod};

@@ -1,5 +1,7 @@
-//! Change a contract: another plan or quantity, prepaid credit, another anchor, cancel, keep, pause, resume, reactivate. Preview
-//! and change are one decision.
+//! Change a contract: another plan, quantity or currency, prepaid credit, another anchor, cancel, keep, pause, resume,
+//! reactivate. Preview and change are one decision.
+
+use std::collections::BTreeMap;
 
 use billing::{
     calendar::alignment::AlignmentPolicy,
@@ -7,6 +9,7 @@ use billing::{
     discount::CouponCode,
     ids::{CustomerId, SubscriptionId},
     invoice::{Invoice, InvoiceState, OneOff},
+    money::{Currency, Money},
     refusal::Refusal,
     subscription::{DEBT, Input, Subscription, When},
     terms::WantedAddOn,
@@ -16,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     anchor::{self, AnchorRequest},
     credit_note::{self, WantedCredit},
+    currency,
     decide::{Draft, on_subscription},
     error::{CONFLICT_TRIES, Error},
     ports::{Gateways, Ledger, Save, Versioned},
@@ -52,10 +56,13 @@ pub struct ChangeRequest {
     /// For `change`: the quantity; the present one when absent.
     #[serde(default)]
     pub quantity: Option<i64>,
+    /// For `change`: the currency; the present one when absent.
+    #[serde(default)]
+    pub currency: Option<String>,
     /// For `change`: all add-ons that the contract shall have; the present ones when absent.
     #[serde(default)]
     pub add_ons: Option<Vec<WantedAddOn>>,
-    /// For `charge`, `top_up` and `grant`: how much, in major units of the customer's currency, as text (`"49.90"`).
+    /// For `charge`, `top_up` and `grant`: how much, in major units of the contract's currency, as text (`"49.90"`).
     #[serde(default)]
     pub amount: Option<String>,
     /// For `charge`: what for, as it stands on the invoice.
@@ -103,7 +110,7 @@ pub struct ChangeRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Another plan, interval, quantity, or other add-ons.
+    /// Another plan, interval, quantity, currency, or other add-ons.
     Change,
     /// Charge something once: now on an invoice of its own, or (`period_end`) on the next invoice.
     Charge,
@@ -141,6 +148,9 @@ pub struct ChangeReply {
     /// The invoice that the change makes; none when nothing is owed now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice: Option<InvoiceView>,
+    /// The invoice that closes what ran in another currency before it, where it is no credit note.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closing_invoice: Option<InvoiceView>,
     /// The credit note beside it, where the policy writes what is given back on one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit_note: Option<InvoiceView>,
@@ -199,16 +209,18 @@ async fn attempt(
     // Renewals that were due came first, each at its own instant; the change's own invoice is of this one.
     let own = |i: &&Save<Invoice>| i.replaces == 0 && i.value.issued_at == now;
     let own = draft.commit.invoices.iter().filter(own).map(|i| InvoiceView::new(&i.value, now));
-    let (notes, invoices): (Vec<_>, Vec<_>) = own.partition(|view| view.credit_note);
-    let (invoice, credit_note) = (invoices.into_iter().next_back(), notes.into_iter().next_back());
+    let (notes, mut invoices): (Vec<_>, Vec<_>) = own.partition(|view| view.credit_note);
+    let (invoice, credit_note) = (invoices.pop(), notes.into_iter().next_back());
+    let currency = |view: &InvoiceView| view.total.currency.clone();
+    let closing_invoice = invoices.pop().filter(|closing| invoice.as_ref().map(currency) != Some(currency(closing)));
     if request.preview {
         let subscription = SubscriptionView::new(&after.unwrap_or(current), &[], now);
-        return Ok(ChangeReply { preview: true, subscription, invoice, credit_note });
+        return Ok(ChangeReply { preview: true, subscription, invoice, closing_invoice, credit_note });
     }
     draft.commit.idempotency = Some(remember(ledger, caller, customer, id));
     draft.commit(ledger).await?;
     let reply = present(ledger, customer, id).await?;
-    Ok(ChangeReply { invoice, credit_note, ..reply })
+    Ok(ChangeReply { invoice, closing_invoice, credit_note, ..reply })
 }
 
 async fn input(
@@ -220,7 +232,7 @@ async fn input(
     request: &ChangeRequest,
 ) -> Result<Input, Error> {
     let customer = &profile.value;
-    let when = when(request, customer)?;
+    let (when, now) = (when(request, customer)?, ledger.clocks.business().await?);
     if request.refund && request.action != Action::CreditNote {
         let detail = "is for credit_note; leave it out".into();
         return Err(Refusal::InvalidField { field: "refund", detail }.into());
@@ -233,7 +245,8 @@ async fn input(
             // What is not said stays: also under another plan, which must then have the same add-ons.
             let present = || held.terms.add_ons.iter().map(Into::into).collect();
             let add_ons = request.add_ons.clone().unwrap_or_else(present);
-            let wanted = Selection { interval: &interval, quantity, add_ons: &add_ons };
+            let currency = currency::wanted(ledger, draft, held, request.currency.as_deref(), now).await?;
+            let wanted = Selection { currency, interval: &interval, quantity, add_ons: &add_ons };
             let offer = offer(ledger, customer, plan, &wanted).await?;
             let (terms, proration) = (Box::new(offer.terms), offer.policy.proration);
             Input::Change { terms, proration, when }
@@ -241,7 +254,7 @@ async fn input(
         Action::Charge => Input::Charge {
             charge: OneOff {
                 description: request.description.clone().unwrap_or_default(),
-                amount: parse_money("amount", request.amount.as_deref().unwrap_or_default(), customer.currency)?,
+                amount: amount(request, currency::present(held, now))?,
             },
             when,
         },
@@ -276,7 +289,13 @@ async fn input(
             let asked = credit_note::Asked { invoice, lines, reason, refund: request.refund };
             credit_note::input(ledger, gateways, draft, held, asked).await?
         }
-        Action::Reactivate => Input::Reactivate { debt_minor: debt(ledger, held).await? },
+        Action::Reactivate => {
+            currency::check_return(held, customer)?;
+            let own = held.terms.price.currency;
+            let mut debts = debts(ledger, held).await?;
+            let debt_minor = debts.remove(&own.to_string()).map_or(0, |debt| debt.minor);
+            Input::Reactivate { debt_minor, debts: debts.into_values().filter(|debt| debt.minor != 0).collect() }
+        }
     })
 }
 
@@ -325,15 +344,28 @@ async fn moved_anchor(
     })?)
 }
 
-/// What the contract's invoices come to that were given up, less what was settled when it came back before.
-async fn debt(ledger: &Ledger, held: &Subscription) -> Result<i64, Error> {
-    let Some(file) = ledger.store.file(&held.customer).await? else { return Ok(0) };
+/// How much is to be charged once.
+fn amount(request: &ChangeRequest, currency: Currency) -> Result<Money, Refusal> {
+    parse_money("amount", request.amount.as_deref().unwrap_or_default(), currency)
+}
+
+/// What the contract's invoices come to that were given up, less what was settled when it came back before, by currency.
+async fn debts(ledger: &Ledger, held: &Subscription) -> Result<BTreeMap<String, Money>, Error> {
+    let mut debts: BTreeMap<String, Money> = BTreeMap::new();
+    let Some(file) = ledger.store.file(&held.customer).await? else { return Ok(debts) };
     let own = file.invoices.iter().map(|i| &i.value).filter(|i| i.subscription == held.id);
-    let given_up: i64 = own.filter(|i| i.state == InvoiceState::Uncollectible).map(|i| i.total.minor).sum();
+    for total in own.filter(|i| i.state == InvoiceState::Uncollectible).map(|i| i.total) {
+        let debt = debts.entry(total.currency.to_string()).or_insert_with(|| Money::zero(total.currency));
+        *debt = debt.plus(total).map_err(Refusal::from)?;
+    }
     let on_invoices = file.invoices.iter().flat_map(|i| &i.value.facts);
     let facts = on_invoices.chain(file.journal.iter().flat_map(|j| &j.facts)).map(|f| &f.what);
-    let settled = facts.filter(|f| f.subscription_id == held.id && f.reason.as_deref() == Some(DEBT));
-    Ok(given_up + settled.map(|f| f.amount_minor).sum::<i64>())
+    for fact in facts.filter(|f| f.subscription_id == held.id && f.reason.as_deref() == Some(DEBT)) {
+        // What was settled was given up first, in the same currency.
+        let Some(debt) = debts.get_mut(&fact.currency) else { continue };
+        *debt = debt.plus(Money::new(fact.amount_minor, debt.currency)).map_err(Refusal::from)?;
+    }
+    Ok(debts)
 }
 
 fn needed(field: &'static str) -> Refusal {
@@ -380,6 +412,7 @@ async fn present(ledger: &Ledger, customer: &CustomerId, id: &SubscriptionId) ->
         preview: false,
         subscription: SubscriptionView::new(held, &file.invoices, now),
         invoice: None,
+        closing_invoice: None,
         credit_note: None,
     })
 }

@@ -16,6 +16,7 @@ use billing::{
 };
 
 use crate::{
+    currency,
     error::Error,
     ports::{Commit, Ledger, Save, Versioned},
     taxes,
@@ -172,6 +173,7 @@ pub async fn on_subscription(
         return Ok(false);
     }
     let effects = draft.subscription(outcome, current.version, record)?;
+    currency::follow(ledger, draft, held).await?;
     match draft.take_effects(effects) {
         Some(Withdrawn::All) => void_open_invoices(ledger, draft, &current.value, now).await?,
         Some(Withdrawn::These(ids)) => {

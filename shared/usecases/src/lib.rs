@@ -7,6 +7,7 @@ pub mod change_plan;
 pub mod collect;
 pub mod contract;
 pub mod credit_note;
+mod currency;
 pub mod decide;
 pub mod due;
 pub mod error;

@@ -171,11 +171,17 @@ async fn decide(
         return Err(Refusal::AlreadyExists { what: "subscription", id: id.to_string() }.into());
     }
     let plan = Wanted::OnSale(&request.plan);
-    let wanted = Selection { interval: &request.interval, quantity: request.quantity, add_ons: &request.add_ons };
+    let wanted = Selection {
+        currency: customer.value.currency,
+        interval: &request.interval,
+        quantity: request.quantity,
+        add_ons: &request.add_ons,
+    };
     let offer = offer(ledger, &customer.value, plan, &wanted).await?;
     let (trial_days, trial_until) = request::trial(&request, &offer.plan)?;
-    let rules = offer.plan.trial.unwrap_or_default();
-    let method_optional = rules.method_optional && (trial_days > 0 || trial_until.is_some());
+    let rules = offer.plan.trial.clone().unwrap_or_default();
+    let trials = trial_days > 0 || trial_until.is_some();
+    let method_optional = trials && rules.method_optional && rules.prices.is_empty();
     let collection = match request.collection {
         CollectionRequest::Automatic if customer.value.method.is_none() && !method_optional => {
             return Err(Refusal::MethodNeeded.into());
@@ -345,6 +351,7 @@ impl Wanted<'_> {
 /// How a plan is wanted.
 #[derive(Clone, Copy)]
 pub(crate) struct Selection<'a> {
+    pub(crate) currency: Currency,
     pub(crate) interval: &'a str,
     pub(crate) quantity: i64,
     pub(crate) add_ons: &'a [WantedAddOn],
@@ -361,11 +368,12 @@ pub(crate) async fn offer(
     let interval = parse_field("interval", selection.interval.parse())?;
     let found = plan.find(ledger).await?;
     let contracts = ledger.store.contract_price(&customer.id, &found.id).await?;
-    let fits = |p: &Price| p.currency == customer.currency && p.interval == interval;
+    let currency = selection.currency;
+    let fits = |p: &Price| p.currency == currency && p.interval == interval;
     let negotiated = contracts.iter().map(|c| &c.price).find(|p| fits(p));
-    let price = match negotiated.or_else(|| found.price(customer.currency, interval)) {
+    let price = match negotiated.or_else(|| found.price(currency, interval)) {
         Some(price) => price.clone(),
-        None => return Err(no_such_price(&found, customer.currency, &interval.to_string()).into()),
+        None => return Err(no_such_price(&found, currency, &interval.to_string()).into()),
     };
     let policy = ledger.store.current_policy(&found.policy).await?;
     let policy = policy.ok_or_else(|| Refusal::NotFound { what: "policy", id: found.policy.clone() })?;

@@ -102,11 +102,14 @@ pub struct SubscriptionView {
     pub scheduled: Scheduled,
     /// The end of the trial or pause, when and why it ended.
     pub detail: State,
-    /// Credit of the customer.
+    /// Credit of the customer, in the currency of the price.
     pub credit_minor: i64,
     /// Prepaid credit for usage; none where there is none and none waits for its money.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prepaid: Option<PrepaidView>,
+    /// Credit in currencies that the contract is not billed in now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub credits: Vec<MoneyView>,
     /// Coupons that were redeemed and are not over.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub discounts: Vec<DiscountView>,
@@ -286,6 +289,7 @@ impl SubscriptionView {
             detail: s.state.clone(),
             credit_minor: s.credit_minor,
             prepaid: PrepaidView::of(s),
+            credits: s.credits.iter().map(|credit| (*credit).into()).collect(),
             pending: PendingView::of(s),
             charges: s.once.waiting.clone(),
             created_at: s.created_at,

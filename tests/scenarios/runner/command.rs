@@ -3,16 +3,16 @@
 //! | command | means |
 //! |---|---|
 //! | `until DATE` | time passes, with everything that is due on the way |
-//! | `catalog team@1 per-seat month=9.90 [year=99] [currency=USD] [trial=14] [trial-anchor=start] [without-card=cancel/pause/convert] [policy=p] [align=calendar/15/3-31/Fri] [feature=a] [limit.seats=5] [setup=50] [included=3] [quietly]` | publish |
+//! | `catalog team@1 per-seat month=9.90 [year=99] [currency=USD] [also=EUR:month:9.00] [trial=14] [trial-price=1.00] [trial-price=EUR:1.00] [trial-anchor=start] [without-card=cancel/pause/convert] [policy=p] [align=calendar/15/3-31/Fri] [feature=a] [limit.seats=5] [setup=50] [included=3] [quietly]` | publish |
 //! | `policy p@1 [profile=lago] [proration=second] [rounding=half-up] [first=full] [leading=nominal] [termination=unused] [days=30] [tax=home]` | a policy for plans published after it |
 //! | `coupon spring code=SPRING percent=25 [amount=10] [currency=USD] [periods=3] [forever] [limit=1] [each=1] [until=D] [for=plan] [new] [stacks]` | publish |
 //! | `taxes home@1 DE [inclusive] [shop=EU]` | the seller's tax settings |
 //! | `contract ana team per-seat month=8` | a negotiated price |
-//! | `usage team@1 calls sum month=10:1.00,rest:0.50 [included=5] [least=50] [prepaid] [valid=30] [unused=forfeit] [currency=USD]` | what a plan charges for a meter |
+//! | `usage team@1 calls sum month=10:1.00,rest:0.50 [also=EUR:month:10:0.90,rest:0.45] [included=5] [least=50] [prepaid] [valid=30] [unused=forfeit] [currency=USD]` | what a plan charges for a meter |
 //! | `add-on team@1 support per-seat month=5 [year=50] [most=3] [setup=20] [feature=a] [limit.seats=5] [currency=USD]` | what its contracts may have beside it; publishes the next version |
 //! | `used ana calls 12 [id e1] [at INSTANT] [key ana] [times 3] [again]` | events; `again`: the last batch once more |
 //! | `signup ana team [per year] [seats 3] [with support:2,sso] [card TOKEN] [zone Z] [anchor 15/3-31/Fri/calendar/DATE] [along NAME] [since DATE] [trial 14/DATE] [without-card] [currency EUR] [on-account] [coupon CODE] [in DE] [vat NUMBER] [exempt why] [key K] [as NAME]` | |
-//! | `change ana [to plan] [per year] [seats 3] [with support:2,sso/none] [at-period-end/on DATE] [preview] [seen 2]` | |
+//! | `change ana [to plan] [per year] [in USD] [seats 3] [with support:2,sso/none] [at-period-end/on DATE] [preview] [seen 2]` | |
 //! | `charge ana 49.90 for training [next] [preview]` | once, at once or with the next invoice |
 //! | `top-up ana 50 [expires DATE] [preview]`, `grant ana 10 because word [expires DATE] [preview]` | prepaid credit, bought or given |
 //! | `credit-note ana ana-p1 [lines 1:5.00,2] [refund] [because word] [preview]` | give back a paid invoice, or lines of it, as credit or to its payment |

@@ -45,7 +45,14 @@ pub(crate) async fn price(world: &mut World, mut args: Args) -> Result<(), Strin
         let least = least.parse().map_err(|_| format!("{least} is not an amount"))?;
         plan.prices.iter_mut().for_each(|price| price.usage_minimum = Some(least));
     }
-    for (interval, text) in args.settings() {
+    let mut priced = Vec::new();
+    while let Some(text) = args.setting("also") {
+        let (currency, price) = text.split_once(':').ok_or("also=CURRENCY:INTERVAL:TIERS is needed")?;
+        let (interval, tiers) = price.split_once(':').ok_or("also=CURRENCY:INTERVAL:TIERS is needed")?;
+        priced.push((currency.to_owned(), interval.to_owned(), tiers.to_owned()));
+    }
+    priced.extend(args.settings().into_iter().map(|(interval, text)| (currency.clone(), interval, text)));
+    for (currency, interval, text) in priced {
         let item = json!({
             "currency": currency, "interval": interval, "meter": {"id": meter, "aggregation": aggregation},
             "included": included, "prepaid": prepaid, "price": {"model": "graduated", "tiers": tiers(&text)?},

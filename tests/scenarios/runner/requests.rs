@@ -109,7 +109,7 @@ pub(crate) async fn catalog(world: &mut World, mut args: Args) -> Result<(), Str
     if let Some(days) = args.setting("trial") {
         plan["trial_days"] = days.parse::<u32>().map_err(|e| e.to_string())?.into();
     }
-    timing::trial_rules(&mut args, &mut plan);
+    timing::trial_rules(&mut args, &currency, &mut plan);
     if let Some(policy) = args.setting("policy") {
         plan["policy"] = policy.into();
     }
@@ -124,13 +124,20 @@ pub(crate) async fn catalog(world: &mut World, mut args: Args) -> Result<(), Str
         let after: u32 = after.parse().map_err(|_| "the periods must be a number")?;
         plan["loyalty"] = json!({"steps": [{"after_paid_periods": after, "percent": percent}]});
     }
+    let mut abroad = Vec::new();
+    while let Some(text) = args.setting("also") {
+        let [currency, interval, amount] = text.split(':').collect::<Vec<_>>()[..] else {
+            return Err("also=CURRENCY:INTERVAL:AMOUNT is needed".into());
+        };
+        abroad.extend(prices(&model, currency, vec![(interval.into(), amount.into())]));
+    }
     let (quietly, included) = (args.flag("quietly"), args.setting("included"));
     let (limits, amounts): (Vec<_>, Vec<_>) =
         args.settings().into_iter().partition(|(name, _)| name.starts_with("limit."));
     for (name, value) in limits {
         plan["limits"][name.trim_start_matches("limit.")] = value.parse::<i64>().map_err(|e| e.to_string())?.into();
     }
-    plan["prices"] = prices(&model, &currency, amounts).into();
+    plan["prices"] = [prices(&model, &currency, amounts), abroad].concat().into();
     for price in plan["prices"].as_array_mut().into_iter().flatten() {
         if let Some(included) = &included {
             price["included"] = included.clone().into();
@@ -277,7 +284,9 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
     if verb.ends_with("-coupon") {
         body["coupon"] = args.next("a code")?.into();
     }
-    for (word, field) in [("to", "plan"), ("per", "interval"), ("until", "resume_at"), ("because", "reason")] {
+    for (word, field) in
+        [("to", "plan"), ("per", "interval"), ("in", "currency"), ("until", "resume_at"), ("because", "reason")]
+    {
         if let Some(value) = args.value(word)? {
             body[field] = value.into();
         }
@@ -315,6 +324,12 @@ fn answer_change(world: &mut World, reply: Result<ChangeReply, Error>, changed: 
             if let Some(note) = reply.credit_note {
                 world.say("preview    a credit note");
                 for line in &note.lines {
+                    world.say(&format!("             {}", show::line(line)));
+                }
+            }
+            if let Some(closing) = reply.closing_invoice {
+                world.say(&format!("preview    what ran before comes to {}", closing.total.display));
+                for line in &closing.lines {
                     world.say(&format!("             {}", show::line(line)));
                 }
             }

@@ -45,6 +45,9 @@ pub(crate) fn subscription(s: &Subscription) -> String {
     if s.credit_minor != 0 {
         text += &format!("; credit {}", Money::new(s.credit_minor, terms.price.currency));
     }
+    for credit in &s.credits {
+        text += &format!("; credit {credit}");
+    }
     if !s.prepaid.is_empty() {
         let balance = s.prepaid.balance(terms.price.currency).map_or_else(|e| e.to_string(), |m| m.to_string());
         text += &format!("; prepaid {balance}");
@@ -62,6 +65,9 @@ pub(crate) fn subscription(s: &Subscription) -> String {
     }
     if let Some((at, terms)) = &s.scheduled.change {
         text += &format!("; from {}: {} per {}", when(*at), bought(terms), terms.price.interval);
+        if terms.price.currency != s.terms.price.currency {
+            text += &format!(" in {}", terms.price.currency);
+        }
     }
     if let Some(policy) = &s.scheduled.anchor {
         text += &format!("; then aligned to {}", policy.to.name());
@@ -96,6 +102,10 @@ fn state(state: &State) -> String {
     match state {
         State::Canceled { at, reason } => format!("canceled {} ({reason})", when(*at)),
         State::Paused { since, .. } => format!("paused since {}", when(*since)),
+        State::Incomplete { trial: Some(trial), .. } => {
+            format!("incomplete, then a trial for {} until {}", trial.price, when(trial.ends_at))
+        }
+        State::Trialing { price: Some(price), .. } => format!("trialing for {price}"),
         other => other.name().into(),
     }
 }

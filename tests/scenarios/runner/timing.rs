@@ -69,7 +69,15 @@ pub(crate) fn of_change(verb: &str, args: &mut Args, body: &mut Value) -> Result
 }
 
 /// What a plan says about its trials.
-pub(crate) fn trial_rules(args: &mut Args, plan: &mut Value) {
+pub(crate) fn trial_rules(args: &mut Args, currency: &str, plan: &mut Value) {
+    let mut prices = Vec::new();
+    while let Some(text) = args.setting("trial-price") {
+        let (currency, amount) = text.split_once(':').unwrap_or((currency, &text));
+        prices.push(json!({"currency": currency, "amount": amount}));
+    }
+    if !prices.is_empty() {
+        plan["trial"]["prices"] = prices.into();
+    }
     for (setting, field) in [("trial-anchor", "anchor"), ("without-card", "without_method")] {
         if let Some(value) = args.setting(setting) {
             plan["trial"][field] = value.into();

@@ -45,15 +45,7 @@ struct Billed {
 }
 
 fn billed(invoice: &Invoice) -> Option<Billed> {
-    let mut basis = &invoice.basis;
-    while let Basis::Metered { base, .. }
-    | Basis::Once { base, .. }
-    | Basis::Carried { base, .. }
-    | Basis::Side { of: base, .. } = basis
-    {
-        basis = base;
-    }
-    let period = match basis {
+    let period = match invoice.basis.decision() {
         Basis::Period { period, .. } | Basis::Change { next: Some(period), .. } => *period,
         _ => return None,
     };
@@ -92,13 +84,16 @@ fn does_not_follow(pair: &[Billed], own: &[&Fact]) -> Option<String> {
         .then(|| format!("{} does not follow {} .. {}", text(), last.start, last.end))
 }
 
-/// Whether the contract rested or had ended between two periods.
+/// Whether the contract rested or had ended between two periods. One that was free until then comes back with a `signup`.
 fn rested(from: Instant, until: Instant, own: &[&Fact]) -> bool {
-    let told = |events: [EventType; 2], range: std::ops::RangeInclusive<Instant>| {
+    let told = |events: &[EventType], range: std::ops::RangeInclusive<Instant>| {
         own.iter().any(|fact| events.contains(&fact.what.event_type) && range.contains(&fact.what.occurred_at))
     };
-    told([EventType::Pause, EventType::Cancel], Instant::MIN_UTC..=from)
-        && told([EventType::Resume, EventType::Reactivation], from..=until + chrono::TimeDelta::seconds(1))
+    told(&[EventType::Pause, EventType::Cancel], Instant::MIN_UTC..=from)
+        && told(
+            &[EventType::Resume, EventType::Reactivation, EventType::Signup],
+            from..=until + chrono::TimeDelta::seconds(1),
+        )
 }
 
 /// Whether a period was left before its end, by a pause or an end, and the next began after that.

@@ -156,6 +156,12 @@ impl Coupon {
         Ok(Some(Discount { source: self.id.clone(), cut, only: self.plans.clone(), duration: self.duration }))
     }
 
+    /// Whether it can take something off a bill in `currency`: a fixed amount is no amount in another one.
+    #[must_use]
+    pub fn is_good_in(&self, currency: Currency) -> bool {
+        !matches!(self.benefit, Benefit::Fixed { .. }) || self.fixed(currency).is_ok()
+    }
+
     /// Everything that is wrong with the coupon, each with what to mend; empty when it may be published.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {

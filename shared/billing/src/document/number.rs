@@ -9,7 +9,7 @@ use chrono::Datelike;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::invoice::{Invoice, InvoiceState, Purpose};
+use crate::invoice::{Invoice, InvoiceState};
 
 /// Most invoices that get their numbers in one transaction: the counter is its hundredth write.
 pub const NUMBERED_AT_ONCE: usize = 99;
@@ -96,7 +96,7 @@ impl From<InvoiceNumber> for String {
 /// when it is withdrawn.
 #[must_use]
 pub fn is_final(invoice: &Invoice) -> bool {
-    invoice.purpose != Purpose::Opening || matches!(invoice.state, InvoiceState::Paid { .. })
+    !invoice.purpose.opens() || matches!(invoice.state, InvoiceState::Paid { .. })
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 use rust_decimal::Decimal;
 
 use super::{
-    Adjustment, Basis, DocumentSide, Invoice, InvoiceState, Line, LineKind, Refund, RefundState, UsedUnits, compute,
+    Adjustment, Basis, DocumentSide, Invoice, InvoiceState, Line, LineKind, Once, Refund, RefundState, UsedUnits,
+    compute,
 };
 use crate::{
     calendar::Instant,
@@ -49,7 +50,9 @@ fn heading(text: &mut String, invoice: &Invoice) {
     let period = invoice.basis.period();
     let _ = writeln!(text, "{id}  {total}  {}", standing(&invoice.state));
     let _ = writeln!(text, "  contract  {subscription} of {customer}, policy {}", invoice.policy());
-    let _ = writeln!(text, "  period    {} to {} (number {})", day(period.start), day(period.end), period.ordinal);
+    // The span of a trial is no billed period, and has no number.
+    let number = if period.ordinal == 0 { String::new() } else { format!(" (number {})", period.ordinal) };
+    let _ = writeln!(text, "  period    {} to {}{number}", day(period.start), day(period.end));
     let _ = writeln!(text, "  for       {}", what_for(&invoice.basis));
 }
 
@@ -66,6 +69,9 @@ fn what_for(basis: &Basis) -> String {
         Basis::CreditNote { invoice, .. } => format!("what is given back of {invoice}"),
         Basis::Arrears { at, .. } => format!("what was used up to {at}"),
         Basis::Once { .. } if basis.top_up().is_some() => "prepaid credit".to_owned(),
+        Basis::Once { base, once } if matches!(once[..], [Once::Trial { .. }]) => {
+            format!("a trial up to {}", day(base.period().end))
+        }
         Basis::Once { base, .. } if matches!(**base, Basis::Arrears { .. }) => "what is charged once".to_owned(),
         Basis::Prepaid { base, .. } => what_for(base),
         Basis::Once { base, .. } => format!("{}, and what is charged once", what_for(base)),
@@ -109,7 +115,7 @@ fn title(line: &Line) -> String {
             let meter = line.used.as_ref().map_or("", |used| &used.meter);
             format!("{} {} {meter}", line.kind, line.plan)
         }
-        LineKind::TrueUp | LineKind::TopUp => format!("{} {}", line.kind, line.plan),
+        LineKind::TrueUp | LineKind::TopUp | LineKind::Trial => format!("{} {}", line.kind, line.plan),
         LineKind::PrepaidUsed => format!("{} {}", line.kind, prepaid(line).map_or("", |source| &source.grant)),
         LineKind::OneOff => format!("{} {}", line.kind, line.description.as_deref().unwrap_or_default()),
         LineKind::Discount | LineKind::Tax | LineKind::Credited => format!("{} {}", line.kind, line.why.rule),
@@ -131,6 +137,7 @@ fn why(line: &Line) -> Vec<String> {
         LineKind::SetUp => {
             return vec!["once, with the first invoice that it is on; not divided and not discounted".into()];
         }
+        LineKind::Trial => return vec!["for the trial, whatever its length; not divided and not discounted".into()],
         LineKind::OneOff => return vec!["once; not divided and not discounted".into()],
         LineKind::TopUp => {
             return vec!["prepaid credit, usable when this is paid; taxed when it pays for usage".into()];

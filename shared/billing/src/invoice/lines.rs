@@ -178,6 +178,23 @@ pub enum Basis {
 }
 
 impl Basis {
+    /// The decision itself, without what is billed beside it and how its documents are divided.
+    #[must_use]
+    pub fn decision(&self) -> &Self {
+        match self {
+            Self::Metered { base, .. }
+            | Self::Prepaid { base, .. }
+            | Self::Once { base, .. }
+            | Self::Carried { base, .. }
+            | Self::Side { of: base, .. } => base.decision(),
+            Self::Period { .. }
+            | Self::Change { .. }
+            | Self::End { .. }
+            | Self::Arrears { .. }
+            | Self::CreditNote { .. } => self,
+        }
+    }
+
     /// The terms in force after the decision.
     #[must_use]
     pub fn terms(&self) -> &Terms {
@@ -278,6 +295,8 @@ pub enum LineKind {
     UsageLate,
     /// What is charged once when an item begins.
     SetUp,
+    /// What a trial costs.
+    Trial,
     /// What the merchant charges once beside the terms.
     OneOff,
     /// What is missing to the least that was agreed for usage.

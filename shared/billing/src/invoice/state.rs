@@ -4,7 +4,7 @@ use chrono::{TimeDelta, Timelike};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    lines::{Basis, Line, compute},
+    lines::{Basis, Line, Once, compute},
     refund::{self, Refund},
 };
 use crate::{
@@ -36,10 +36,21 @@ pub struct Method {
 pub enum Purpose {
     /// The first invoice of a subscription that waits for it.
     Opening,
+    /// The price of a trial, where the subscription waits for it: no run-rate begins with it, so its capture is a fact of
+    /// its own.
+    Trial,
     /// A period.
     Period,
     /// A change within a period.
     Change,
+}
+
+impl Purpose {
+    /// Whether a subscription waits for this invoice: nobody pursues it, and its first decline is its last.
+    #[must_use]
+    pub fn opens(self) -> bool {
+        matches!(self, Self::Opening | Self::Trial)
+    }
 }
 
 /// One attempt that was begun: amount and method are frozen.
@@ -318,8 +329,11 @@ impl Invoice {
     }
 }
 
-/// Run-rate of the terms that the invoice is for, after the discounts that last.
+/// Run-rate of the terms that the invoice is for, after the discounts that last; a trial has none.
 fn net_run_rate(basis: &Basis) -> Result<i64, Refusal> {
+    if matches!(basis, Basis::Once { once, .. } if matches!(once[..], [Once::Trial { .. }])) {
+        return Ok(0);
+    }
     let with = basis.adjustments();
     crate::run_rate::mrr12_net(basis.terms(), &with.discounts, with.tax.as_ref())
 }

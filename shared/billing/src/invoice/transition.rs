@@ -214,7 +214,7 @@ impl Next {
 
     /// The attempt under way failed for good (or could not be begun): where on the ladder does it go on?
     fn fail(&mut self, ladder: &Ladder, climb: Option<Climb>, class: DeclineClass, now: Instant) {
-        if self.invoice.purpose == Purpose::Opening || self.invoice.withdrawn {
+        if self.invoice.purpose.opens() || self.invoice.withdrawn {
             self.invoice.state = InvoiceState::Void;
             return;
         }
@@ -286,7 +286,7 @@ impl Next {
         let paid_by = Some(PaidBy { gateway: claim.method.gateway.clone(), kind: claim.method.kind.clone() });
         let attempt = Attempt { attempt: claim.attempt, at, code: None, reference: Some(reference), paid_by };
         self.invoice.attempts.push(attempt);
-        if self.invoice.purpose == Purpose::Opening && self.invoice.withdrawn {
+        if self.invoice.purpose.opens() && self.invoice.withdrawn {
             // The contract was given up before its money came: the money belongs to the customer.
             self.invoice.state = InvoiceState::Void;
             self.attempt_fact(EventType::Payment, claim, at, None);
@@ -294,15 +294,16 @@ impl Next {
             return true;
         }
         self.invoice.state = InvoiceState::Paid { at };
+        if self.invoice.purpose.opens() {
+            let (amount, tax_minor) = (claim.amount, self.invoice.tax_minor);
+            let opened = Input::OpeningPaid { amount, tax_minor, claim: Some(Box::new(claim.clone())), at };
+            self.effects.push(InvoiceEffect::Subscription(opened));
+        }
         let event = match (self.invoice.purpose, claim.attempt) {
+            // The contract's `signup` carries the money.
+            (Purpose::Opening, _) => return true,
             (Purpose::Period, 1) => EventType::Renewal,
-            (Purpose::Change, 1) => EventType::Payment,
-            (Purpose::Opening, _) => {
-                let (amount, tax_minor) = (claim.amount, self.invoice.tax_minor);
-                let opened = Input::OpeningPaid { amount, tax_minor, claim: Some(Box::new(claim.clone())), at };
-                self.effects.push(InvoiceEffect::Subscription(opened));
-                return true;
-            }
+            (Purpose::Trial, _) | (Purpose::Change, 1) => EventType::Payment,
             _ => EventType::PaymentRecovered,
         };
         self.attempt_fact(event, claim, at, None);
@@ -345,7 +346,7 @@ impl Next {
             self.invoice.resend = None;
             self.restore();
             self.topped_up(at);
-            if self.invoice.purpose == Purpose::Opening {
+            if self.invoice.purpose.opens() {
                 let tax_minor = self.invoice.tax_minor;
                 let opened = Input::OpeningPaid { amount: total, tax_minor, claim: None, at };
                 self.effects.push(InvoiceEffect::Subscription(opened));
@@ -430,13 +431,17 @@ impl Next {
     }
 
     fn attempt_fact(&mut self, event: EventType, claim: &Claim, at: Instant, code: Option<String>) {
-        let opening = self.invoice.purpose == Purpose::Opening;
+        let reason = match self.invoice.purpose {
+            Purpose::Opening => Some("signup"),
+            Purpose::Trial => Some("trial"),
+            Purpose::Period | Purpose::Change => None,
+        };
         self.fact(event, at, claim.amount, |f| {
             f.attempt = Some(claim.attempt);
             f.gateway = Some(claim.method.gateway.clone());
             f.method = Some(claim.method.kind.clone());
             f.code = code;
-            f.reason = opening.then(|| "signup".into());
+            f.reason = reason.map(Into::into);
         });
     }
 

@@ -144,7 +144,7 @@ impl Subscription {
         if let Some(schedule) = &self.schedule {
             return Ok(**schedule);
         }
-        if let (State::Trialing { ends_at }, Some(policy)) = (&self.state, &self.alignment)
+        if let (State::Trialing { ends_at, .. }, Some(policy)) = (&self.state, &self.alignment)
             && let Ok(schedule) = Schedule::try_new(*ends_at, interval, policy, self.anchor.zone())
         {
             return Ok(schedule);

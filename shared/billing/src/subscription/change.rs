@@ -1,6 +1,6 @@
 //! What a change of terms does: now (the period is divided), or at its end (agreed for later).
 
-use super::{input::When, open::first_start, state::State, state::Subscription, transition::Step};
+use super::{currency, input::When, open::first_start, state::State, state::Subscription, transition::Step};
 use crate::{
     calendar::{Instant, Period},
     discount::start_period,
@@ -23,10 +23,7 @@ pub(super) fn change(
 ) -> Result<bool, Refusal> {
     let current = &step.next.terms;
     if current.price.currency != terms.price.currency {
-        return Err(Refusal::WrongCurrency {
-            customer: current.price.currency.to_string(),
-            requested: terms.price.currency.to_string(),
-        });
+        currency::check(&step.next, &terms)?;
     }
     if *current == terms {
         // What was agreed for later is taken back; without that there is nothing to do.
@@ -36,14 +33,13 @@ pub(super) fn change(
     }
     let period_end = step.next.period.map(|p| p.end).filter(|end| *end > now);
     match (&step.next.state, when, period_end) {
-        (State::Trialing { ends_at }, When::At(at), _) => {
+        (State::Trialing { ends_at, .. }, When::At(at), _) => {
             let detail = "must lie after the end of the trial: within it a change costs nothing, so ask for it now";
             check_after(at, *ends_at, detail)?;
             agree(step, at, terms, proration)
         }
         (State::Trialing { .. }, _, _) => {
-            step.next.terms = terms;
-            step.next.proration = proration;
+            step.next.take_terms(terms, proration)?;
             Ok(true)
         }
         (_, When::At(at), _) => {
@@ -51,13 +47,25 @@ pub(super) fn change(
             agree(step, at, terms, proration)
         }
         (_, When::PeriodEnd, Some(end)) => agree(step, end, terms, proration),
-        _ => {
-            let (before, old) = (step.run_rate()?, step.next.terms.clone());
-            let division = Division::of(step, &terms, step.version);
-            divide(step, &terms, proration, now, division)?;
-            changed(step, &old, before, now)
-        }
+        _ => at_once(step, terms, proration, now, step.version),
     }
+}
+
+/// The running period is divided, or, where the terms are in another currency, ends. `version` asked for it.
+fn at_once(
+    step: &mut Step,
+    terms: Terms,
+    proration: ProrationPolicy,
+    at: Instant,
+    version: u64,
+) -> Result<bool, Refusal> {
+    if step.next.terms.price.currency != terms.price.currency {
+        return currency::switch(step, terms, proration, at, version);
+    }
+    let (before, old) = (step.run_rate()?, step.next.terms.clone());
+    let division = Division::of(step, &terms, version);
+    divide(step, &terms, proration, at, division)?;
+    changed(step, &old, before, at)
 }
 
 /// What a date asked for must be.
@@ -69,21 +77,22 @@ pub(super) fn check_after(at: Instant, bound: Instant, detail: &'static str) -> 
 }
 
 fn agree(step: &mut Step, at: Instant, terms: Terms, proration: ProrationPolicy) -> Result<bool, Refusal> {
+    // Within a period, or to another currency, it makes an invoice of its own, whose cause is the version that agreed on it.
+    let divides = step.next.period.is_none_or(|p| at != p.end);
+    let exchanges = step.next.terms.price.currency != terms.price.currency;
     let agreed = Some((at, Box::new(terms)));
     if step.next.scheduled.change == agreed {
         return Err(Refusal::NothingToChange);
     }
-    // Within a period it makes an invoice of its own, and its cause is the version that agreed on it.
-    let divides = step.next.period.is_none_or(|p| at != p.end);
     let scheduled = &mut step.next.scheduled;
     scheduled.change = agreed;
     scheduled.change_proration = Some(proration);
-    scheduled.change_version = divides.then_some(step.version);
+    scheduled.change_version = (divides || exchanges).then_some(step.version);
     Ok(true)
 }
 
 /// Takes back what was agreed beside the terms of a change.
-fn forget(next: &mut Subscription) {
+pub(super) fn forget(next: &mut Subscription) {
     next.scheduled.change_proration = None;
     next.scheduled.change_version = None;
 }
@@ -94,30 +103,32 @@ pub(super) fn due(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     let version = step.next.scheduled.change_version.unwrap_or(step.version);
     let Some((_, terms)) = step.next.scheduled.change.take_if(|_| inside) else { return take_over(step, at) };
     let proration = step.next.scheduled.change_proration.unwrap_or(step.next.proration);
-    let (before, old) = (step.run_rate()?, step.next.terms.clone());
-    let division = Division::of(step, &terms, version);
-    divide(step, &terms, proration, at, division)?;
-    changed(step, &old, before, at)
+    at_once(step, *terms, proration, at, version)
 }
 
 /// Takes the agreed terms, if they were agreed for `at` or before.
-pub(super) fn adopt(next: &mut Subscription, at: Instant) {
-    let Some((_, terms)) = next.scheduled.change.take_if(|(from, _)| *from <= at) else { return };
-    next.terms = *terms;
-    next.proration = next.scheduled.change_proration.unwrap_or(next.proration);
+pub(super) fn adopt(next: &mut Subscription, at: Instant) -> Result<(), Refusal> {
+    let Some((_, terms)) = next.scheduled.change.take_if(|(from, _)| *from <= at) else { return Ok(()) };
+    let proration = next.scheduled.change_proration.unwrap_or(next.proration);
+    next.take_terms(*terms, proration)?;
     forget(next);
+    Ok(())
 }
 
 /// The agreed change takes place at the end of its period: nothing to divide.
 fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
-    let before = step.run_rate()?;
     let old = step.next.terms.clone();
+    let agreed = step.next.scheduled.change.as_ref();
+    if agreed.is_some_and(|(_, terms)| terms.price.currency != old.price.currency) {
+        return currency::take_over(step, at);
+    }
+    let before = step.run_rate()?;
     let agreed = step.next.scheduled.change.as_ref().map(|(_, terms)| terms.usage_terms() == old.usage_terms());
     // What was used under the old terms is billed by them. The same prices of usage wait for the renewal that follows.
     let restarts = step.next.scheduled.change.as_ref().is_some_and(|(_, t)| t.price.interval != old.price.interval);
     let usage = if restarts || agreed == Some(false) { step.close_usage(at)? } else { Closed::default() };
     let usage = if restarts { usage } else { step.issue_arrears(usage, at).map(|()| Closed::default())? };
-    adopt(&mut step.next, at);
+    adopt(&mut step.next, at)?;
     if restarts {
         // The renewal that follows at this instant starts at boundary 0 of a new anchor.
         step.next.cut_from(at, step.next.terms.price.interval)?;
@@ -203,17 +214,22 @@ pub(super) fn give_back(step: &mut Step, now: Instant, version: u64) -> Result<(
     let running = step.next.period.filter(|p| p.start <= now && now < p.end);
     let gives_back = step.next.state == State::Active && step.next.proration.termination != TerminationCredit::None;
     let Some(period) = running.filter(|_| gives_back) else { return step.issue_last(usage, now) };
-    let basis = Basis::End {
+    let basis = end_of(step, period, now, step.next.proration)?;
+    step.bill(Cause::Change(version), basis, usage, now)
+}
+
+/// The end of the running `period` at `at`, divided by `proration`.
+pub(super) fn end_of(step: &Step, period: Period, at: Instant, proration: ProrationPolicy) -> Result<Basis, Refusal> {
+    Ok(Basis::End {
         terms: Box::new(step.next.terms.clone()),
         period,
         stub: step.next.stub.clone(),
-        at: now,
+        at,
         zone: step.next.anchor.zone(),
-        proration: step.next.proration,
+        proration,
         credit_minor: step.next.credit_minor,
         adjustments: Box::new(Adjustments { tax: step.next.tax.as_deref().cloned(), ..*before_change(step)? }),
-    };
-    step.bill(Cause::Change(version), basis, usage, now)
+    })
 }
 
 /// The discounts and the tax that the running period was charged with: what is given back of it has them, too.
@@ -227,23 +243,35 @@ fn before_change(step: &Step) -> Result<Box<Adjustments>, Refusal> {
     }))
 }
 
-/// The new interval's first period starts at once. What was agreed for the end of the old period moves to the end of
-/// the new one: nobody loses a year that was just paid for.
+/// The new interval's first period starts at once.
 fn new_interval(next: &mut Subscription, terms: &Terms, old: &Period, now: Instant) -> Result<Period, Refusal> {
     next.cut_from(now, terms.price.interval)?;
     let (mut period, whole) = next.period_from(0, terms.price.interval)?;
     period.start = first_start(now);
     next.stub = next.stub_of(whole, &period);
     next.next_ordinal += 1;
-    if next.scheduled.cancel == Some(old.end) {
-        next.scheduled.cancel = Some(period.end);
-    }
-    if let Some((from, until)) = next.scheduled.pause.filter(|(from, _)| *from == old.end) {
-        // A pause that would end before it begins is no pause.
-        let still = until.is_none_or(|until| until > period.end);
-        next.scheduled.pause = still.then_some((period.end.max(from), until));
-    }
+    move_to(next, old.end, period.end);
     Ok(period)
+}
+
+/// What was agreed for the end of the old period moves to the end of the one that runs now: nobody loses a year that was
+/// just paid for.
+fn move_to(next: &mut Subscription, old_end: Instant, end: Instant) {
+    if next.scheduled.cancel == Some(old_end) {
+        next.scheduled.cancel = Some(end);
+    }
+    if let Some((from, until)) = next.scheduled.pause.filter(|(from, _)| *from == old_end) {
+        // A pause that would end before it begins is no pause.
+        let still = until.is_none_or(|until| until > end);
+        next.scheduled.pause = still.then_some((end.max(from), until));
+    }
+}
+
+/// As [`move_to`], to the end of the period that was just started.
+pub(super) fn move_agreed(next: &mut Subscription, old_end: Option<Instant>) {
+    if let (Some(old_end), Some(period)) = (old_end, next.period) {
+        move_to(next, old_end, period.end);
+    }
 }
 
 /// The customer's credit after the change's invoice: what it keeps is added, what it uses is taken.
@@ -254,8 +282,10 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
             LineKind::CreditKept => {
                 // What goes back to the payment takes its tax along; its fact is written when it is there.
                 let tax = tax_of_kept(&lines, line.amount)?.minor - tax_in_refund(basis)?;
-                step.next.credit_minor += line.amount.minor;
+                // A note on an invoice from before a change of currency gives back what was paid then.
+                step.next.add_credit(line.amount)?;
                 let mut credit = super::facts::fact(&step.next, EventType::Credit, now)?;
+                credit.currency = line.amount.currency.to_string();
                 // As all facts about money: without the tax that is given back with it.
                 credit.amount_minor = line.amount.minor - tax;
                 credit.tax_minor = (tax != 0).then_some(tax);
@@ -271,6 +301,7 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
             | LineKind::UsageLate
             | LineKind::TrueUp
             | LineKind::SetUp
+            | LineKind::Trial
             | LineKind::OneOff
             | LineKind::TopUp
             | LineKind::PrepaidUsed
@@ -283,17 +314,20 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
     Ok(())
 }
 
-fn changed(step: &mut Step, old: &Terms, before: i64, at: Instant) -> Result<bool, Refusal> {
+/// The fact of a change from the `old` terms. Amounts of two currencies are neither more nor less: a change of currency is
+/// told as an `upgrade` with its reason, and readers compare what they converted.
+pub(super) fn changed(step: &mut Step, old: &Terms, before: i64, at: Instant) -> Result<bool, Refusal> {
     let after = step.run_rate()?;
     if step.next.started_at.is_none() && after > 0 {
         // What was free begins to earn: the first instant with run-rate.
         step.next.started_at = Some(at);
         return step.write(EventType::Signup, at, None);
     }
-    let event = if after < before { EventType::Downgrade } else { EventType::Upgrade };
+    let exchanged = old.price.currency != step.next.terms.price.currency;
+    let event = if after < before && !exchanged { EventType::Downgrade } else { EventType::Upgrade };
     // Where the plan stays as it is, readers of the facts want to know what moved.
     let new = &step.next.terms;
     let only = (&old.plan, &old.price, old.quantity) == (&new.plan, &new.price, new.quantity);
-    let reason = (only && old.add_ons != new.add_ons).then_some("add_on");
-    step.write(event, at, reason)
+    let add_on = (only && old.add_ons != new.add_ons).then_some("add_on");
+    step.write(event, at, if exchanged { Some("currency") } else { add_on })
 }

@@ -3,7 +3,7 @@
 //! Exists apart from the table, because here is the one place where run-rate moves without anybody asking: a discount
 //! starts or ends, a loyalty step is reached, a tax in the price changes.
 
-use super::transition::Step;
+use super::{currency, transition::Step};
 use crate::{
     calendar::Instant,
     discount::{Coupon, Discount, Held},
@@ -14,13 +14,14 @@ use crate::{
 
 impl Step {
     /// Holds a redeemed coupon; the one that is held already is not held twice.
-    pub(super) fn apply_coupon(&mut self, coupon: Coupon) -> bool {
+    pub(super) fn apply_coupon(&mut self, coupon: Coupon) -> Result<bool, Refusal> {
+        currency::check_coupon(&self.next, &coupon)?;
         if let Some(same) = self.next.discounts.iter_mut().find(|h| h.coupon.id == coupon.id) {
             // It was removed and is wanted back before it is gone.
-            return std::mem::replace(&mut same.ends, false);
+            return Ok(std::mem::replace(&mut same.ends, false));
         }
         self.next.discounts.push(Held::new(coupon));
-        true
+        Ok(true)
     }
 
     /// Lets a coupon go: at once where no period was charged with it, else when the running one ends.

@@ -35,8 +35,8 @@ pub fn next_event(subscription: &Subscription) -> Option<(Instant, DueKind)> {
     let active = matches!(subscription.state, State::Active);
     let ended = matches!(subscription.state, State::Canceled { .. } | State::Incomplete { .. });
     let own = match subscription.state {
-        State::Incomplete { expires_at } => Some((expires_at, DueKind::Expire)),
-        State::Trialing { ends_at } => Some((ends_at, DueKind::TrialEnd)),
+        State::Incomplete { expires_at, .. } => Some((expires_at, DueKind::Expire)),
+        State::Trialing { ends_at, .. } => Some((ends_at, DueKind::TrialEnd)),
         State::Active => subscription.period.map(|p| (p.end, DueKind::Renewal)),
         State::Paused { resume_at, .. } => resume_at.map(|at| (at, DueKind::Resume)),
         State::Canceled { .. } => None,

@@ -132,8 +132,11 @@ pub enum Input {
     Resume,
     /// Come back after the end.
     Reactivate {
-        /// What its invoices come to that were given up, in minor units.
+        /// What its invoices come to that were given up, in minor units of its currency.
         debt_minor: i64,
+        /// The same in currencies that it was billed in before.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        debts: Vec<Money>,
     },
     /// An invoice's ladder takes access away.
     Suspend {

@@ -114,9 +114,14 @@ impl Step {
 
     /// The last invoice of a contract: what was used, and what waits for a next invoice that will not come.
     pub(super) fn issue_last(&mut self, usage: Closed, at: Instant) -> Result<(), Refusal> {
+        let ordinal = self.next.period.map_or(0, |period| period.ordinal);
+        self.issue_rest(Cause::Usage(ordinal), usage, at)
+    }
+
+    /// An invoice of `cause` for what was used and what waits, if there is any.
+    pub(super) fn issue_rest(&mut self, cause: Cause, usage: Closed, at: Instant) -> Result<(), Refusal> {
         let nothing = usage.is_empty() && self.next.once.waiting.is_empty() && self.next.pending.is_empty();
         let Some(base) = self.next.arrears(at).filter(|_| !nothing) else { return Ok(()) };
-        let cause = Cause::Usage(base.period().ordinal);
         self.bill(cause, base, usage, at)
     }
 }

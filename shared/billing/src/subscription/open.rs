@@ -68,12 +68,12 @@ pub struct Order {
     /// Since when it runs, where that is in the past; none: since it is agreed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Instant>,
-    /// Free days first.
+    /// Days of trial first.
     pub trial_days: u32,
-    /// Free up to this local date instead.
+    /// A trial up to this local date instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trial_until: Option<NaiveDate>,
-    /// What the plan says about trials.
+    /// What the plan says about trials, their prices included.
     #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub trial: TrialRules,
     /// How its periods are aligned; none: on the day it begins.
@@ -98,13 +98,13 @@ pub fn open(order: Order, now: Instant) -> Result<Outcome, Refusal> {
     open_with(order, now, &Taxes::default())
 }
 
-/// Opens a subscription at `now`. A trial starts free; on account it is active at once; else it is incomplete until
-/// its first invoice is paid. One that started in the past owes the periods since then: the first one now, the others as
+/// Opens a subscription at `now`. A free trial starts at once; on account it runs at once, too; else it is incomplete until
+/// its first invoice, of its trial or of its first period, is paid. One that started in the past owes the periods since then: the first one now, the others as
 /// soon as it wakes, each with an invoice of its own and with facts as of its own instant.
 ///
 /// # Errors
 /// [`Refusal::DateOutOfRange`] for a start in the future or more than [`BACKDATED_DAYS_MAX`] days back;
-/// [`Refusal::InvalidField`] for an alignment that does not fit; [`Refusal::Money`] or [`Refusal::Calendar`] when amounts or dates cannot be computed; what [`Taxes::treatment`]
+/// [`Refusal::InvalidField`] for an alignment that does not fit, and for a currency that a paid trial has no price in; [`Refusal::Money`] or [`Refusal::Calendar`] when amounts or dates cannot be computed; what [`Taxes::treatment`]
 /// refuses.
 pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, Refusal> {
     let starts = start_of(order.starts_at, now)?;
@@ -117,7 +117,7 @@ pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, R
     let mut next = Subscription {
         id: order.subscription,
         customer: order.customer,
-        state: State::Incomplete { expires_at: now + TimeDelta::hours(INCOMPLETE_HOURS) },
+        state: State::Incomplete { expires_at: now + TimeDelta::hours(INCOMPLETE_HOURS), trial: None },
         terms: order.terms,
         proration: order.proration,
         anchor: Anchor::at(begins, order.zone),
@@ -130,6 +130,7 @@ pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, R
         without_method: order.trial.without_method,
         collection: order.collection,
         credit_minor: 0,
+        credits: Vec::new(),
         usage: crate::usage::UsageAccount::default(),
         prepaid: crate::prepaid::PrepaidAccount::default(),
         once: super::once::OnceAccount::default(),
@@ -144,11 +145,8 @@ pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, R
         arm: order.arm,
     };
     if let Some(ends_at) = trial_end {
-        // Asked now, so that a question without an answer is refused to the customer and not at the end of the trial.
-        next.treatment(ends_at, taxes)?;
-        next.state = State::Trialing { ends_at };
-        let facts = vec![fact(&next, EventType::TrialStarted, starts)?];
-        return Ok(Outcome::Applied { next: Box::new(next), effects: Vec::new(), facts });
+        let price = order.trial.price(next.terms.price.currency)?;
+        return trial::begin(next, price, (starts, ends_at), taxes);
     }
     let on_account = next.collection != Collection::Automatic;
     let purpose = if on_account { Purpose::Period } else { Purpose::Opening };

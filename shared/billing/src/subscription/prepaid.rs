@@ -4,6 +4,7 @@
 //! for nothing after it, and leaves the contract by one of three ways only: used, expired, or given back.
 
 use super::{
+    currency,
     facts::fact,
     input::Input,
     once,
@@ -132,6 +133,7 @@ impl Step {
             return Err(Refusal::InvalidField { field: "action", detail });
         }
         once::check_amount(amount, terms.price.currency)?;
+        currency::check_prepaid(&self.next)?;
         if !self.next.prepaid.has_room() {
             let detail = format!("{GRANTS_MAX} grants are open or wait for their money, which is the limit");
             return Err(Refusal::InvalidField { field: "action", detail });

@@ -9,7 +9,7 @@ use super::{
     state::{CancelReason, State},
     transition::Step,
 };
-use crate::{calendar::Instant, fact::EventType, invoice::Purpose, refusal::Refusal};
+use crate::{calendar::Instant, fact::EventType, invoice::Purpose, money::Money, refusal::Refusal};
 
 /// Days after its end within which a contract may be started again.
 pub const REACTIVATION_DAYS_MAX: i64 = 90;
@@ -17,12 +17,12 @@ pub const REACTIVATION_DAYS_MAX: i64 = 90;
 /// The reason of the fact that credit paid what was given up.
 pub const DEBT: &str = "debt";
 
-/// Starts an ended contract again: a new period from `now` on, on the terms that it had. `debt_minor` is what its given-up
-/// invoices come to; money that came for them since is credit, and pays them now.
+/// Starts an ended contract again: a new period from `now` on, on the terms that it had. `debts` are what its given-up
+/// invoices come to, one for each currency; money that came for them since is credit, and pays them now.
 pub(super) fn reactivate(
     step: &mut Step,
     (ended, reason): (Instant, CancelReason),
-    debt_minor: i64,
+    debts: &[Money],
     now: Instant,
 ) -> Result<bool, Refusal> {
     let refuse = |detail: &str| Err(Refusal::InvalidField { field: "action", detail: detail.into() });
@@ -32,11 +32,13 @@ pub(super) fn reactivate(
     if now > ended + TimeDelta::days(REACTIVATION_DAYS_MAX) {
         return refuse("the contract ended more than 90 days ago; sign up again");
     }
-    if debt_minor > step.next.credit_minor {
+    if debts.iter().any(|debt| debt.minor > step.next.credit_in(debt.currency)) {
         return refuse("an invoice of the contract was given up and is not paid; pay it first, or sign up again");
     }
     step.next.state = State::Active;
-    settle(step, debt_minor, now)?;
+    for debt in debts.iter().filter(|debt| debt.minor != 0) {
+        settle(step, *debt, now)?;
+    }
     step.next.cut_from(now, step.next.terms.price.interval)?;
     let invoice = step.next.start_period(0, Purpose::Period, now, &step.known.taxes)?;
     step.issue(invoice);
@@ -52,13 +54,10 @@ pub(super) fn reactivate(
 }
 
 /// What was given up is paid by the credit that the late money became.
-fn settle(step: &mut Step, debt_minor: i64, now: Instant) -> Result<(), Refusal> {
-    if debt_minor == 0 {
-        return Ok(());
-    }
-    step.next.credit_minor -= debt_minor;
+fn settle(step: &mut Step, debt: Money, now: Instant) -> Result<(), Refusal> {
+    step.next.add_credit(debt.negated()?)?;
     let mut used = fact(&step.next, EventType::Credit, now)?;
-    used.amount_minor = -debt_minor;
+    (used.amount_minor, used.currency) = (-debt.minor, debt.currency.to_string());
     used.reason = Some(DEBT.into());
     step.facts.push(used);
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! Exists apart from the table, because a pause that gives back ends its period, and one that does not goes on with it.
 
-use super::{change, input::When, open::first_start, state::State, transition::Step};
+use super::{change, currency, input::When, open::first_start, state::State, transition::Step};
 use crate::{calendar::Instant, fact::EventType, invoice::Purpose, proration::TerminationCredit, refusal::Refusal};
 
 pub(super) fn check_end_of_pause(resume_at: Option<Instant>, from: Instant) -> Result<(), Refusal> {
@@ -79,9 +79,11 @@ fn end_period(step: &mut Step, at: Instant) {
 pub(super) fn resume(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     step.next.state = State::Active;
     if step.next.period.is_none_or(|p| p.end <= at) {
-        let (usage, credit) = (step.close_usage(at)?, step.next.credit_minor);
+        let usage = step.close_usage(at)?;
+        let usage = currency::bill_before(step, usage, at)?;
         // A change agreed for the end of that period waited for the end of the pause: the new period is its first.
-        change::adopt(&mut step.next, at);
+        change::adopt(&mut step.next, at)?;
+        let credit = step.next.credit_minor;
         step.next.cut_from(at, step.next.terms.price.interval)?;
         let invoice = step.next.start_period(0, Purpose::Period, at, &step.known.taxes)?;
         step.issue_with_usage(invoice, usage, credit)?;

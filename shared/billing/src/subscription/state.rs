@@ -2,12 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{once::OnceAccount, open::Collection, trial::WithoutMethod};
+use super::{
+    once::OnceAccount,
+    open::Collection,
+    trial::{PaidTrial, WithoutMethod},
+};
 use crate::{
     calendar::{Anchor, Instant, Period, alignment::AlignmentPolicy, schedule::Schedule},
     discount::Held,
     ids::{CustomerId, InvoiceId, SubscriptionId},
     invoice::{Basis, Charged, StubOf},
+    money::Money,
     prepaid::PrepaidAccount,
     proration::ProrationPolicy,
     tax::TaxTreatment,
@@ -38,11 +43,17 @@ pub enum State {
     Incomplete {
         /// When it is given up.
         expires_at: Instant,
+        /// The trial that begins with its first money; none: a period does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trial: Option<PaidTrial>,
     },
-    /// Free until `ends_at`.
+    /// On trial until `ends_at`.
     Trialing {
-        /// When the first paid period starts.
+        /// When the first full period starts.
         ends_at: Instant,
+        /// What the trial costs, without tax that is added; none: it is free.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        price: Option<Money>,
     },
     /// Runs and renews.
     Active,
@@ -155,9 +166,12 @@ pub struct Subscription {
     pub without_method: WithoutMethod,
     /// How its invoices are collected.
     pub collection: Collection,
-    /// Credit of the customer on this contract, in minor units, 0 or more.
+    /// Credit of the customer on this contract, in minor units of its currency, 0 or more.
     #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub credit_minor: i64,
+    /// Credit in currencies that it is not billed in now, each above zero; used when it is billed in them again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credits: Vec<Money>,
     /// What usage it was billed for.
     #[serde(default, skip_serializing_if = "UsageAccount::is_empty")]
     pub usage: UsageAccount,

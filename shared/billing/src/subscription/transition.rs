@@ -14,7 +14,7 @@ use crate::{
     fact::{EventType, Happening},
     ids::{Cause, InvoiceId},
     invoice::{Claim, NewInvoice},
-    money::{Money, MoneyError},
+    money::Money,
     refusal::Refusal,
     tax::Taxes,
     usage::UsageRecord,
@@ -153,6 +153,9 @@ impl Step {
         match (state, input) {
             (_, Input::Wake) => self.wake(now),
 
+            (State::Incomplete { trial: Some(trial), .. }, Input::OpeningPaid { at, .. }) => {
+                trial::paid(self, trial, at)
+            }
             (State::Incomplete { .. }, Input::OpeningPaid { amount, tax_minor, claim, at }) => {
                 self.opened((amount.minor, tax_minor), claim.as_deref(), at)
             }
@@ -168,7 +171,7 @@ impl Step {
                 state,
                 input @ (Input::TopUp { .. } | Input::Grant { .. } | Input::TopUpPaid { .. } | Input::TopUpVoid { .. }),
             ) => self.prepaid(&state, input, action, now),
-            (state, Input::ApplyCoupon { coupon }) if state.is_running() => Ok(self.apply_coupon(*coupon)),
+            (state, Input::ApplyCoupon { coupon }) if state.is_running() => self.apply_coupon(*coupon),
             (state, Input::RemoveCoupon { coupon }) if state.is_running() => self.remove_coupon(&coupon),
             (state, Input::Cancel { when, reason, .. }) if state.is_running() => {
                 self.cancel_requested(when, reason.as_deref(), now)
@@ -241,8 +244,10 @@ impl Step {
             }
             (State::Paused { .. }, Input::Resume) => rest::resume(self, now),
             (State::Active, Input::Resume) => Ok(false),
-            (State::Canceled { at, reason }, Input::Reactivate { debt_minor }) => {
-                reactivate::reactivate(self, (at, reason), debt_minor, now)
+            (State::Canceled { at, reason }, Input::Reactivate { debt_minor, debts }) => {
+                let own = Money::new(debt_minor, self.next.terms.price.currency);
+                let debts: Vec<Money> = std::iter::once(own).chain(debts).collect();
+                reactivate::reactivate(self, (at, reason), &debts, now)
             }
             (state, _) => Err(Refusal::WrongState { state: state.name(), action }),
         }
@@ -330,7 +335,7 @@ impl Step {
 
     pub(super) fn end_of_paid_time(&self) -> Option<Instant> {
         match self.next.state {
-            State::Trialing { ends_at } => Some(ends_at),
+            State::Trialing { ends_at, .. } => Some(ends_at),
             _ => self.next.period.map(|p| p.end),
         }
     }
@@ -352,16 +357,10 @@ impl Step {
     }
 
     pub(super) fn credit(&mut self, amount: Money, tax_minor: i64, reason: &str, at: Instant) -> Result<bool, Refusal> {
-        if amount.currency != self.next.terms.price.currency {
-            let text = format!("{amount} cannot become credit of {} in another currency", self.next.id);
-            self.effects.push(Effect::Alarm(text));
-            return Ok(true);
-        }
-        let sum = self.next.credit_minor.checked_add(amount.minor).ok_or(MoneyError::Overflow)?;
-        self.next.credit_minor = sum;
+        self.next.add_credit(amount)?;
         self.effects.push(Effect::Alarm(format!("{} has {amount} of credit: {reason}", self.next.id)));
         let mut happening = fact(&self.next, EventType::Credit, at)?;
-        happening.amount_minor = amount.minor - tax_minor;
+        (happening.amount_minor, happening.currency) = (amount.minor - tax_minor, amount.currency.to_string());
         happening.tax_minor = (tax_minor != 0).then_some(tax_minor);
         happening.reason = Some(reason.into());
         self.facts.push(happening);

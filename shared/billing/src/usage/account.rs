@@ -196,6 +196,14 @@ impl UsageAccount {
         self.billed.is_empty()
     }
 
+    /// The contract is billed in another currency from here on: minimums of the spans before are settled as they are. What
+    /// still comes late to these spans is billed by the prices of the day, as after every change of what usage costs.
+    pub(crate) fn settle_minimums(&mut self) {
+        for span in &mut self.billed {
+            span.minimum = None;
+        }
+    }
+
     /// Bills the span from `start` (or from where billing stands) up to `end`, and what came late to spans before it.
     /// Remembers both. Meters that count nothing and cost nothing make no charge. `least` is the minimum that was agreed.
     ///

@@ -246,7 +246,7 @@ proptest! {
 
     #[test]
     fn nobody_pays_twice_and_no_money_vanishes(
-        purpose in proptest::sample::select(vec![Purpose::Opening, Purpose::Period, Purpose::Change]),
+        purpose in proptest::sample::select(vec![Purpose::Opening, Purpose::Trial, Purpose::Period, Purpose::Change]),
         events in proptest::collection::vec(any_event(), 1..120),
     ) {
         let mut world = World::new(purpose);
@@ -297,7 +297,7 @@ fn unknown(world: &mut World) {
 
 #[test]
 fn what_was_withdrawn_while_an_attempt_was_under_way_is_not_tried_again() {
-    for purpose in [Purpose::Opening, Purpose::Period] {
+    for purpose in [Purpose::Opening, Purpose::Trial, Purpose::Period] {
         let mut world = World::new(purpose);
         unknown(&mut world);
         world.step(&Event::Void);

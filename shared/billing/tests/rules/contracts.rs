@@ -139,15 +139,7 @@ impl Life {
 
     /// No gap and no overlap: a period starts where the one before ended, or where a change cut it, or after a pause.
     fn bill(&mut self, invoice: &Invoice) {
-        let mut basis = &invoice.basis;
-        while let Basis::Metered { base, .. }
-        | Basis::Once { base, .. }
-        | Basis::Carried { base, .. }
-        | Basis::Side { of: base, .. } = basis
-        {
-            basis = base;
-        }
-        let period = match basis {
+        let period = match invoice.basis.decision() {
             Basis::Period { period, .. } => *period,
             Basis::Change { next: Some(period), .. } => *period,
             _ => return,

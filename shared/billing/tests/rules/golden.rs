@@ -59,6 +59,10 @@ fn subscriptions() -> Vec<(&'static str, Subscription)> {
     let mut trial = order(terms("team", "month", "9.90", 3));
     trial.trial_days = 14;
     let (agreed, _) = give(&held, business(When::PeriodEnd), now);
+    let mut paid = trial.clone();
+    paid.trial.prices = crate::paid_trials::one_dollar();
+    let on_account = applied(open(paid.clone(), start()).expect("an order")).0;
+    paid.collection = billing::subscription::Collection::Automatic;
     let cancel = Input::Cancel { when: When::PeriodEnd, reason: Some("too-expensive".into()), comment: None };
     let (agreed, _) = give(&agreed, cancel, now);
     let (mut credited, _) = give(&held, business(When::Now), now);
@@ -69,13 +73,16 @@ fn subscriptions() -> Vec<(&'static str, Subscription)> {
     let ended = Input::Cancel { when: When::Now, reason: None, comment: None };
     vec![
         ("subscription-trialing", applied(open(trial, start()).expect("an order")).0),
+        ("subscription-two-currencies", give(&held, crate::currencies::to_euros("28", &held, When::Now), now).0),
+        ("subscription-paid-trial", on_account),
+        ("subscription-waits-for-its-trial", applied(open(paid, start()).expect("an order")).0),
         ("subscription-agreed-for-later", agreed),
         ("subscription-credit", credited),
         ("subscription-paused", give(&held, pause, now).0),
         ("subscription-suspended", suspended),
         ("subscription-canceled", give(&held, ended, now).0),
         ("subscription-usage", metered().0),
-        ("subscription-incomplete", Subscription { state: State::Incomplete { expires_at: now }, ..held }),
+        ("subscription-incomplete", Subscription { state: State::Incomplete { expires_at: now, trial: None }, ..held }),
     ]
 }
 

@@ -67,10 +67,13 @@ fn contracts() -> Vec<(&'static str, Subscription)> {
     suspended.suspended_by = Some(invoice_id());
     let mut incomplete = order(terms("team", "month", "10", 1));
     incomplete.collection = Collection::Automatic;
+    let mut paid_trial = incomplete.clone();
+    (paid_trial.trial_days, paid_trial.trial.prices) = (20, crate::paid_trials::one_dollar());
     let mut trial = order(terms("team", "month", "10", 1));
     trial.trial_days = 20;
     vec![
         ("incomplete", applied(open(incomplete, at("2027-02-14T12:00:00Z")).expect("an order")).0),
+        ("incomplete, of a paid trial", applied(open(paid_trial, at("2027-02-14T12:00:00Z")).expect("an order")).0),
         ("trialing", applied(open(trial, start()).expect("an order")).0),
         ("active", contract(State::Active)),
         ("active, period over", late),
@@ -129,8 +132,8 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("pause at period end", pause(When::PeriodEnd)),
         ("pause on a date", pause(When::At(at("2027-02-20T00:00:00Z")))),
         ("resume", Input::Resume),
-        ("reactivate", Input::Reactivate { debt_minor: 0 }),
-        ("reactivate with a debt", Input::Reactivate { debt_minor: 1_000 }),
+        ("reactivate", Input::Reactivate { debt_minor: 0, debts: Vec::new() }),
+        ("reactivate with a debt", Input::Reactivate { debt_minor: 1_000, debts: Vec::new() }),
         ("suspend", Input::Suspend { invoice: invoice_id() }),
         ("restore", Input::Restore { invoice: invoice_id() }),
         ("end for non-payment", Input::EndForNonPayment { invoice: invoice_id(), at: at(NOW) }),

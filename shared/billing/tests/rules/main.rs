@@ -20,6 +20,8 @@ mod contracts;
 #[cfg(test)]
 mod credit_notes;
 #[cfg(test)]
+mod currencies;
+#[cfg(test)]
 mod dates;
 #[cfg(test)]
 mod destinations;
@@ -44,6 +46,8 @@ mod minimums;
 mod money;
 #[cfg(test)]
 mod once;
+#[cfg(test)]
+mod paid_trials;
 #[cfg(test)]
 mod prepaid;
 #[cfg(test)]

@@ -303,6 +303,34 @@ enum Op {
     Buy(i64, Option<i64>),
 }
 
+/// Credit is in one currency: a contract that has some keeps its own, and one that will have another gets none.
+#[test]
+fn prepaid_credit_and_another_currency_keep_out_of_each_others_way() {
+    let mut euros = terms();
+    euros.price.currency = billing::money::Currency::try_new("EUR").unwrap();
+    let to_euros = |held: &Subscription| Input::Change {
+        terms: Box::new(euros.clone()),
+        proration: held.proration,
+        when: When::PeriodEnd,
+    };
+    let field = |refused: Result<bool, Refusal>| match refused {
+        Err(Refusal::InvalidField { field, .. }) => field,
+        other => unreachable!("{other:?}"),
+    };
+    let mut world = World::new();
+    world.give(top_up(500, None), day(1));
+    let change = to_euros(&world.held);
+    assert_eq!(field(world.try_give(change.clone(), day(1))), "currency", "it waits for its money");
+    let bought = paid(&world.invoices[0], day(2));
+    world.give(bought, day(2));
+    assert_eq!(field(world.try_give(change, day(2))), "currency", "it is left");
+    let mut world = World::new();
+    let change = to_euros(&world.held);
+    world.give(change, day(1));
+    assert_eq!(field(world.try_give(grant(500, None), day(2))), "currency");
+    assert_eq!(field(world.try_give(top_up(500, None), day(2))), "currency");
+}
+
 /// What happens in eight weeks: at which minute, whether the worker has come by until then, and what.
 fn ops() -> impl Strategy<Value = Vec<(i64, bool, Op)>> {
     let valid = || prop::option::of(1_i64..40_000);

@@ -83,7 +83,7 @@ fn without_a_payment_method_a_trial_ends_as_the_plan_says() {
 fn an_ended_contract_comes_back_with_a_new_period_for_90_days() {
     let held = active(terms("team", "month", "10", 1), day("2027-01-05"));
     let (ended, _) = give(&held, cancel(), day("2027-01-20"));
-    let back = |now| transition(&ended, 8, Input::Reactivate { debt_minor: 0 }, now);
+    let back = |now| transition(&ended, 8, Input::Reactivate { debt_minor: 0, debts: Vec::new() }, now);
     let last = day("2027-01-20") + TimeDelta::days(REACTIVATION_DAYS_MAX);
     assert!(back(last).is_ok());
     let refusal = back(last + TimeDelta::seconds(1)).expect_err("it is too late");
@@ -95,7 +95,7 @@ fn an_ended_contract_comes_back_with_a_new_period_for_90_days() {
     );
     assert_eq!((facts[0].event_type, facts[0].mrr12_minor), (EventType::Reactivation, 12_000));
     // A second delivery finds it running.
-    let again = transition(&next, 9, Input::Reactivate { debt_minor: 0 }, day("2027-02-10"));
+    let again = transition(&next, 9, Input::Reactivate { debt_minor: 0, debts: Vec::new() }, day("2027-02-10"));
     assert!(matches!(again, Err(Refusal::WrongState { .. })));
 }
 
@@ -104,7 +104,9 @@ fn a_debt_is_paid_before_a_contract_comes_back() {
     let held = active(terms("team", "month", "10", 1), day("2027-01-05"));
     let invoice = billing::ids::InvoiceId::try_new("inv_ana-p1").expect("an id");
     let (ended, _) = give(&held, Input::EndForNonPayment { invoice, at: day("2027-01-20") }, day("2027-01-20"));
-    let back = |held: &Subscription| transition(held, 8, Input::Reactivate { debt_minor: 1_000 }, day("2027-02-10"));
+    let back = |held: &Subscription| {
+        transition(held, 8, Input::Reactivate { debt_minor: 1_000, debts: Vec::new() }, day("2027-02-10"))
+    };
     assert!(back(&ended).expect_err("it owes").to_string().contains("pay it first"));
     let late = Input::Credit { amount: usd(1_200), tax_minor: 0, reason: "late", at: day("2027-02-09") };
     let (paid, _) = give(&ended, late, day("2027-02-09"));
@@ -118,6 +120,6 @@ fn what_never_began_does_not_come_back() {
     let incomplete = Order { collection: Collection::Automatic, ..order(terms("team", "month", "10", 1)) };
     let held = applied(open(incomplete, day("2027-01-05")).expect("an order")).0;
     let (expired, _) = give(&held, Input::Wake, day("2027-01-06"));
-    let back = transition(&expired, 8, Input::Reactivate { debt_minor: 0 }, day("2027-01-07"));
+    let back = transition(&expired, 8, Input::Reactivate { debt_minor: 0, debts: Vec::new() }, day("2027-01-07"));
     assert!(back.expect_err("it began").to_string().contains("sign up again"));
 }

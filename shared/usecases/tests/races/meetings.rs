@@ -3,6 +3,7 @@
 use usecases::{
     change_plan::{ChangeRequest, change_plan},
     collect::collect,
+    error::Error,
     gateway_event::{Notice, gateway_event},
     reconcile::reconcile,
     renew::renew,
@@ -69,6 +70,34 @@ fn a_change_that_meets_the_renewal_ends_the_same_in_every_order() {
     }
     ends.dedup();
     assert_eq!(ends.len(), 1, "{ends:#?}");
+}
+
+/// Either the change finds the second contract, or the sign-up finds the customer in another currency.
+#[test]
+fn a_change_of_currency_that_meets_a_sign_up_leaves_one_currency() {
+    let caller = Caller::new("web".into(), "euros".into(), "change", b"x");
+    let body = serde_json::json!({
+        "customer": "cus_ana", "subscription": "sub_ana", "action": "change", "currency": "EUR"
+    });
+    let request: ChangeRequest = serde_json::from_value(body).unwrap();
+    let mut won = std::collections::BTreeSet::new();
+    for schedule in schedules().step_by(3) {
+        let world = World::with_ana();
+        world.clocks.set_business(at("2027-01-11T00:00:00Z"));
+        let changing = change_plan(&world.ledger, &world.gateways, &caller, None, &request);
+        let (changed, signed_up) = interleave(schedule, changing, world.sign_up_another("second"));
+        let file = world.file("ana");
+        let contracts = file.subscriptions.iter().map(|s| s.value.terms.price.currency);
+        assert!(contracts.clone().all(|currency| currency == file.customer.value.currency), "{schedule:b}");
+        let codes = [changed.err(), signed_up.err()].map(|error| match error {
+            Some(Error::Refused(refusal)) => Some(refusal.code()),
+            Some(other) => panic!("{other}"),
+            None => None,
+        });
+        assert!(matches!(codes, [Some("invalid_field"), None] | [None, Some("wrong_currency")]), "{codes:?}");
+        won.insert(codes);
+    }
+    assert_eq!(won.len(), 2, "only one of them was ever first");
 }
 
 #[test]

@@ -204,6 +204,7 @@ const CATALOG: &str = r#"{"coupons": [
   "plans": [
     {"id": "team", "version": 1, "title": "Team", "prices": [
         {"currency": "USD", "interval": "month", "model": "per-seat", "unit_amount": "10"},
+        {"currency": "EUR", "interval": "month", "model": "per-seat", "unit_amount": "9"},
         {"currency": "USD", "interval": "year", "model": "per-seat", "unit_amount": "100"}]}]}"#;
 
 impl World {
@@ -247,6 +248,16 @@ impl World {
 
     pub(crate) async fn sign_up(&self, name: &str, key: &str) -> Result<SignupReply, Error> {
         self.sign_up_with(name, key, &[]).await
+    }
+
+    /// Another contract of Ana's, on the same plan in dollars.
+    pub(crate) async fn sign_up_another(&self, name: &str) -> Result<SignupReply, Error> {
+        let body = serde_json::json!({
+            "customer": {"id": "cus_ana", "currency": "USD"}, "plan": "team", "subscription": format!("sub_{name}"),
+        });
+        let caller = Caller::new("web".into(), name.into(), "signup", body.to_string().as_bytes());
+        let request = serde_json::from_value(body).unwrap();
+        signup(&self.ledger, &self.gateways, "sandbox", &caller, request).await
     }
 
     /// The same with coupons.

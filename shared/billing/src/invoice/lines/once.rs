@@ -1,4 +1,4 @@
-//! What is charged once: set-up fees and one-off charges, on the invoice that they fall to.
+//! What is charged once: set-up fees, one-off charges and the price of a trial, on the invoice that they fall to.
 //!
 //! Exists apart from the basis that they stand beside, because they are no part of a period: nothing divides them, discounts
 //! do not touch them, run-rate does not know them, and nothing gives them back. They are taxed as the rest is.
@@ -26,6 +26,11 @@ pub enum Once {
         /// How much.
         amount: Money,
     },
+    /// The price of the trial that a contract begins with.
+    Trial {
+        /// How much.
+        amount: Money,
+    },
     /// Something that the merchant charges beside the terms.
     Charge(OneOff),
     /// Prepaid credit that the customer buys.
@@ -46,9 +51,10 @@ impl Once {
     #[must_use]
     pub const fn amount(&self) -> Money {
         match self {
-            Self::SetUp { amount, .. } | Self::Charge(OneOff { amount, .. }) | Self::TopUp(TopUp { amount, .. }) => {
-                *amount
-            }
+            Self::SetUp { amount, .. }
+            | Self::Trial { amount }
+            | Self::Charge(OneOff { amount, .. })
+            | Self::TopUp(TopUp { amount, .. }) => *amount,
         }
     }
 }
@@ -62,6 +68,7 @@ fn line(terms: &Terms, once: &Once) -> Line {
     let amount = once.amount();
     let (kind, add_on, description) = match once {
         Once::SetUp { add_on, .. } => (LineKind::SetUp, add_on.clone(), None),
+        Once::Trial { .. } => (LineKind::Trial, None, None),
         Once::Charge(charge) => (LineKind::OneOff, None, Some(charge.description.clone())),
         Once::TopUp(_) => (LineKind::TopUp, None, None),
     };
