@@ -8,7 +8,7 @@
 //! | `coupon spring code=SPRING percent=25 [amount=10] [currency=USD] [periods=3] [forever] [limit=1] [each=1] [until=D] [for=plan] [new] [stacks]` | publish |
 //! | `taxes home@1 DE [inclusive] [shop=EU]` | the seller's tax settings |
 //! | `contract ana team per-seat month=8` | a negotiated price |
-//! | `usage team@1 calls sum month=10:1.00,rest:0.50 [included=5] [least=50] [currency=USD]` | what a plan charges for a meter |
+//! | `usage team@1 calls sum month=10:1.00,rest:0.50 [included=5] [share=included,tiers,amounts] [prorated=day] [least=50] [least-part=share/whole] [currency=USD]` | what a plan charges for a meter |
 //! | `add-on team@1 support per-seat month=5 [year=50] [most=3] [setup=20] [feature=a] [limit.seats=5] [currency=USD]` | what its contracts may have beside it; publishes the next version |
 //! | `used ana calls 12 [id e1] [at INSTANT] [key ana] [times 3] [again]` | events; `again`: the last batch once more |
 //! | `signup ana team [per year] [seats 3] [with support:2,sso] [card TOKEN] [zone Z] [anchor 15/3-31/Fri/calendar/DATE] [along NAME] [since DATE] [trial 14/DATE] [without-card] [currency EUR] [on-account] [coupon CODE] [in DE] [vat NUMBER] [exempt why] [key K] [as NAME]` | |

@@ -60,3 +60,5 @@ mod schedules;
 mod stubs;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod usage_parts;
