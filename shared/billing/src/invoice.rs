@@ -16,6 +16,7 @@ pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
 pub use charged::{Charged, ChargedItem};
 pub use credit::credit;
 pub use explain::explain;
+pub(crate) use lines::time_bought;
 pub use lines::{Basis, DocumentSide, Explanation, Line, LineKind, Once, OneOff, StubOf, UsedUnits, compute};
 pub use state::{
     Attempt, Claim, Climb, Invoice, InvoiceState, InvoiceWake, Method, NewInvoice, Purpose, ceil_to_second, wake_at,

@@ -7,6 +7,7 @@
 mod binary;
 mod change;
 mod credit;
+mod extra;
 mod factor;
 mod policy;
 mod profiles;
@@ -28,6 +29,8 @@ pub use change::{
     Cadence, ChangeInput, ChangeKind, ChangeOutcome, Debit, History, ItemChange, LineRule, ProratedLine, Reach, Side,
     change,
 };
+pub use extra::CONTRACT_DAYS_MAX;
+pub(crate) use extra::{ExtraTime, extra_time};
 pub use factor::{Factor, factor, unused, used};
 pub use policy::{
     BadProration, ChangeLines, CreditBase, CreditCap, CreditTax, DayOwner, Denominator, Destination, DiscountOrder,

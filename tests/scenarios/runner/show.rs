@@ -32,7 +32,10 @@ pub(crate) fn subscription(s: &Subscription) -> String {
         text += &format!("; period {}: {} .. {}", p.ordinal, when(p.start), when(p.end));
     }
     if let Some(of) = &s.stub {
-        text += &format!(" (stub of {} .. {})", when(of.whole.start), when(of.whole.end));
+        text += &match of.bought {
+            Some(value) => format!(" (bought with {value})"),
+            None => format!(" (stub of {} .. {})", when(of.whole.start), when(of.whole.end)),
+        };
     }
     for held in &s.discounts {
         let left = held.periods_left().map_or("for ever".into(), |n| format!("{n} periods left"));

@@ -132,6 +132,12 @@ fn why(line: &Line) -> Vec<String> {
         | LineKind::Tax => {}
     }
     let why = &line.why;
+    if let (Some(LineRule::ExtraTime), Some(share)) = (why.part, why.share) {
+        let full = major(why.full_minor, line.amount);
+        let (days, of) = (share.left, share.whole);
+        let rounded = format!("{} worth of days; a begun day is given", major(why.unrounded_minor, line.amount));
+        return vec![format!("{}: {days} days of {full} for {of}, bought with what was unused", why.rule), rounded];
+    }
     let adjusted = adjustment(line);
     if matches!(line.kind, LineKind::Tax | LineKind::TrueUp)
         || matches!(why.adjustment.as_deref(), Some(Adjustment::Discount { .. }))
@@ -243,6 +249,7 @@ const fn part(rule: LineRule) -> &'static str {
         LineRule::Once => "all, once",
         LineRule::Difference => "the difference for the rest of the period",
         LineRule::Used => "the used part",
+        LineRule::ExtraTime => "bought time",
     }
 }
 

@@ -66,10 +66,9 @@ impl PriceModel {
             }
             Self::Graduated(price) => Self::Graduated(Graduated { tiers: of.tiers(&price.tiers)?, ..price.clone() }),
             Self::Volume(price) => Self::Volume(Volume { tiers: of.tiers(&price.tiers)?, ..price.clone() }),
-            Self::Percentage(price) => Self::Percentage(super::Percentage {
-                free_units: of.of_units(price.free_units)?,
-                ..price.clone()
-            }),
+            Self::Percentage(price) => {
+                Self::Percentage(super::Percentage { free_units: of.of_units(price.free_units)?, ..price.clone() })
+            }
             Self::GraduatedPercentage(price) => {
                 let tier = |tier: &PercentTier| {
                     let flat_amount = part(tier.flat_amount, of.amounts)?;

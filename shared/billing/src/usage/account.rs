@@ -312,8 +312,7 @@ impl UsageAccount {
             let (span, part) = (Span::new(billed.start, billed.end), billed.part);
             let Some(meter) = billed.meters.get_mut(&item.meter.id) else { continue };
             let carried = level.unwrap_or(meter.carried);
-            let tally =
-                record.tally(&item.meter, &Window { span, zone, carried, time: meter.time.as_ref() })?;
+            let tally = record.tally(&item.meter, &Window { span, zone, carried, time: meter.time.as_ref() })?;
             level = Some(tally.level);
             let after = tally.clone().billed(carried);
             let before = std::mem::replace(meter, after);

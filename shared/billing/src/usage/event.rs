@@ -175,7 +175,9 @@ fn bucket_start(subscription: &Subscription, at: Instant, by_day: bool) -> Resul
     if let Some(period) = subscription.period {
         boundaries.extend([period.start, period.end]);
         // The worker has not come by yet: the boundaries that it will cut at.
-        for index in 2..BOUNDARIES_MAX {
+        // After bought time boundary 0 is the end of the period itself.
+        let first = if subscription.runs_on_bought_time() { 1 } else { 2 };
+        for index in first..BOUNDARIES_MAX {
             let next = period.index.checked_add(index).ok_or(crate::calendar::OutOfCalendar)?;
             let boundary = subscription.boundary(next)?;
             if boundary > at {

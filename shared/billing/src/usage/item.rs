@@ -125,7 +125,9 @@ impl UsageItem {
         let why = match self.meter.aggregation {
             Aggregation::Sum => None,
             Aggregation::Count => Some("an event is not there for a time"),
-            Aggregation::Max | Aggregation::Last => Some("it says a level and not what came and went; send changes, and use sum"),
+            Aggregation::Max | Aggregation::Last => {
+                Some("it says a level and not what came and went; send changes, and use sum")
+            }
             Aggregation::Unique => Some("nobody says when a key goes; send changes, and use sum"),
             Aggregation::WeightedChanges | Aggregation::WeightedLevels => {
                 Some("it is weighted by how long a level stood already")
@@ -140,7 +142,9 @@ impl UsageItem {
                 .into());
         }
         if self.part.included == InPart::Share || self.part.tiers == InPart::Share {
-            return Err("part: the units of a prorated meter count their time already; leave out included and tiers".into());
+            return Err(
+                "part: the units of a prorated meter count their time already; leave out included and tiers".into()
+            );
         }
         let far = Movement { units: Decimal::from(FAR), prorated: Decimal::from(FAR) };
         match Units::prorated(vec![far]).and_then(|units| self.price.price(&units, self.currency)) {

@@ -114,7 +114,10 @@ mod tests {
         // Four are free all the time; six, nine and seven are beyond them.
         assert_eq!(beyond(&time, 4), ("4".into(), told(&[("6", "6"), ("3", "2"), ("-2", "-0.666666666667")])));
         // Of the three that come, one is the eleventh and two are beyond eleven.
-        assert_eq!(beyond(&time, 11), ("10.666666666667".into(), told(&[("2", "1.333333333333"), ("-2", "-0.666666666667")])));
+        assert_eq!(
+            beyond(&time, 11),
+            ("10.666666666667".into(), told(&[("2", "1.333333333333"), ("-2", "-0.666666666667")]))
+        );
     }
 
     #[test]

@@ -30,6 +30,8 @@ mod documents;
 #[cfg(test)]
 mod dunning_cases;
 #[cfg(test)]
+mod extra_time;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod items;

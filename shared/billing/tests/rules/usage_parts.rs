@@ -152,6 +152,21 @@ fn the_least_of_a_part_is_what_its_price_says() {
     }
 }
 
+/// A contract with units that are billed for their days, in a stub with its part of the rest, and the invoice after a late event.
+pub(crate) fn prorated() -> (Subscription, Invoice) {
+    let price = json!({"model": "graduated", "tiers": [{"up_to": "2", "unit_amount": "31", "flat_amount": "3"},
+        {"unit_amount": "15.50"}]});
+    let held =
+        held_in(&seats(&json!({"price": price, "part": {"amounts": "share"}})), "2027-01-11T09:00:00Z", Tz::UTC, true);
+    let mut days = Days::default();
+    used(&mut days, &held, "three", "2027-01-13T00:00:00Z", "3");
+    let (next, _) = days.decide(&held, Input::Wake, end(&held));
+    days.record_events(&next, &[event("late", at("2027-01-27T00:00:00Z"), "-1")], at("2027-02-03T00:00:00Z"));
+    let (next, mut invoices) = days.decide(&next, Input::Wake, end(&next));
+    usage(&invoices[0]);
+    (next, invoices.remove(0))
+}
+
 #[test]
 fn units_are_billed_for_their_days_and_go_on_into_the_next_period() {
     let (held, mut days) = (held(&seats(&json!({"included": "2"})), "2027-01-01T00:00:00Z"), Days::default());
