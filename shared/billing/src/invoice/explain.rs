@@ -135,8 +135,11 @@ fn why(line: &Line) -> Vec<String> {
     if let (Some(LineRule::ExtraTime), Some(share)) = (why.part, why.share) {
         let full = major(why.full_minor, line.amount);
         let (days, of) = (share.left, share.whole);
-        let rounded = format!("{} worth of days; a begun day is given", major(why.unrounded_minor, line.amount));
-        return vec![format!("{}: {days} days of {full} for {of}, bought with what was unused", why.rule), rounded];
+        let rounded = format!("they are worth {}; a begun day is given", major(why.unrounded_minor, line.amount));
+        return vec![
+            format!("{}: {days} days at {full} for {of} days, bought with what was unused", why.rule),
+            rounded,
+        ];
     }
     let adjusted = adjustment(line);
     if matches!(line.kind, LineKind::Tax | LineKind::TrueUp)

@@ -260,7 +260,7 @@ pub(super) fn priced_lines(policy: &ProrationPolicy, input: &ChangeInput) -> Res
     for item in &input.items {
         drafts.extend(of_item(policy, input, item)?);
     }
-    Ok(rounding::rounded(policy, drafts, input.balance.currency)?)
+    rounding::rounded(policy, drafts, input.balance.currency)
 }
 
 fn check(input: &ChangeInput) -> Result<(), Refusal> {

@@ -76,7 +76,10 @@ fn the_published_example_is_billed_by_a_contract() {
     assert_eq!((invoices[0].total.minor, next.credit_minor), (0, 0));
     assert_eq!(span(&next), dates("2027-09-15", "2027-09-23"));
     let told = explain(&invoices[0]).expect("words");
-    assert!(told.contains("8 days of 60 for 30, bought with what was unused") && told.contains("same lines"), "{told}");
+    assert!(
+        told.contains("8 days at 60 for 30 days, bought with what was unused") && told.contains("same lines"),
+        "{told}"
+    );
     let (renewed, invoices) = give(&next, Input::Wake, day("2027-09-23"));
     assert_eq!((amounts(&invoices[0]), span(&renewed)), (vec![(Recurring, 6_000)], dates("2027-09-23", "2027-10-23")));
     assert!(renewed.stub.is_none());
@@ -98,7 +101,7 @@ fn what_is_left_of_bought_time_is_a_part_of_what_bought_it() {
     assert_eq!(amounts(&invoices[0]), [(ProrationCredit, -563), (ProrationCharge, 563)]);
     assert_eq!(span(&held), dates("2027-09-19", "2027-09-25"));
     // A policy that moves money divides the same: 2 of 6 days of 5.63 back, and 2 of the 6 days at 60.00 for 30.
-    let by_money = Subscription { proration: ProrationPolicy::default(), ..held.clone() };
+    let by_money = Subscription { proration: ProrationPolicy::default(), ..held };
     let (next, invoices) = give(&by_money, now(&by_money, month("60.00")), day("2027-09-23"));
     assert_eq!(amounts(&invoices[0]), [(ProrationCredit, -188), (ProrationCharge, 400)]);
     assert_eq!(span(&next), dates("2027-09-19", "2027-09-25"));
