@@ -213,6 +213,9 @@ pub(super) fn divide(
     step.bill(Cause::Change(version), basis, usage, now)?;
     step.next.note_charges(&policy, charged, &lines, now)?;
     step.next.terms = terms.clone();
+    if !restarts {
+        cut::reprice(&mut step.next)?;
+    }
     step.next.proration = proration;
     step.next.scheduled.change = None;
     forget(&mut step.next);

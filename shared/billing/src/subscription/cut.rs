@@ -89,6 +89,14 @@ pub(super) fn buy_time(next: &mut Subscription, mut basis: Basis) -> Result<Basi
     Ok(basis)
 }
 
+/// A change went on with the running period: bought time is worth what the new terms are charged for it.
+pub(super) fn reprice(next: &mut Subscription) -> Result<(), Refusal> {
+    if let (Some(stub), Some(period)) = (next.stub.clone(), next.period) {
+        next.stub = Some(Box::new(stub.repriced(&next.terms, &next.discounts_now()?, &period)?));
+    }
+    Ok(())
+}
+
 impl Subscription {
     /// Where the running period is cut, with the day that its boundaries keep.
     pub(super) fn kept_day(&self) -> Result<Kept, Refusal> {

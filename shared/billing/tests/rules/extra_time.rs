@@ -105,6 +105,11 @@ fn what_is_left_of_bought_time_is_a_part_of_what_bought_it() {
     let (next, invoices) = give(&by_money, now(&by_money, month("60.00")), day("2027-09-23"));
     assert_eq!(amounts(&invoices[0]), [(ProrationCredit, -188), (ProrationCharge, 400)]);
     assert_eq!(span(&next), dates("2027-09-19", "2027-09-25"));
+    // From then on the six days are worth 12.00: one of them comes back, to what is free, and nothing of that.
+    let (free, invoices) = give(&next, now(&next, month("0.00")), day("2027-09-24"));
+    assert_eq!(amounts(&invoices[0]), [(ProrationCredit, -200), (CreditKept, 200)]);
+    let (_, invoices) = give(&free, now(&free, month("30.00")), day("2027-09-24"));
+    assert_eq!(amounts(&invoices[0])[0], (ProrationCharge, 100));
 }
 
 #[test]

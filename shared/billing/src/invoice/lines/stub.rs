@@ -14,6 +14,7 @@ use super::{
 use crate::{
     allocation,
     calendar::{Interval, Period, recurrence::Span},
+    discount::Discount,
     invoice::adjust::{Adjustments, Full, full_period},
     money::{Money, MoneyError, Unrounded},
     proration::{
@@ -67,6 +68,20 @@ impl StubOf {
         let weights: Vec<Money> = full.iter().map(|full| full.net).collect();
         let parts = allocation::by_amounts(value, &weights)?;
         Ok(full.iter().zip(parts).map(|(full, part)| paid(full, part)).collect())
+    }
+
+    /// The same period after a change within it: what other `terms` are charged for is what bought it from then on.
+    ///
+    /// # Errors
+    /// [`Refusal::Money`] when an amount cannot be computed.
+    pub(crate) fn repriced(self, terms: &Terms, discounts: &[Discount], period: &Period) -> Result<Self, Refusal> {
+        if self.bought.is_none() {
+            return Ok(self);
+        }
+        let full = full_period(terms, discounts, terms.conditions.document)?;
+        let priced = self.all_priced(&full, period, terms.price.interval)?;
+        let sum = Money::sum(terms.price.currency, priced.iter().map(|full| full.net))?;
+        Ok(Self { bought: Some(sum), ..self })
     }
 
     /// Full periods of all items as they would have been charged for the running period.
