@@ -24,7 +24,7 @@ use crate::{
     refusal::Refusal,
     subscription::TrialRules,
     tax::TaxSettings,
-    usage::UsageItem,
+    usage::{InPart, UsageItem},
 };
 
 pub(crate) use add_ons::offered;
@@ -106,6 +106,10 @@ pub struct Price {
     /// with the usage. Only for the price of a plan with usage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage_minimum: Option<Decimal>,
+    /// What a part of a full period has of the usage minimum. None: a stub has all of it, and a part of the running period its
+    /// part of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_minimum_part: Option<InPart>,
     /// How the amount follows from the quantity.
     #[serde(flatten)]
     pub model: PriceModel,
@@ -369,6 +373,9 @@ fn plan_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
         }
         if price.usage_minimum.is_some() && plan.usage.is_empty() {
             report(found, &what, "usage_minimum: the plan has no usage that it could be the least of");
+        }
+        if price.usage_minimum_part.is_some() && price.usage_minimum.is_none() {
+            report(found, &what, "usage_minimum_part: the price has no usage_minimum that a part could have");
         }
         // Whether an alignment fits an interval does not depend on the day.
         let fits = plan.alignment.map(|a| a.resolve(Instant::UNIX_EPOCH, price.interval, chrono_tz::Tz::UTC));

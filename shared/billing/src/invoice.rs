@@ -17,6 +17,7 @@ pub(crate) use adjust::{coupon_of, tax_of_kept};
 pub use charged::{Charged, ChargedItem};
 pub use credit::credit;
 pub use explain::explain;
+pub(crate) use lines::time_bought;
 pub use lines::{Basis, DocumentSide, Explanation, Line, LineKind, Once, OneOff, StubOf, UsedUnits, compute};
 pub(crate) use lines::{prepaid_cost, prepaid_drawn};
 pub(crate) use refund::tax_in_refund;

@@ -9,6 +9,7 @@ mod check;
 mod commitment;
 pub(crate) mod exact;
 mod graduated;
+mod in_part;
 mod meter;
 mod package;
 mod percentage;
@@ -21,6 +22,7 @@ mod volume;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::in_part::Proportion;
 pub use self::{
     blocks::{BlockPolicy, BlockTier, BlockTiers},
     commitment::{Commitment, true_up},

@@ -7,6 +7,7 @@
 mod binary;
 mod change;
 mod credit;
+mod extra;
 mod factor;
 mod policy;
 mod profiles;
@@ -20,7 +21,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    calendar::{Instant, Period},
+    calendar::{Instant, Period, recurrence::Span},
     money::{Money, MoneyError, Unrounded},
 };
 
@@ -28,6 +29,8 @@ pub use change::{
     Cadence, ChangeInput, ChangeKind, ChangeOutcome, Debit, History, ItemChange, LineRule, ProratedLine, Reach, Side,
     change,
 };
+pub use extra::CONTRACT_DAYS_MAX;
+pub(crate) use extra::{ExtraTime, extra_time};
 pub use factor::{Factor, factor, unused, used};
 pub use policy::{
     BadProration, ChangeLines, CreditBase, CreditCap, CreditTax, DayOwner, Denominator, Destination, DiscountOrder,
@@ -66,6 +69,16 @@ impl ProrationUnit {
             Self::Millisecond => 86_400_000,
         }
     }
+
+    /// Units from `from` to `to`.
+    pub(crate) fn between(self, from: Instant, to: Instant, zone: Tz) -> i64 {
+        let policy = ProrationPolicy { unit: self, ..ProrationPolicy::default() };
+        match self {
+            // What was billed by the second before stays: whole seconds between, however they lie.
+            Self::Second => (to - from).num_seconds(),
+            _ => factor::units(&policy, from, to, zone),
+        }
+    }
 }
 
 /// `left ÷ whole`, both counted in the policy's unit: the share of rules version 1.
@@ -82,13 +95,21 @@ impl Share {
     #[must_use]
     pub fn left_of(period: &Period, at: Instant, zone: Tz, unit: ProrationUnit) -> Self {
         let at = at.clamp(period.start, period.end);
-        let policy = ProrationPolicy { unit, ..ProrationPolicy::default() };
-        let between = |from: Instant, to: Instant| match unit {
-            // What was billed by the second before stays: whole seconds between, however they lie.
-            ProrationUnit::Second => (to - from).num_seconds(),
-            _ => factor::units(&policy, from, to, zone),
-        };
-        Self { left: between(at, period.end), whole: between(period.start, period.end) }
+        Self { left: unit.between(at, period.end, zone), whole: unit.between(period.start, period.end, zone) }
+    }
+
+    /// The part of `whole` that `span` is, which may reach beyond it: then it is more than all of it.
+    #[must_use]
+    pub fn of_span(span: Span, whole: Span, zone: Tz, unit: ProrationUnit) -> Self {
+        // Counted from one end, so that spans that meet add up also where a part of a second is cut off.
+        let left = unit.between(span.start, whole.end, zone) - unit.between(span.end, whole.end, zone);
+        Self { left: left.max(0), whole: unit.between(whole.start, whole.end, zone) }
+    }
+
+    /// Whether it is neither more nor less than the whole.
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        self.left == self.whole
     }
 
     /// Numerator and denominator, for exact multiplication.

@@ -14,7 +14,7 @@ use crate::{
     catalog::{Plan, Policy, Price, VersionRef},
     money::{Money, MoneyError, Rounding, Unrounded},
     refusal::Refusal,
-    usage::UsageItem,
+    usage::{InPart, UsageItem},
 };
 
 pub use add_ons::{ADD_ONS_MAX, BoughtAddOn, WantedAddOn};
@@ -70,8 +70,8 @@ impl Terms {
     }
 
     /// What decides what usage costs: where it changes, what was used so far is billed by the old terms.
-    pub(crate) fn usage_terms(&self) -> (&[UsageItem], Option<Decimal>) {
-        (&self.usage, self.price.usage_minimum)
+    pub(crate) fn usage_terms(&self) -> (&[UsageItem], Option<Decimal>, Option<InPart>) {
+        (&self.usage, self.price.usage_minimum, self.price.usage_minimum_part)
     }
 
     /// Whether prepaid credit pays for some of the usage.

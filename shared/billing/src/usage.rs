@@ -2,8 +2,9 @@
 //!
 //! Exists so that what a customer used is counted once and for ever the same way, however its events were delivered: in
 //! batches, twice, late, or side by side. Nothing here keeps a single event. `event` says which events a contract takes,
-//! `bucket` and `chain` what becomes of them, `item` what they cost, `minimum` the least that all of it costs, `account`
-//! what a contract remembers of what it was billed for.
+//! `bucket` and `chain` what becomes of them, `item` what they cost, `part` what of that holds for a part of a period, `time`
+//! which units count only while they are there, `minimum` the least that all of it costs, `account` what a contract remembers
+//! of what it was billed for.
 
 mod account;
 mod bucket;
@@ -11,13 +12,17 @@ mod chain;
 mod event;
 mod item;
 mod minimum;
+mod part;
+mod time;
 
 pub use account::{BilledMeter, BilledSpan, Closed, MeterUsage, UsageAccount, UsageCharge, UsageRecord, current};
 pub use bucket::{Bucket, HourBucket};
 pub use chain::{Chain, Chunk, Placed, Plan};
 pub use event::{Reading, UsageEvent, accept};
-pub use item::UsageItem;
+pub use item::{Counted, UsageItem};
 pub use minimum::{BilledMinimum, Least, UsageMinimum};
+pub use part::{InPart, PartRules, Running, SpanPart};
+pub use time::UnitTime;
 
 /// Most events of one request or message.
 pub const BATCH_MAX: usize = 100;

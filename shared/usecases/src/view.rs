@@ -95,6 +95,9 @@ pub struct SubscriptionView {
     /// The whole period that the one billed now is a stub of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stub_of: Option<Span>,
+    /// What the period was bought with, where unused value of earlier terms became its days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bought_with: Option<MoneyView>,
     /// When it wakes by itself, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_event: Option<NextEvent>,
@@ -283,7 +286,8 @@ impl SubscriptionView {
             discounts: s.discounts.iter().map(DiscountView::new).collect(),
             alignment: s.alignment,
             period: s.period,
-            stub_of: s.stub.as_ref().map(|of| of.whole),
+            stub_of: s.stub.as_ref().filter(|of| of.bought.is_none()).map(|of| of.whole),
+            bought_with: s.stub.as_ref().and_then(|of| of.bought).map(Into::into),
             next_event: billing::subscription::next_event(s).map(|(at, kind)| NextEvent { at, kind: kind.to_string() }),
             scheduled: s.scheduled.clone(),
             detail: s.state.clone(),

@@ -4,11 +4,11 @@
 //! |---|---|
 //! | `until DATE` | time passes, with everything that is due on the way |
 //! | `catalog team@1 per-seat month=9.90 [year=99] [currency=USD] [also=EUR:month:9.00] [trial=14] [trial-price=1.00] [trial-price=EUR:1.00] [trial-anchor=start] [without-card=cancel/pause/convert] [policy=p] [align=calendar/15/3-31/Fri] [feature=a] [limit.seats=5] [setup=50] [included=3] [quietly]` | publish |
-//! | `policy p@1 [profile=lago] [proration=second] [rounding=half-up] [first=full] [leading=nominal] [termination=unused] [days=30] [tax=home]` | a policy for plans published after it |
+//! | `policy p@1 [profile=lago] [proration=second] [rounding=half-up] [first=full] [leading=nominal] [interval-change=keep-anchor] [termination=unused] [days=30] [tax=home]` | a policy for plans published after it |
 //! | `coupon spring code=SPRING percent=25 [amount=10] [currency=USD] [periods=3] [forever] [limit=1] [each=1] [until=D] [for=plan] [new] [stacks]` | publish |
 //! | `taxes home@1 DE [inclusive] [shop=EU]` | the seller's tax settings |
 //! | `contract ana team per-seat month=8` | a negotiated price |
-//! | `usage team@1 calls sum month=10:1.00,rest:0.50 [also=EUR:month:10:0.90,rest:0.45] [included=5] [least=50] [prepaid] [valid=30] [unused=forfeit] [currency=USD]` | what a plan charges for a meter |
+//! | `usage team@1 calls sum month=10:1.00,rest:0.50 [also=EUR:month:10:0.90,rest:0.45] [included=5] [share=included,tiers,amounts] [prorated=day] [least=50] [least-part=share/whole] [prepaid] [valid=30] [unused=forfeit] [currency=USD]` | what a plan charges for a meter |
 //! | `add-on team@1 support per-seat month=5 [year=50] [most=3] [setup=20] [feature=a] [limit.seats=5] [currency=USD]` | what its contracts may have beside it; publishes the next version |
 //! | `used ana calls 12 [id e1] [at INSTANT] [key ana] [times 3] [again]` | events; `again`: the last batch once more |
 //! | `signup ana team [per year] [seats 3] [with support:2,sso] [card TOKEN] [zone Z] [anchor 15/3-31/Fri/calendar/DATE] [along NAME] [since DATE] [trial 14/DATE] [without-card] [currency EUR] [on-account] [coupon CODE] [in DE] [vat NUMBER] [exempt why] [key K] [as NAME]` | |

@@ -1,6 +1,7 @@
 //! Usage in stories: what a plan charges for it, and what customers use.
 
-use serde_json::{Value, json};
+use billing::usage::InPart;
+use serde_json::{Map, Value, json};
 use usecases::record_usage::{EventStatus, UsageReply, UsageRequest, record_usage};
 
 use crate::{
@@ -45,6 +46,13 @@ pub(crate) async fn price(world: &mut World, mut args: Args) -> Result<(), Strin
         let least = least.parse().map_err(|_| format!("{least} is not an amount"))?;
         plan.prices.iter_mut().for_each(|price| price.usage_minimum = Some(least));
     }
+    if let Some(part) = args.setting("least-part") {
+        let part: Option<InPart> = serde_json::from_value(part.into()).map_err(|e| e.to_string())?;
+        plan.prices.iter_mut().for_each(|price| price.usage_minimum_part = part);
+    }
+    let shares = args.setting("share").unwrap_or_default();
+    let part: Map<String, Value> = shares.split_terminator(',').map(|name| (name.into(), "share".into())).collect();
+    let proration = args.setting("prorated");
     let mut priced = Vec::new();
     while let Some(text) = args.setting("also") {
         let (currency, price) = text.split_once(':').ok_or("also=CURRENCY:INTERVAL:TIERS is needed")?;
@@ -53,10 +61,16 @@ pub(crate) async fn price(world: &mut World, mut args: Args) -> Result<(), Strin
     }
     priced.extend(args.settings().into_iter().map(|(interval, text)| (currency.clone(), interval, text)));
     for (currency, interval, text) in priced {
-        let item = json!({
+        let mut item = json!({
             "currency": currency, "interval": interval, "meter": {"id": meter, "aggregation": aggregation},
             "included": included, "prepaid": prepaid, "price": {"model": "graduated", "tiers": tiers(&text)?},
         });
+        if let Some(unit) = &proration {
+            item["proration"] = unit.as_str().into();
+        }
+        if !part.is_empty() {
+            item["part"] = part.clone().into();
+        }
         plan.usage.push(serde_json::from_value(item).map_err(|e| e.to_string())?);
     }
     args.finish()?;

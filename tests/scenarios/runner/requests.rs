@@ -82,6 +82,7 @@ pub(crate) fn policy(world: &mut World, mut args: Args) -> Result<(), String> {
         ("termination", "termination"),
         ("first", "first_period"),
         ("leading", "leading"),
+        ("interval-change", "interval_change"),
     ];
     for (setting, key) in settings {
         if let Some(value) = args.setting(setting) {

@@ -10,6 +10,7 @@ use billing::{
     proration::ProrationUnit,
     subscription::{State, Subscription, next_event},
     terms::Terms,
+    usage::{SpanPart, UnitTime},
 };
 use chrono::{NaiveTime, SecondsFormat};
 use usecases::view::PrepaidView;
@@ -33,7 +34,10 @@ pub(crate) fn subscription(s: &Subscription) -> String {
         text += &format!("; period {}: {} .. {}", p.ordinal, when(p.start), when(p.end));
     }
     if let Some(of) = &s.stub {
-        text += &format!(" (stub of {} .. {})", when(of.whole.start), when(of.whole.end));
+        text += &match of.bought {
+            Some(value) => format!(" (bought with {value})"),
+            None => format!(" (stub of {} .. {})", when(of.whole.start), when(of.whole.end)),
+        };
     }
     for held in &s.discounts {
         let left = held.periods_left().map_or("for ever".into(), |n| format!("{n} periods left"));
@@ -180,11 +184,18 @@ pub(crate) fn line(line: &Line) -> String {
 
 /// What was used, and the steps of its price.
 fn usage(line: &Line, used: &UsedUnits) -> String {
-    let UsedUnits { meter, units, events, start, end, invoiced } = used;
+    let UsedUnits { meter, units, events, start, end, invoiced, part, time } = used;
     let mut text = format!("{} {} {meter}: {}", line.kind, line.plan, line.amount);
     text += &format!(" = {} of {units} in {events} events", line.why.rule);
     if let Some(before) = invoiced {
         text += &format!(", {before} of them invoiced before");
+    }
+    if let Some(SpanPart { share, .. }) = part {
+        text += &format!(", {} of {} days", share.left, share.whole);
+    }
+    if let Some(UnitTime { whole, moves, .. }) = time {
+        let moves: Vec<String> = moves.iter().map(|(units, left)| format!("{units} for {left}")).collect();
+        text += &format!(", of {whole} days {}", moves.join(", "));
     }
     let steps: Vec<String> = line.why.steps.iter().map(|s| format!("{} -> {}", s.units, s.amount)).collect();
     text + &format!(" ({}); {} .. {}", steps.join(", "), when(*start), when(*end))

@@ -48,12 +48,13 @@ impl Charged {
         stub: Option<&StubOf>,
     ) -> Result<Self, Refusal> {
         let items = full_period(terms, discounts, terms.conditions.document)?;
+        let items =
+            stub.map_or_else(|| Ok(items.clone()), |of| of.all_charged(&items, period, terms.price.interval))?;
         let one = |full: Full<'_>| {
-            let full = stub.map_or_else(|| Ok(full.clone()), |of| of.charged(&full, period, terms.price.interval))?;
             let debits = vec![Debit { span: period.into(), amount: full.net }];
-            Ok(ChargedItem { add_on: full.item.add_on.map(str::to_owned), debits, credited_minor: 0 })
+            ChargedItem { add_on: full.item.add_on.map(str::to_owned), debits, credited_minor: 0 }
         };
-        items.into_iter().map(one).collect::<Result<_, Refusal>>().map(Self)
+        Ok(Self(items.into_iter().map(one).collect()))
     }
 
     /// As the division of a period asks for it.

@@ -20,7 +20,7 @@ use crate::{
     proration::{LineRule, ProrationUnit},
     refusal::Refusal,
     terms::Terms,
-    usage::UsageMinimum,
+    usage::{SpanPart, UnitTime, UsageMinimum},
 };
 
 /// The invoice in words, several lines of text.
@@ -153,6 +153,15 @@ fn why(line: &Line) -> Vec<String> {
         | LineKind::Tax => {}
     }
     let why = &line.why;
+    if let (Some(LineRule::ExtraTime), Some(share)) = (why.part, why.share) {
+        let full = major(why.full_minor, line.amount);
+        let (days, of) = (share.left, share.whole);
+        let rounded = format!("they are worth {}; a begun day is given", major(why.unrounded_minor, line.amount));
+        return vec![
+            format!("{}: {days} days at {full} for {of} days, bought with what was unused", why.rule),
+            rounded,
+        ];
+    }
     let adjusted = adjustment(line);
     if matches!(line.kind, LineKind::Tax | LineKind::TrueUp)
         || matches!(why.adjustment.as_deref(), Some(Adjustment::Discount { .. }))
@@ -172,6 +181,7 @@ fn why(line: &Line) -> Vec<String> {
             .as_ref()
             .map_or_else(|| format!("{}: {full} for the full period", why.rule), |u| used(u, &why.rule)),
     }];
+    said.extend(line.used.iter().flat_map(|used| parts_of_time(used)));
     said.extend(adjusted);
     said.extend(why.steps.iter().map(step));
     if why.capped {
@@ -185,7 +195,7 @@ fn why(line: &Line) -> Vec<String> {
 
 /// What was used, in a sentence.
 fn used(used: &UsedUnits, rule: &str) -> String {
-    let UsedUnits { meter, units, events, start, end, invoiced } = used;
+    let UsedUnits { meter, units, events, start, end, invoiced, .. } = used;
     let span = format!("{} to {}", day(*start), day(*end));
     match invoiced {
         None => format!("{rule}: {units} of {meter} in {events} events, {span}"),
@@ -193,6 +203,19 @@ fn used(used: &UsedUnits, rule: &str) -> String {
             format!("{rule}: {meter} of {span} came to {units}; {before} were invoiced then, the rest came late")
         }
     }
+}
+
+/// What of a full period the usage is for, where it is not all of it, and for how long units were there.
+fn parts_of_time(used: &UsedUnits) -> Vec<String> {
+    let part = used.part.map(|SpanPart { share, unit }| {
+        let (left, whole) = (share.left, share.whole);
+        format!("{left} of {whole} {} of a full period: what the price has for one is in proportion", units(unit))
+    });
+    let time = used.time.as_ref().map(|UnitTime { unit, whole, moves }| {
+        let moves: Vec<String> = moves.iter().map(|(count, left)| format!("{count} for {left}")).collect();
+        format!("each for the time that it is there, of {whole} {}: {}", units(*unit), moves.join(", "))
+    });
+    [part, time].into_iter().flatten().collect()
 }
 
 /// What was agreed at least, and what the usage came to.
@@ -269,6 +292,7 @@ const fn part(rule: LineRule) -> &'static str {
         LineRule::Once => "all, once",
         LineRule::Difference => "the difference for the rest of the period",
         LineRule::Used => "the used part",
+        LineRule::ExtraTime => "bought time",
     }
 }
 

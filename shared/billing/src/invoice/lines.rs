@@ -25,7 +25,7 @@ use crate::{
     money::{Money, MoneyError, Rounding},
     prepaid::{PrepaidSource, TopUp},
     pricing::Step,
-    proration::{LineRule, ProrationPolicy, Share},
+    proration::{ExtraTime, LineRule, ProrationPolicy, Share},
     refusal::Refusal,
     terms::Terms,
     usage::{UsageCharge, UsageMinimum},
@@ -380,6 +380,15 @@ pub fn compute(rules: u16, basis: &Basis) -> Result<Vec<Line>, Refusal> {
         2 => v2::compute(basis),
         _ => Err(Refusal::InvalidField { field: "rules", detail: format!("rules version {rules} is not known here") }),
     }
+}
+
+/// The days that the change of `basis` buys under a policy of extra time, and what is charged for them; none where nothing is
+/// bought. What the basis says of a period that starts with the change is of no account.
+///
+/// # Errors
+/// As [`compute`].
+pub(crate) fn time_bought(basis: &Basis) -> Result<Option<ExtraTime>, Refusal> {
+    v2::time_bought(basis)
 }
 
 /// What is below zero is kept as credit; what is owed is paid from the customer's credit first.

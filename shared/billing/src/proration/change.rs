@@ -179,6 +179,8 @@ pub enum LineRule {
     Difference,
     /// The old price for the part that was used.
     Used,
+    /// Days of the new price, bought with what was unused.
+    ExtraTime,
 }
 
 /// One line of a change: its amount and how it came about.
@@ -241,13 +243,7 @@ pub(super) struct Draft {
 /// [`Refusal::InvalidField`] when something that the policy asks for is missing or cannot be, and what to give;
 /// [`Refusal::Money`] when an amount cannot be computed; [`Refusal::Calendar`].
 pub fn change(policy: &ProrationPolicy, input: &ChangeInput) -> Result<ChangeOutcome, Refusal> {
-    check(input)?;
-    let mut drafts = Vec::new();
-    for item in &input.items {
-        drafts.extend(of_item(policy, input, item)?);
-    }
-    let currency = input.balance.currency;
-    let lines = rounding::rounded(policy, drafts, currency)?;
+    let (currency, lines) = (input.balance.currency, priced_lines(policy, input)?);
     let sum = |wanted: fn(&i64) -> bool| {
         Money::sum(currency, lines.iter().map(|l| l.amount).filter(|amount| wanted(&amount.minor)))
     };
@@ -255,6 +251,16 @@ pub fn change(policy: &ProrationPolicy, input: &ChangeInput) -> Result<ChangeOut
     let settlement = settle(policy, input, credit, charge)?;
     let period = period_after(policy, input, settlement.extra_days)?;
     Ok(ChangeOutcome { credit, charge, net: credit.plus(charge)?, settlement, period, lines })
+}
+
+/// The lines of the change, before it is settled.
+pub(super) fn priced_lines(policy: &ProrationPolicy, input: &ChangeInput) -> Result<Vec<ProratedLine>, Refusal> {
+    check(input)?;
+    let mut drafts = Vec::new();
+    for item in &input.items {
+        drafts.extend(of_item(policy, input, item)?);
+    }
+    rounding::rounded(policy, drafts, input.balance.currency)
 }
 
 fn check(input: &ChangeInput) -> Result<(), Refusal> {

@@ -61,6 +61,11 @@ impl Factor {
         Self { numerator: numerator.clamp(0, denominator), denominator, precision }
     }
 
+    /// `days` of `of` days, also more than all of them.
+    pub(super) fn of_days(days: u32, of: u32) -> Self {
+        Self { numerator: days.into(), denominator: i64::from(of).max(1), precision: FactorPrecision::Exact }
+    }
+
     /// Units of the part.
     #[must_use]
     pub fn numerator(self) -> i64 {

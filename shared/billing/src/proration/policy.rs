@@ -86,15 +86,28 @@ impl ProrationPolicy {
         self.credit_base != CreditBase::CurrentPrice || capped
     }
 
+    /// Whether a change buys time of the new terms instead of moving money.
+    #[must_use]
+    pub fn buys_time(&self) -> bool {
+        self.destination == Destination::ExtraTime
+    }
+
     /// What contracts cannot do yet, each with what can be written instead; empty for a policy that may be published.
     /// A field that nobody reads would be a silent wrong amount.
     #[must_use]
     pub fn not_billed_yet(&self) -> Vec<&'static str> {
+        let extra = self.buys_time();
         let checks = [
             (self.denominator == Denominator::Anniversary, "denominator: anniversary (period, nominal ... are)"),
             (self.cap == CreditCap::Allowance, "cap: allowance (paid, less-earlier-credits ... are)"),
-            (self.destination == Destination::ExtraTime, "destination: extra-time (next-invoice, credit-note ... are)"),
-            (self.interval_change == IntervalChange::KeepAnchor, "interval_change: keep-anchor (restart is)"),
+            (
+                extra && self.sides != ProratedSides::Both,
+                "destination: extra-time and sides other than both (what is not given back buys no time)",
+            ),
+            (
+                extra && self.interval_change != IntervalChange::Restart,
+                "destination: extra-time and interval_change other than restart (the bought time moves the cut)",
+            ),
         ];
         checks.into_iter().filter(|(found, _)| *found).map(|(_, what)| what).collect()
     }
@@ -432,7 +445,11 @@ mod tests {
         assert_eq!(policy.not_billed_yet(), [""; 0]);
         assert_eq!(Profile::Killbill30.policy().not_billed_yet(), [""; 0]);
         assert_eq!(Profile::Lago.policy().not_billed_yet(), [""; 0]);
-        assert_eq!(Profile::Samsung.policy().not_billed_yet().len(), 1, "days instead of money");
+        assert_eq!(Profile::Samsung.policy().not_billed_yet(), [""; 0]);
+        let both = ProrationPolicy { interval_change: IntervalChange::KeepAnchor, ..Profile::Samsung.policy() };
+        assert_eq!(both.not_billed_yet().len(), 1, "bought time moves the cut");
+        let keeps = ProrationPolicy { interval_change: IntervalChange::KeepAnchor, ..ProrationPolicy::default() };
+        assert_eq!(keeps.not_billed_yet(), [""; 0]);
     }
 
     #[test]

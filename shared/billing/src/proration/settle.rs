@@ -137,17 +137,12 @@ fn way(policy: &ProrationPolicy, input: &ChangeInput) -> Destination {
     }
 }
 
-/// Days of the new terms that `value` buys, a begun day counted as a whole one.
+/// Days of the new terms that `value` buys, a begun day counted as a whole one; refused where that cannot be.
 fn extra_days(policy: &ProrationPolicy, input: &ChangeInput, value: Money) -> Result<u32, Refusal> {
-    let sides = input.items.iter().filter_map(|item| item.to);
-    let price = sides.map(|to: Side| to.net.minor()).try_fold(Decimal::ZERO, |sum, p| sum.checked_add(p));
-    let price = price.ok_or(MoneyError::Overflow)?;
-    if price <= Decimal::ZERO {
+    let Some(days) = days_bought(policy, input, value)? else {
         let detail = "value becomes days of a plan that costs something; this one is free: end the contract instead";
         return Err(Refusal::InvalidField { field: "items", detail: detail.into() });
-    }
-    let days =
-        Unrounded::from_money(value).times(Decimal::from(days_of_new_period(policy, input)?), price)?.minor().ceil();
+    };
     days.to_u32().filter(|days| *days <= EXTRA_DAYS_MAX).ok_or_else(|| Refusal::InvalidField {
         field: "items",
         detail: format!(
@@ -156,9 +151,25 @@ fn extra_days(policy: &ProrationPolicy, input: &ChangeInput, value: Money) -> Re
     })
 }
 
+/// Days of the new terms that `value` buys, a begun day counted as a whole one; none where the new terms cost nothing.
+pub(super) fn days_bought(
+    policy: &ProrationPolicy,
+    input: &ChangeInput,
+    value: Money,
+) -> Result<Option<Decimal>, Refusal> {
+    let sides = input.items.iter().filter_map(|item| item.to);
+    let price = sides.map(|to: Side| to.net.minor()).try_fold(Decimal::ZERO, |sum, p| sum.checked_add(p));
+    let price = price.ok_or(MoneyError::Overflow)?;
+    if price <= Decimal::ZERO {
+        return Ok(None);
+    }
+    let days = Decimal::from(days_of_new_period(policy, input)?);
+    Ok(Some(Unrounded::from_money(value).times(days, price)?.minor().ceil()))
+}
+
 /// Days that the new price is for: its usual length where the policy divides by that, else those of the period that
 /// starts with the change, or of the running one.
-fn days_of_new_period(policy: &ProrationPolicy, input: &ChangeInput) -> Result<i64, Refusal> {
+pub(super) fn days_of_new_period(policy: &ProrationPolicy, input: &ChangeInput) -> Result<i64, Refusal> {
     let new = match input.reach {
         Reach::Interval(interval) => Some(interval),
         Reach::Anchor(stub) => stub.interval,

@@ -141,6 +141,10 @@ impl Subscription {
     /// [`Refusal::Calendar`].
     pub fn running_schedule(&self) -> Result<Schedule, Refusal> {
         let interval = self.terms.price.interval;
+        if let Some(period) = self.period.filter(|_| self.runs_on_bought_time()) {
+            let anchor = Anchor::at(period.end, self.anchor.zone());
+            return Ok(Schedule::along(period.start, Recurrence::of_anchor(&anchor, interval), OnAnchor::LocalDay));
+        }
         if let Some(schedule) = &self.schedule {
             return Ok(**schedule);
         }

@@ -1,13 +1,20 @@
 //! What a change of terms does: now (the period is divided), or at its end (agreed for later).
 
-use super::{currency, input::When, open::first_start, state::State, state::Subscription, transition::Step};
+use super::{
+    currency,
+    cut::{self, Cuts},
+    input::When,
+    state::State,
+    state::Subscription,
+    transition::Step,
+};
 use crate::{
     calendar::{Instant, Period},
     discount::start_period,
     fact::EventType,
     ids::Cause,
     invoice::{Adjustments, Basis, LineKind, Purpose, compute, tax_in_refund, tax_of_kept},
-    proration::{ProrationPolicy, TerminationCredit},
+    proration::{IntervalChange, ProrationPolicy, TerminationCredit},
     refusal::Refusal,
     terms::Terms,
     usage::Closed,
@@ -128,10 +135,16 @@ fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     let restarts = step.next.scheduled.change.as_ref().is_some_and(|(_, t)| t.price.interval != old.price.interval);
     let usage = if restarts || agreed == Some(false) { step.close_usage(at)? } else { Closed::default() };
     let usage = if restarts { usage } else { step.issue_arrears(usage, at).map(|()| Closed::default())? };
+    let keeps = step.next.proration.interval_change == IntervalChange::KeepAnchor;
+    let kept = if restarts && keeps { Some(step.next.kept_day()?) } else { None };
     adopt(&mut step.next, at)?;
     if restarts {
         // The renewal that follows at this instant starts at boundary 0 of a new anchor.
-        step.next.cut_from(at, step.next.terms.price.interval)?;
+        let interval = step.next.terms.price.interval;
+        match kept {
+            Some(kept) => step.next.cut_along(kept, at, interval)?,
+            None => step.next.cut_from(at, interval)?,
+        }
         let credit = step.next.credit_minor;
         let invoice = step.next.start_period(0, Purpose::Period, at, &step.known.taxes)?;
         step.issue_with_usage(invoice, usage, credit)?;
@@ -142,16 +155,23 @@ fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
 /// How a period is divided.
 #[derive(Clone, Copy)]
 pub(super) struct Division {
-    /// Whether a period starts with the change; else the running one goes on.
-    pub(super) restarts: bool,
+    /// Whether a period starts with the change, and how it is cut.
+    pub(super) cuts: Cuts,
     /// The version that asked for it: the cause of the invoice.
     pub(super) version: u64,
 }
 
 impl Division {
-    /// As a change to `terms` asks for: another interval starts a new period.
+    /// As a change to `terms` asks for: another interval starts a new period, and so does time that is bought.
     fn of(step: &Step, terms: &Terms, version: u64) -> Self {
-        Self { restarts: step.next.terms.price.interval != terms.price.interval, version }
+        let same = step.next.terms.price.interval == terms.price.interval;
+        let cuts = match step.next.proration {
+            policy if policy.buys_time() => Cuts::Bought,
+            _ if same => Cuts::Not,
+            policy if policy.interval_change == IntervalChange::KeepAnchor => Cuts::Kept,
+            _ => Cuts::Anew,
+        };
+        Self { cuts, version }
     }
 }
 
@@ -161,17 +181,18 @@ pub(super) fn divide(
     terms: &Terms,
     proration: ProrationPolicy,
     now: Instant,
-    Division { restarts, version }: Division,
+    Division { cuts, version }: Division,
 ) -> Result<(), Refusal> {
     let Some(period) = step.next.period else {
         return Err(Refusal::WrongState { state: step.next.state.name(), action: "change its plan" });
     };
+    let restarts = cuts != Cuts::Not;
     // Other prices of usage, or a period that is cut here: what was used so far is billed by the old terms.
     let closes = restarts || step.next.terms.usage_terms() != terms.usage_terms();
     let usage = if closes { step.close_usage(now)? } else { Closed::default() };
     let mut adjustments = before_change(step)?;
     let stub = step.next.stub.clone();
-    let next = if !restarts { None } else { Some(new_interval(&mut step.next, terms, &period, now)?) };
+    let next = if restarts { Some(cut::open(&mut step.next, terms, cuts, now)?) } else { None };
     let next_stub = if restarts { step.next.stub.clone() } else { None };
     if next.is_some() {
         // A new period starts: the coupons count it, and loyalty is counted up to it.
@@ -181,7 +202,6 @@ pub(super) fn divide(
     adjustments.discounts = step.next.discounts_of(terms)?;
     adjustments.tax = step.next.treatment_of(terms, now, &step.known.taxes)?;
     adjustments.policy = terms.conditions.document;
-    let tax = adjustments.tax.clone();
     let (policy, charged) = (step.next.proration, adjustments.charged.clone());
     let basis = Basis::Change {
         from: Box::new(step.next.terms.clone()),
@@ -196,10 +216,18 @@ pub(super) fn divide(
         credit_minor: step.next.credit_minor,
         adjustments,
     };
+    let basis = if cuts == Cuts::Bought { cut::buy_time(&mut step.next, basis)? } else { basis };
+    if let (true, Some(running)) = (restarts, step.next.period) {
+        cut::follow_end(&mut step.next, &period, &running);
+    }
+    let tax = basis.adjustments().tax.clone();
     let lines = if charged.is_some() { compute(crate::RULES_VERSION, &basis)? } else { Vec::new() };
     step.bill(Cause::Change(version), basis, usage, now)?;
     step.next.note_charges(&policy, charged, &lines, now)?;
     step.next.terms = terms.clone();
+    if !restarts {
+        cut::reprice(&mut step.next)?;
+    }
     step.next.proration = proration;
     step.next.scheduled.change = None;
     forget(&mut step.next);
@@ -241,37 +269,6 @@ fn before_change(step: &Step) -> Result<Box<Adjustments>, Refusal> {
         policy: step.next.terms.conditions.document,
         ..Adjustments::default()
     }))
-}
-
-/// The new interval's first period starts at once.
-fn new_interval(next: &mut Subscription, terms: &Terms, old: &Period, now: Instant) -> Result<Period, Refusal> {
-    next.cut_from(now, terms.price.interval)?;
-    let (mut period, whole) = next.period_from(0, terms.price.interval)?;
-    period.start = first_start(now);
-    next.stub = next.stub_of(whole, &period);
-    next.next_ordinal += 1;
-    move_to(next, old.end, period.end);
-    Ok(period)
-}
-
-/// What was agreed for the end of the old period moves to the end of the one that runs now: nobody loses a year that was
-/// just paid for.
-fn move_to(next: &mut Subscription, old_end: Instant, end: Instant) {
-    if next.scheduled.cancel == Some(old_end) {
-        next.scheduled.cancel = Some(end);
-    }
-    if let Some((from, until)) = next.scheduled.pause.filter(|(from, _)| *from == old_end) {
-        // A pause that would end before it begins is no pause.
-        let still = until.is_none_or(|until| until > end);
-        next.scheduled.pause = still.then_some((end.max(from), until));
-    }
-}
-
-/// As [`move_to`], to the end of the period that was just started.
-pub(super) fn move_agreed(next: &mut Subscription, old_end: Option<Instant>) {
-    if let (Some(old_end), Some(period)) = (old_end, next.period) {
-        move_to(next, old_end, period.end);
-    }
 }
 
 /// The customer's credit after the change's invoice: what it keeps is added, what it uses is taken.

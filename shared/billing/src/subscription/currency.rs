@@ -5,6 +5,7 @@
 
 use super::{
     change::{self, changed, end_of},
+    cut,
     state::{State, Subscription},
     transition::Step,
 };
@@ -76,14 +77,16 @@ pub(super) fn switch(
     version: u64,
 ) -> Result<bool, Refusal> {
     let (before, old) = (step.run_rate()?, step.next.terms.clone());
-    let old_end = step.next.period.map(|period| period.end);
+    let period = step.next.period;
     close(step, at, version)?;
     step.next.take_terms(terms, proration)?;
     step.next.scheduled.change = None;
     change::forget(&mut step.next);
     step.next.cut_from(at, step.next.terms.price.interval)?;
     let invoice = step.next.start_period(0, Purpose::Change, at, &step.known.taxes)?;
-    change::move_agreed(&mut step.next, old_end);
+    if let (Some(old), Some(new)) = (period, step.next.period) {
+        cut::follow_end(&mut step.next, &old, &new);
+    }
     step.issue(invoice);
     changed(step, &old, before, at)
 }

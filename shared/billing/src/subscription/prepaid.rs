@@ -22,7 +22,7 @@ use crate::{
     prepaid::{GRANTS_MAX, GrantSource, PrepaidGrant, PrepaidSource, TopUp, Unused, VALID_DAYS_MAX},
     refusal::Refusal,
     tax::TaxTreatment,
-    usage::Closed,
+    usage::{Closed, Running},
 };
 
 /// The reason of the `credit` fact where bought credit was left at the end of its contract.
@@ -197,12 +197,12 @@ impl Step {
     fn unpaid_usage(&self, at: Instant) -> Result<Money, Refusal> {
         let zero = Money::zero(self.next.terms.price.currency);
         let items: Vec<_> = self.next.terms.usage.iter().filter(|item| item.prepaid).cloned().collect();
-        let Some((period, base)) = self.next.period.zip(self.next.arrears(at)).filter(|_| !items.is_empty()) else {
-            return Ok(zero);
-        };
+        let running = self.next.running_usage()?.zip(self.next.arrears(at)).filter(|_| !items.is_empty());
+        let Some((running, base)) = running else { return Ok(zero) };
+        let (end, running) = (at.min(running.period.end), Running { least: None, ..running });
         // Only looked at: what the period costs in the end is billed in one, as if nothing had expired.
         let mut account = self.next.usage.clone();
-        let usage = account.close(&items, self.usage_record()?, period.start, at.min(period.end), None)?;
+        let usage = account.close(&items, self.usage_record()?, &running, end)?;
         let held = self.next.prepaid.held.iter().map(PrepaidSource::most);
         let left = prepaid_cost(&metered(base, usage))?.plus(Money::sum(zero.currency, held)?.negated()?)?;
         Ok(Money::new(left.minor.max(0), zero.currency))

@@ -3,7 +3,7 @@
 //! Exists beside changes of terms, because nothing that is bought changes: what was paid beyond the move is given back, and
 //! the stub is charged. Which moves are possible is `calendar::group`'s to say.
 
-use super::{aligned, change, discounts::reason, input::When, state::State, transition::Step};
+use super::{aligned, change, cut::Cuts, discounts::reason, input::When, state::State, transition::Step};
 use crate::{
     calendar::{
         Instant,
@@ -59,7 +59,7 @@ fn at_once(step: &mut Step, policy: AlignmentPolicy, now: Instant) -> Result<boo
     let version = step.next.scheduled.change_version.take();
     let old_end = step.next.period.map(|p| p.end);
     let (terms, proration, own) = (step.next.terms.clone(), step.next.proration, step.version);
-    change::divide(step, &terms, proration, now, change::Division { restarts: true, version: own })?;
+    change::divide(step, &terms, proration, now, change::Division { cuts: Cuts::Anew, version: own })?;
     // A change that was agreed for the end of the period takes place at the end of the one that runs now.
     let end = step.next.period.map(|p| p.end);
     let moved = |from: Instant| if Some(from) == old_end { end.unwrap_or(from) } else { from };

@@ -284,8 +284,8 @@ impl Step {
             DueKind::PrepaidExpiry => self.prepaid_expires(at),
             DueKind::TrialEnd => trial::end(self, at),
             DueKind::Renewal => {
-                if self.next.scheduled.anchor.is_some() {
-                    // An anchor that was agreed for the next period: it starts boundaries of its own.
+                if self.next.scheduled.anchor.is_some() || self.next.runs_on_bought_time() {
+                    // An anchor that was agreed for the next period, or the end of bought time: boundaries of its own.
                     self.next.cut_from(at, self.next.terms.price.interval)?;
                     return self.renew(0, at);
                 }

@@ -2,24 +2,21 @@
 
 use super::{change::settle_credit, state::Subscription, transition::Step};
 use crate::{
-    calendar::Instant,
+    calendar::{Instant, recurrence::Span},
     ids::Cause,
     invoice::{Adjustments, Basis, NewInvoice},
+    money::MoneyError,
     refusal::Refusal,
-    usage::{Closed, Least, UsageRecord},
+    usage::{Closed, Least, Running, UsageRecord},
 };
 
 impl Step {
     /// Bills the usage of the period that runs, up to `end`. None where the contract has no usage.
     pub(super) fn close_usage(&mut self, end: Instant) -> Result<Closed, Refusal> {
-        let Some(period) = self.next.period.filter(|_| !self.next.terms.usage.is_empty()) else {
-            return Ok(Closed::default());
-        };
+        let Some(running) = self.next.running_usage()? else { return Ok(Closed::default()) };
         let record = self.usage_record()?.clone();
-        let end = end.min(period.end);
-        let (zone, unit) = (self.next.anchor.zone(), self.next.proration.unit);
-        let least = self.next.terms.usage_minimum()?.map(|amount| Least { amount, period, zone, unit });
-        Ok(self.next.usage.close(&self.next.terms.usage, &record, period.start, end, least)?)
+        let end = end.min(running.period.end);
+        Ok(self.next.usage.close(&self.next.terms.usage, &record, &running, end)?)
     }
 
     /// What is stored of the contract's usage: a decision that bills it must have been given that.
@@ -59,6 +56,15 @@ impl Step {
 }
 
 impl Subscription {
+    /// The period that usage is billed for; none before the first, and for contracts without usage.
+    pub(crate) fn running_usage(&self) -> Result<Option<Running>, MoneyError> {
+        let Some(period) = self.period.filter(|_| !self.terms.usage.is_empty()) else { return Ok(None) };
+        let full = self.stub.as_ref().map_or_else(|| Span::from(&period), |stub| stub.whole);
+        let (part, zone, unit) = (self.terms.price.usage_minimum_part, self.anchor.zone(), self.proration.unit);
+        let least = self.terms.usage_minimum()?.map(|amount| Least { amount, part });
+        Ok(Some(Running { period: (&period).into(), full, zone, unit, least }))
+    }
+
     /// The basis of an invoice that is for nothing by itself; none before the first period.
     pub(super) fn arrears(&self, at: Instant) -> Option<Basis> {
         Some(Basis::Arrears {

@@ -7,17 +7,20 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{
     bucket::{Bucket, HourBucket},
     chain::Chunk,
-    item::UsageItem,
-    minimum::{BilledMinimum, Least, UsageMinimum},
+    item::{Counted, UsageItem},
+    minimum::{BilledMinimum, UsageMinimum},
+    part::{Running, SpanPart},
+    time::UnitTime,
 };
 use crate::{
-    calendar::Instant,
+    calendar::{Instant, recurrence::Span},
     money::{Money, MoneyError, Rounding, Unrounded},
     pricing::{Aggregation, Meter, Priced, Step, StepKind, exact},
     subscription::Subscription,
@@ -32,12 +35,25 @@ const BILLED_KEPT: usize = 2;
 pub struct UsageRecord(Vec<HourBucket>);
 
 /// What a meter comes to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Tally {
     quantity: Decimal,
     events: u64,
     /// The level at the end, for meters whose level goes on.
     level: Decimal,
+    /// For how long units were there, for meters that are prorated.
+    time: Option<UnitTime>,
+}
+
+/// What a meter is counted in.
+#[derive(Clone, Copy)]
+struct Window<'a> {
+    span: Span,
+    zone: Tz,
+    /// The level that it begins with, for meters whose level goes on.
+    carried: Decimal,
+    /// How time is counted, for meters that are prorated.
+    time: Option<&'a UnitTime>,
 }
 
 impl UsageRecord {
@@ -47,22 +63,29 @@ impl UsageRecord {
         Self(chunks.into_iter().flat_map(|c| c.buckets).collect())
     }
 
-    fn tally(&self, meter: &Meter, span: (Instant, Instant), carried: Decimal) -> Result<Tally, MoneyError> {
-        let inside = |b: &&HourBucket| b.meter == meter.id && b.start >= span.0 && b.start < span.1;
-        let buckets: Vec<&HourBucket> = self.0.iter().filter(inside).collect();
+    fn tally(&self, meter: &Meter, of: &Window<'_>) -> Result<Tally, MoneyError> {
+        let inside = |b: &&HourBucket| b.meter == meter.id && of.span.holds(b.start);
+        let mut buckets: Vec<&HourBucket> = self.0.iter().filter(inside).collect();
         let all = buckets.iter().map(|b| b.bucket.clone()).map(Ok).reduce(|a, b| a?.merge(b?)).transpose()?;
+        let events = all.as_ref().map_or(0, |all| all.count);
+        if let Some(time) = of.time {
+            buckets.sort_by_key(|bucket| bucket.start);
+            let time = Some(time.counted(&buckets, of.span, of.zone, of.carried)?);
+            let level = exact::add(of.carried, all.map_or(Decimal::ZERO, |all| all.sum))?;
+            return Ok(Tally { quantity: level, events, level, time });
+        }
         let carries = matches!(meter.aggregation, Aggregation::Last | Aggregation::WeightedChanges);
-        let carried = if carries { carried } else { Decimal::ZERO };
+        let carried = if carries { of.carried } else { Decimal::ZERO };
         let level = match (&all, meter.aggregation) {
             (Some(all), Aggregation::Last) => all.last,
             (Some(all), Aggregation::WeightedChanges) => exact::add(carried, all.sum)?,
             _ => carried,
         };
         let quantity = match meter.aggregation {
-            Aggregation::WeightedChanges => weighted(&buckets, span, carried)?,
+            Aggregation::WeightedChanges => weighted(&buckets, of.span, carried)?,
             aggregation => all.as_ref().map_or(carried, |all| of_bucket(all, aggregation)),
         };
-        Ok(Tally { quantity: quantity.normalize(), events: all.map_or(0, |a| a.count), level })
+        Ok(Tally { quantity: quantity.normalize(), events, level, time: None })
     }
 }
 
@@ -78,12 +101,12 @@ fn of_bucket(all: &Bucket, aggregation: Aggregation) -> Decimal {
 }
 
 /// The average level: what was carried for all of the span, each change for what was left of it, in milliseconds.
-fn weighted(buckets: &[&HourBucket], span: (Instant, Instant), carried: Decimal) -> Result<Decimal, MoneyError> {
+fn weighted(buckets: &[&HourBucket], span: Span, carried: Decimal) -> Result<Decimal, MoneyError> {
     let milliseconds = |length: TimeDelta| Decimal::from(length.num_milliseconds());
-    let whole = milliseconds(span.1 - span.0);
+    let whole = milliseconds(span.end - span.start);
     let mut sum = exact::mul(carried, whole)?;
     for HourBucket { start, bucket, .. } in buckets {
-        let stood = exact::sub(exact::mul(bucket.sum, milliseconds(span.1 - *start))?, bucket.moment)?;
+        let stood = exact::sub(exact::mul(bucket.sum, milliseconds(span.end - *start))?, bucket.moment)?;
         sum = exact::add(sum, stood)?;
     }
     exact::quotient(sum, whole)
@@ -104,6 +127,9 @@ pub struct BilledMeter {
     /// The level that it ended with.
     #[serde(default, skip_serializing_if = "Decimal::is_zero")]
     pub level: Decimal,
+    /// For how long units were there, where they were billed for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<UnitTime>,
 }
 
 /// A span whose usage was billed.
@@ -119,6 +145,9 @@ pub struct BilledSpan {
     /// The least that was agreed for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum: Option<BilledMinimum>,
+    /// Which part of a full period it is, where a price asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<SpanPart>,
 }
 
 /// What a contract remembers of the usage that it was billed for.
@@ -147,6 +176,12 @@ pub struct UsageCharge {
     /// What was invoiced for the same span before; what is charged is the difference. Only for what came late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoiced: Option<BilledMeter>,
+    /// Which part of a full period the span is, where the price asks; none: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<SpanPart>,
+    /// For how long units were there, where they are billed for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<UnitTime>,
 }
 
 impl UsageCharge {
@@ -155,10 +190,13 @@ impl UsageCharge {
     /// # Errors
     /// [`MoneyError`] when a price cannot be computed.
     pub fn priced(&self) -> Result<Priced, MoneyError> {
-        let Self { item, quantity, events, invoiced, .. } = self;
-        let mut priced = item.price(*quantity, *events)?;
+        let Self { item, quantity, events, invoiced, part, time, .. } = self;
+        let now = Counted { quantity: *quantity, events: *events, part: *part, time: time.as_ref() };
+        let mut priced = item.price(&now)?;
         if let Some(before) = invoiced {
-            let before = item.price(before.quantity, before.events)?.amount;
+            let BilledMeter { quantity, events, time, .. } = before;
+            let then = Counted { quantity: *quantity, events: *events, part: *part, time: time.as_ref() };
+            let before = item.price(&then)?.amount;
             let left = exact::sub(priced.amount.minor(), before.minor())?;
             priced.amount = Unrounded::from_minor(left, item.currency);
             let scale = Decimal::new(1, item.currency.exponent());
@@ -204,8 +242,8 @@ impl UsageAccount {
         }
     }
 
-    /// Bills the span from `start` (or from where billing stands) up to `end`, and what came late to spans before it.
-    /// Remembers both. Meters that count nothing and cost nothing make no charge. `least` is the minimum that was agreed.
+    /// Bills the span from where the `running` period begins (or from where billing stands) up to `end`, and what came late to
+    /// spans before it. Remembers both. Meters that count nothing and cost nothing make no charge.
     ///
     /// # Errors
     /// [`MoneyError`] when a meter or a price cannot be computed; nothing is remembered then.
@@ -213,36 +251,42 @@ impl UsageAccount {
         &mut self,
         items: &[UsageItem],
         record: &UsageRecord,
-        start: Instant,
+        running: &Running,
         end: Instant,
-        least: Option<Least>,
     ) -> Result<Closed, MoneyError> {
         let mut next = self.clone();
-        let start = next.billed.last().map_or(start, |billed| billed.end.max(start));
+        let start = next.start(running);
         if end <= start {
             return Ok(Closed::default());
         }
-        let mut charges = Vec::new();
-        let mut meters = BTreeMap::new();
+        let (span, part) = (Span::new(start, end), running.part(start, end));
+        let (mut charges, mut meters) = (Vec::new(), BTreeMap::new());
         for item in items {
-            let carried = next.late(item, record, &mut charges)?;
-            let tally = record.tally(&item.meter, (start, end), carried)?;
-            let costs = !item.price(tally.quantity, tally.events)?.amount.minor().is_zero();
+            let carried = next.late(item, record, running.zone, &mut charges)?;
+            let time = item.proration.map(|unit| UnitTime::new(unit, running));
+            let window = Window { span, zone: running.zone, carried, time: time.as_ref() };
+            let tally = record.tally(&item.meter, &window)?;
+            let charge = tally.charge(item, span, part);
+            let costs = !charge.priced()?.amount.minor().is_zero();
             if costs || tally.events > 0 || !tally.quantity.is_zero() {
-                let item = item.clone();
-                let Tally { quantity, events, .. } = tally;
-                charges.push(UsageCharge { item, start, end, quantity, events, invoiced: None });
+                charges.push(charge);
             }
             meters.insert(item.meter.id.clone(), tally.billed(carried));
         }
-        let minimum = least.map(|least| least.of_span(start, end)).transpose()?;
+        let minimum = running.minimum(start, end)?;
         let minimum = minimum.map(|minimum| BilledMinimum { minimum, used: Money::zero(minimum.currency) });
-        next.billed.push(BilledSpan { start, end, meters, minimum });
+        let part = part.filter(|_| items.iter().any(|item| !item.part.is_whole()));
+        next.billed.push(BilledSpan { start, end, meters, minimum, part });
         let minimums = next.true_up(&charges, start)?;
         let over = next.billed.len().saturating_sub(BILLED_KEPT);
         next.billed.drain(..over);
         *self = next;
         Ok(Closed { usage: charges, minimums })
+    }
+
+    /// From where usage of the `running` period is not billed yet.
+    fn start(&self, running: &Running) -> Instant {
+        self.billed.last().map_or(running.period.start, |billed| billed.end.max(running.period.start))
     }
 
     /// What the minimums of all kept spans still ask for now that `charges` are billed; the span that begins at `new` was
@@ -262,25 +306,26 @@ impl UsageAccount {
         Ok(found)
     }
 
-    /// Compares the billed spans with what is stored now, charges differences, and returns the level after the last.
+    /// Compares the billed spans with what is stored now, charges differences, and returns the level after the last. A span is
+    /// counted as it was when it was billed.
     fn late(
         &mut self,
         item: &UsageItem,
         record: &UsageRecord,
+        zone: Tz,
         charges: &mut Vec<UsageCharge>,
     ) -> Result<Decimal, MoneyError> {
         let mut level = None;
-        for span in &mut self.billed {
-            let Some(billed) = span.meters.get_mut(&item.meter.id) else { continue };
-            let carried = level.unwrap_or(billed.carried);
-            let tally = record.tally(&item.meter, (span.start, span.end), carried)?;
+        for billed in &mut self.billed {
+            let (span, part) = (Span::new(billed.start, billed.end), billed.part);
+            let Some(meter) = billed.meters.get_mut(&item.meter.id) else { continue };
+            let carried = level.unwrap_or(meter.carried);
+            let tally = record.tally(&item.meter, &Window { span, zone, carried, time: meter.time.as_ref() })?;
             level = Some(tally.level);
-            let after = tally.billed(carried);
-            let before = std::mem::replace(billed, after);
+            let after = tally.clone().billed(carried);
+            let before = std::mem::replace(meter, after);
             if (before.quantity, before.events) != (tally.quantity, tally.events) {
-                let (item, Tally { quantity, events, .. }) = (item.clone(), tally);
-                let (start, end) = (span.start, span.end);
-                charges.push(UsageCharge { item, start, end, quantity, events, invoiced: Some(before) });
+                charges.push(UsageCharge { invoiced: Some(before), ..tally.charge(item, span, part) });
             }
         }
         Ok(level.unwrap_or_default())
@@ -289,8 +334,14 @@ impl UsageAccount {
 
 impl Tally {
     fn billed(self, carried: Decimal) -> BilledMeter {
-        let Self { quantity, events, level } = self;
-        BilledMeter { quantity, events, carried, level }
+        let Self { quantity, events, level, time } = self;
+        BilledMeter { quantity, events, carried, level, time }
+    }
+
+    fn charge(&self, item: &UsageItem, Span { start, end }: Span, part: Option<SpanPart>) -> UsageCharge {
+        let Self { quantity, events, time, .. } = self.clone();
+        let part = part.filter(|_| !item.part.is_whole());
+        UsageCharge { item: item.clone(), start, end, quantity, events, invoiced: None, part, time }
     }
 }
 
@@ -314,14 +365,19 @@ pub struct MeterUsage {
 /// # Errors
 /// [`MoneyError`] when a meter cannot be computed.
 pub fn current(subscription: &Subscription, record: &UsageRecord, now: Instant) -> Result<Vec<MeterUsage>, MoneyError> {
-    let Some(period) = subscription.period else { return Ok(Vec::new()) };
+    let Some(running) = subscription.running_usage()? else { return Ok(Vec::new()) };
     let billed = subscription.usage.billed.last();
-    let since = billed.map_or(period.start, |billed| billed.end.max(period.start));
-    let end = now.max(since + TimeDelta::milliseconds(1));
+    let since = subscription.usage.start(&running);
+    let span = Span::new(since, now.max(since + TimeDelta::milliseconds(1)));
     let of_item = |item: &UsageItem| {
         let carried = billed.and_then(|b| b.meters.get(&item.meter.id)).map(|m| m.level).unwrap_or_default();
-        let Tally { quantity, events, .. } = record.tally(&item.meter, (since, end), carried)?;
-        Ok(MeterUsage { meter: item.meter.id.clone(), since, quantity, events, included: item.included })
+        let time = item.proration.map(|unit| UnitTime::new(unit, &running));
+        let window = Window { span, zone: running.zone, carried, time: time.as_ref() };
+        let Tally { quantity, events, .. } = record.tally(&item.meter, &window)?;
+        // What a part has is known by its end, and it goes on.
+        let part = running.part(since, running.period.end.max(span.end));
+        let included = part.map_or(Ok(item.included), |part| part.included(item.part, item.included))?;
+        Ok(MeterUsage { meter: item.meter.id.clone(), since, quantity, events, included })
     };
     subscription.terms.usage.iter().map(of_item).collect()
 }

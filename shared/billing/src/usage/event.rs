@@ -1,12 +1,12 @@
 //! Which events a contract takes: each is judged alone, and a refusal says what to do about that one.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{LATE_DAYS, SKEW_SECONDS, chain::shortened};
 use crate::{
-    calendar::Instant,
+    calendar::{Instant, to_instant},
     pricing::Aggregation,
     refusal::Refusal,
     subscription::{State, Subscription},
@@ -104,7 +104,7 @@ pub fn accept(subscription: &Subscription, event: &UsageEvent, now: Instant) -> 
         (Some(_), false) => return Err(invalid("key", "is for meters that count unique keys; leave it out")),
         (None, false) => None,
     };
-    let start = bucket_start(subscription, at)?;
+    let start = bucket_start(subscription, at, item.proration.is_some())?;
     let value = value(event.value.as_deref())?;
     Ok(Reading { id: id.into(), meter: event.meter.clone(), start, at, value, key })
 }
@@ -159,11 +159,16 @@ fn check_time(subscription: &Subscription, at: Instant, now: Instant) -> Result<
     Ok(())
 }
 
-/// The hour that `at` lies in, or the latest boundary of the contract within that hour.
-fn bucket_start(subscription: &Subscription, at: Instant) -> Result<Instant, Refusal> {
+/// The hour that `at` lies in, or the latest boundary of the contract within that hour; where units are billed `by_day`, also
+/// the start of the local day: in some zones it lies within an hour of UTC.
+fn bucket_start(subscription: &Subscription, at: Instant, by_day: bool) -> Result<Instant, Refusal> {
     let hour = at - TimeDelta::seconds(at.timestamp().rem_euclid(3_600));
     let hour = hour.with_nanosecond(0).unwrap_or(hour);
     let mut boundaries = vec![hour];
+    if by_day {
+        let zone = subscription.anchor.zone();
+        boundaries.push(to_instant(at.with_timezone(&zone).date_naive().and_time(NaiveTime::MIN), zone));
+    }
     boundaries.extend(subscription.usage.billed.iter().flat_map(|b| [b.start, b.end]));
     // A change that is agreed for an instant divides the period there.
     boundaries.extend(subscription.scheduled.change.iter().map(|(at, _)| *at));
@@ -172,7 +177,9 @@ fn bucket_start(subscription: &Subscription, at: Instant) -> Result<Instant, Ref
     if let Some(period) = subscription.period {
         boundaries.extend([period.start, period.end]);
         // The worker has not come by yet: the boundaries that it will cut at.
-        for index in 2..BOUNDARIES_MAX {
+        // After bought time boundary 0 is the end of the period itself.
+        let first = if subscription.runs_on_bought_time() { 1 } else { 2 };
+        for index in first..BOUNDARIES_MAX {
             let next = period.index.checked_add(index).ok_or(crate::calendar::OutOfCalendar)?;
             let boundary = subscription.boundary(next)?;
             if boundary > at {

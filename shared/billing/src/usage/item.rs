@@ -3,10 +3,15 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::{
+    part::{InPart, PartRules, SpanPart},
+    time::UnitTime,
+};
 use crate::{
     calendar::{Interval, Unit},
     money::{Currency, MoneyError},
-    pricing::{Aggregation, Meter, PriceError, PriceModel, Priced, Step, Units},
+    pricing::{Aggregation, Meter, Movement, PriceError, PriceModel, Priced, Step, Units, exact},
+    proration::{ProrationUnit, Share},
 };
 
 /// More units than anybody uses.
@@ -28,20 +33,52 @@ pub struct UsageItem {
     /// Whether prepaid credit pays for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prepaid: bool,
+    /// Units that come or go within a period are billed for the rest of it, counted in this, and what is there when it ends
+    /// goes on into the next one; none: in full, and every period starts afresh. Only for meters that add up, in days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proration: Option<ProrationUnit>,
+    /// What a part of a full period has of what is agreed for a full one: by default all of it.
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+    pub part: PartRules,
     /// What the units beyond those cost.
     pub price: PriceModel,
 }
 
+/// What a meter came to in a span: all that its price follows from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted<'a> {
+    /// How many units; of units that are billed for their time, how many are there at the end.
+    pub quantity: Decimal,
+    /// In how many events.
+    pub events: u64,
+    /// Which part of a full period the span is, where the price asks; none: all of it.
+    pub part: Option<SpanPart>,
+    /// For how long units were there, where they are billed for that.
+    pub time: Option<&'a UnitTime>,
+}
+
 impl UsageItem {
-    /// What `quantity` units that came in `events` events cost. A total below zero (corrections) costs what zero does.
+    /// What was counted in a span costs. A total below zero (corrections) costs what zero does.
     ///
     /// # Errors
     /// [`MoneyError`]: units that the price does not cover, or that cannot be computed exactly.
-    pub fn price(&self, quantity: Decimal, events: u64) -> Result<Priced, MoneyError> {
-        let used = quantity.max(Decimal::ZERO);
-        let free = self.included.min(used);
-        let paid = crate::pricing::exact::sub(used, free)?;
-        let mut priced = self.price.price(&Units::counted(paid, events), self.currency)?;
+    pub fn price(&self, of: &Counted<'_>) -> Result<Priced, MoneyError> {
+        let part = of.part.filter(|_| !self.part.is_whole());
+        let included = part.map_or(Ok(self.included), |part| part.included(self.part, self.included))?;
+        let in_part = part.map(|part| self.price.in_part(part.proportion(self.part))).transpose()?;
+        let price = in_part.as_ref().unwrap_or(&self.price);
+        let (free, units) = match of.time.filter(|_| self.proration.is_some()) {
+            Some(time) => {
+                let (free, movements) = time.beyond(included)?;
+                (free, Units::prorated(movements)?)
+            }
+            None => {
+                let used = of.quantity.max(Decimal::ZERO);
+                let free = included.min(used);
+                (free, Units::counted(exact::sub(used, free)?, of.events))
+            }
+        };
+        let mut priced = price.price(&units, self.currency)?;
         if !free.is_zero() {
             priced.steps.insert(0, Step::free(free.normalize()));
         }
@@ -72,6 +109,9 @@ impl UsageItem {
             // What a level costs is known at the end of a period; what was used up to an expiry has to be known then.
             return Err("prepaid credit pays for what adds up in a period: use sum, count, unique or max".into());
         }
+        if self.prepaid && (self.proration.is_some() || !self.part.is_whole()) {
+            return Err("prepaid credit pays for what adds up in a period: leave out proration and part".into());
+        }
         if self.included < Decimal::ZERO {
             return Err("included must not be below zero".into());
         }
@@ -80,13 +120,69 @@ impl UsageItem {
             return Err(format!("price: usage of contracts cannot be priced by {name} yet; use a model of totals"));
         }
         self.price.check(self.currency).map_err(|problem| format!("price: {problem}"))?;
+        self.check_proration()?;
+        self.check_part()?;
         // A renewal must never wait for a price that ends somewhere.
         match self.price.price(&Units::counted(Decimal::from(FAR), 1), self.currency) {
             Err(PriceError::Money(_)) | Ok(_) => Ok(()),
             Err(problem) => Err(format!("price: it must go on without an end: {problem}")),
         }
     }
+
+    /// Whether units of this meter can be billed for the time that they are there: the buckets must tell it exactly.
+    fn check_proration(&self) -> Result<(), String> {
+        let Some(unit) = self.proration else { return Ok(()) };
+        let why = match self.meter.aggregation {
+            Aggregation::Sum => None,
+            Aggregation::Count => Some("an event is not there for a time"),
+            Aggregation::Max | Aggregation::Last => {
+                Some("it says a level and not what came and went; send changes, and use sum")
+            }
+            Aggregation::Unique => Some("nobody says when a key goes; send changes, and use sum"),
+            Aggregation::WeightedChanges | Aggregation::WeightedLevels => {
+                Some("it is weighted by how long a level stood already")
+            }
+        };
+        if let Some(why) = why {
+            return Err(format!("proration: only a meter that adds up (sum) can be prorated: {why}"));
+        }
+        if !matches!(unit, ProrationUnit::Day | ProrationUnit::FixedMonth) {
+            return Err("proration: usage is kept by hours, so units are billed by day or fixed-month; \
+                        weighted-changes counts milliseconds"
+                .into());
+        }
+        if self.part.included == InPart::Share || self.part.tiers == InPart::Share {
+            return Err(
+                "part: the units of a prorated meter count their time already; leave out included and tiers".into()
+            );
+        }
+        let far = Movement { units: Decimal::from(FAR), prorated: Decimal::from(FAR) };
+        match Units::prorated(vec![far]).and_then(|units| self.price.price(&units, self.currency)) {
+            Err(PriceError::Money(_)) | Ok(_) => Ok(()),
+            Err(problem) => Err(format!("proration: {problem}")),
+        }
+    }
+
+    /// Whether a part of a period has a price.
+    fn check_part(&self) -> Result<(), String> {
+        if self.part.tiers == InPart::Share
+            && let Some(why) = self.price.whole_only()
+        {
+            return Err(format!("part: tiers cannot be a share: {why}"));
+        }
+        // The finest that a period is counted in: if its figures can be divided by that, then by anything.
+        let share = Share { left: MILLISECONDS_OF_YEAR - 1, whole: MILLISECONDS_OF_YEAR };
+        let finest = SpanPart { share, unit: ProrationUnit::Millisecond };
+        let divided = finest.included(self.part, self.included);
+        divided
+            .and_then(|_| self.price.in_part(finest.proportion(self.part)))
+            .map(|_| ())
+            .map_err(|_| "part: a figure has too many digits to be divided exactly; write fewer".into())
+    }
 }
+
+/// Of the longest period that usage is billed for.
+const MILLISECONDS_OF_YEAR: i64 = 366 * 86_400_000;
 
 /// Whether a price follows from how much and in how many events: single events are not kept.
 fn is_of_totals(model: &PriceModel) -> bool {

@@ -4,43 +4,23 @@
 //! Exists beside commitments of one price, because a minimum that covers several meters is known when all of them are, and
 //! stands on a line of its own.
 
-use chrono_tz::Tz;
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::part::InPart;
 use crate::{
-    calendar::{Instant, Period},
-    money::{Money, MoneyError, Rounding, Unrounded},
+    calendar::Instant,
+    money::{Money, MoneyError},
     pricing::true_up,
-    proration::{ProrationUnit, Share},
 };
 
-/// The minimum of a full period, and how a part of one is counted.
+/// The minimum of a full period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Least {
     /// For a full period.
     pub amount: Money,
-    /// The period that usage is billed for.
-    pub period: Period,
-    /// Whose local days.
-    pub zone: Tz,
-    /// What parts of the period are counted in.
-    pub unit: ProrationUnit,
-}
-
-impl Least {
-    /// The part of the minimum for the span from `start` to `end` of the period, rounded half to even; all of it for a full
-    /// period.
-    ///
-    /// # Errors
-    /// [`MoneyError::Overflow`].
-    pub fn of_span(&self, start: Instant, end: Instant) -> Result<Money, MoneyError> {
-        let left = |at| Share::left_of(&self.period, at, self.zone, self.unit);
-        let (from, to) = (left(start), left(end));
-        let (_, whole) = from.parts();
-        let part = Decimal::from(from.left.saturating_sub(to.left).max(0));
-        Unrounded::from_money(self.amount).times(part, whole)?.round(Rounding::HalfEven)
-    }
+    /// What a part of a full period has of it; none: the running period has all of it, also where that is a stub, and a part
+    /// of the running period its part.
+    pub part: Option<InPart>,
 }
 
 /// What a billed span remembers of its minimum.

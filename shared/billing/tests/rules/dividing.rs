@@ -106,11 +106,10 @@ fn a_catalog_may_name_a_profile_that_contracts_can_be_billed_by_and_no_other() {
     assert_eq!(with(r#"{"profile":"killbill-30"}"#), [""; 0]);
     assert_eq!(with(r#"{"profile":"chargebee-day","rounding":"half-even"}"#), [""; 0]);
     assert_eq!(with(r#"{"profile":"polar"}"#), [""; 0]);
+    assert_eq!(with(r#"{"profile":"samsung"}"#), [""; 0]);
     assert_eq!(
-        with(r#"{"profile":"samsung"}"#),
-        [
-            "ours@1: proration: contracts are not billed yet with destination: extra-time (next-invoice, credit-note ... are)"
-        ]
+        with(r#"{"denominator":"anniversary"}"#),
+        ["ours@1: proration: contracts are not billed yet with denominator: anniversary (period, nominal ... are)"]
     );
 }
 

@@ -194,8 +194,21 @@ fn samples() -> BTreeMap<String, String> {
     samples.extend(aligned_samples());
     samples.extend(prepaid_samples());
     samples.extend(refund_samples());
+    samples.extend(parts_samples());
     samples.insert("contract-price".into(), pretty(&serde_json::from_str::<ContractPrice>(CONTRACT).expect("a price")));
     samples
+}
+
+/// What usage of parts of periods and bought time add to the stored forms.
+fn parts_samples() -> Vec<(String, String)> {
+    let (prorated, late) = crate::usage_parts::prorated();
+    let (bought, change) = crate::extra_time::on_bought_time();
+    vec![
+        ("subscription-prorated-usage".into(), pretty(&prorated)),
+        ("invoice-rules-2-prorated-usage".into(), pretty(&late)),
+        ("subscription-bought-time".into(), pretty(&bought)),
+        ("invoice-rules-2-bought-time".into(), pretty(&change)),
+    ]
 }
 
 /// What add-ons add to the stored forms.

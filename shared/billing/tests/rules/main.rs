@@ -34,6 +34,8 @@ mod documents;
 #[cfg(test)]
 mod dunning_cases;
 #[cfg(test)]
+mod extra_time;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod items;
@@ -72,3 +74,5 @@ mod schedules;
 mod stubs;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod usage_parts;

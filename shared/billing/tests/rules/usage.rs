@@ -7,13 +7,15 @@ use billing::{
     catalog::{Catalog, Plan, Policy},
     invoice::{Invoice, Line, LineKind, compute},
     pricing::{Aggregation, Meter, Reading as MeterReading},
+    proration::ProrationUnit,
     refusal::Refusal,
     subscription::{Collection, Effect, Input, Outcome, Subscription, When, transition, transition_with},
     terms::Terms,
     usage::{BATCH_MAX, CHUNK_IDS_MAX, CHUNKS_MAX, Chain, Chunk, Placed, Reading, UNIQUE_KEYS_MAX},
-    usage::{UsageAccount, UsageEvent, UsageItem, UsageRecord, accept},
+    usage::{Running, UsageAccount, UsageEvent, UsageItem, UsageRecord, accept},
 };
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -398,7 +400,8 @@ proptest! {
         }
         let expected = Meter { id: "calls".into(), aggregation }.aggregate(&readings, &period, Decimal::ZERO);
         let mut account = UsageAccount::default();
-        account.close(&[item_of(&subscription).clone()], &days.stored(), period.start, period.end, None).expect("charges");
+        let running = Running::whole((&period).into(), Tz::UTC, ProrationUnit::Day);
+        account.close(&[item_of(&subscription).clone()], &days.stored(), &running, period.end).expect("charges");
         let billed = &account.billed[0].meters["calls"];
         prop_assert_eq!(billed.quantity, expected.expect("a quantity").normalize());
         prop_assert_eq!(billed.events, readings.len() as u64);

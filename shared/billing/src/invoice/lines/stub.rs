@@ -12,12 +12,14 @@ use super::{
     v2,
 };
 use crate::{
+    allocation,
     calendar::{Interval, Period, recurrence::Span},
+    discount::Discount,
     invoice::adjust::{Adjustments, Full, full_period},
     money::{Money, MoneyError, Unrounded},
     proration::{
-        ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, FirstPeriod, ProratedSides, ProrationPolicy,
-        Reach, Stub, Timing, change, leading,
+        ChangeInput, ChangeKind, ChangeLines, Destination, DiscountOrder, Factor, FirstPeriod, ProratedSides,
+        ProrationPolicy, ProrationUnit, Reach, Share, Stub, Timing, change, leading,
     },
     refusal::Refusal,
     terms::Terms,
@@ -33,6 +35,9 @@ pub struct StubOf {
     pub zone: Tz,
     /// How it was divided when it was billed.
     pub proration: ProrationPolicy,
+    /// What the whole of it was bought with, where unused value became its days (it may be longer than `whole` then).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bought: Option<Money>,
 }
 
 impl StubOf {
@@ -41,7 +46,60 @@ impl StubOf {
     #[must_use]
     pub fn new(whole: Span, zone: Tz, proration: ProrationPolicy, period: &Period) -> Self {
         let first_period = if period.ordinal == 1 { proration.first_period } else { FirstPeriod::Prorated };
-        Self { whole, zone, proration: ProrationPolicy { first_period, ..proration } }
+        Self { whole, zone, proration: ProrationPolicy { first_period, ..proration }, bought: None }
+    }
+
+    /// A period of days that were bought with `value`, at a price that is for `whole`.
+    #[must_use]
+    pub fn bought(whole: Span, zone: Tz, proration: ProrationPolicy, value: Money) -> Self {
+        Self { whole, zone, proration, bought: Some(value) }
+    }
+
+    /// Full periods of all items cut down to what the running period was charged with.
+    pub(in crate::invoice) fn all_charged<'a>(
+        &self,
+        full: &[Full<'a>],
+        period: &Period,
+        interval: Interval,
+    ) -> Result<Vec<Full<'a>>, Refusal> {
+        let Some(value) = self.bought else {
+            return full.iter().map(|full| self.charged(full, period, interval)).collect();
+        };
+        let weights: Vec<Money> = full.iter().map(|full| full.net).collect();
+        let parts = allocation::by_amounts(value, &weights)?;
+        Ok(full.iter().zip(parts).map(|(full, part)| paid(full, part)).collect())
+    }
+
+    /// The same period after a change within it: what other `terms` are charged for is what bought it from then on.
+    ///
+    /// # Errors
+    /// [`Refusal::Money`] when an amount cannot be computed.
+    pub(crate) fn repriced(self, terms: &Terms, discounts: &[Discount], period: &Period) -> Result<Self, Refusal> {
+        if self.bought.is_none() {
+            return Ok(self);
+        }
+        let full = full_period(terms, discounts, terms.conditions.document)?;
+        let priced = self.all_priced(&full, period, terms.price.interval)?;
+        let sum = Money::sum(terms.price.currency, priced.iter().map(|full| full.net))?;
+        Ok(Self { bought: Some(sum), ..self })
+    }
+
+    /// Full periods of all items as they would have been charged for the running period.
+    pub(in crate::invoice) fn all_priced<'a>(
+        &self,
+        full: &[Full<'a>],
+        period: &Period,
+        interval: Interval,
+    ) -> Result<Vec<Full<'a>>, Refusal> {
+        if self.bought.is_none() {
+            return full.iter().map(|full| self.charged(full, period, interval)).collect();
+        }
+        let (days, of) = Share::of_span(period.into(), self.whole, self.zone, ProrationUnit::Day).parts();
+        let one = |full: &Full<'a>| {
+            let part = Unrounded::from_money(full.net).times(days, of)?.round(self.proration.rounding)?;
+            Ok(paid(full, part))
+        };
+        full.iter().map(one).collect()
     }
 
     pub(super) fn stub(&self, period: &Period, interval: Interval) -> Stub {
@@ -58,12 +116,7 @@ impl StubOf {
     }
 
     /// A full period's price cut down to what the stub was charged with, so that a change within the stub divides that.
-    pub(in crate::invoice) fn charged<'a>(
-        &self,
-        full: &Full<'a>,
-        period: &Period,
-        interval: Interval,
-    ) -> Result<Full<'a>, Refusal> {
+    fn charged<'a>(&self, full: &Full<'a>, period: &Period, interval: Interval) -> Result<Full<'a>, Refusal> {
         let factor = self.factor(period, interval)?;
         let part = |money: Money| factor.of(Unrounded::from_money(money))?.round(self.proration.rounding);
         let less = |a: Money, b: Money| -> Result<Money, MoneyError> { a.plus(b.negated()?) };
@@ -80,6 +133,11 @@ impl StubOf {
     }
 }
 
+/// An item that was paid with `part` for its period, discounts considered.
+fn paid<'a>(full: &Full<'a>, part: Money) -> Full<'a> {
+    Full { item: full.item, list: part, off: Money::zero(part.currency), net: part, applied: Vec::new() }
+}
+
 /// The lines of a stub that is billed in advance: its part of a full period, or all of it where the policy bills first
 /// periods in full.
 pub(super) fn lines(terms: &Terms, period: &Period, of: &StubOf, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
@@ -87,7 +145,8 @@ pub(super) fn lines(terms: &Terms, period: &Period, of: &StubOf, with: &Adjustme
         return v2::recurring(terms, with);
     }
     // What other changes credit or leave out does not concern a period that begins.
-    let policy = ProrationPolicy { sides: ProratedSides::Both, lines: ChangeLines::Two, ..of.proration };
+    let (sides, lines, destination) = (ProratedSides::Both, ChangeLines::Two, Destination::InvoiceNow);
+    let policy = ProrationPolicy { sides, lines, destination, ..of.proration };
     let items = items::changes(Vec::new(), full_period(terms, &with.discounts, with.policy)?, with, true);
     let outcome = change(
         &policy,

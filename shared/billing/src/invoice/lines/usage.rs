@@ -11,7 +11,7 @@ use crate::{
     money::{MoneyError, Rounding},
     pricing::Priced,
     terms::Terms,
-    usage::{UsageCharge, UsageMinimum},
+    usage::{SpanPart, UnitTime, UsageCharge, UsageMinimum},
 };
 
 /// What a line for usage is about.
@@ -30,6 +30,12 @@ pub struct UsedUnits {
     /// Units that an earlier invoice was for, where this line is about what came late to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoiced: Option<Decimal>,
+    /// Which part of a full period the span is, where what is included, tiers or amounts are in proportion to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<SpanPart>,
+    /// For how long units were there, where they are billed for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<UnitTime>,
 }
 
 /// The lines of `charges`, one each, rounded as full periods are.
@@ -38,7 +44,7 @@ pub(super) fn lines(terms: &Terms, charges: &[UsageCharge]) -> Result<Vec<Line>,
 }
 
 fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
-    let UsageCharge { item, start, end, quantity, events, invoiced } = charge;
+    let UsageCharge { item, start, end, quantity, events, invoiced, part, time } = charge;
     let Priced { amount, steps } = charge.priced()?;
     let exact = amount.minor().normalize();
     let rounding = Rounding::default();
@@ -69,6 +75,8 @@ fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
             start: *start,
             end: *end,
             invoiced: invoiced.as_ref().map(|before| before.quantity),
+            part: *part,
+            time: time.clone(),
         })),
     })
 }

@@ -20,8 +20,9 @@ use crate::{
     document::DocumentLine,
     money::{Money, MoneyError, Rounding, Unrounded},
     proration::{
-        ChangeInput, ChangeKind, ChangeLines, DiscountOrder, Factor, IntervalChange, ItemChange, LineRule,
-        ProratedLine, ProratedSides, ProrationPolicy, Reach, Share, Timing, change,
+        ChangeInput, ChangeKind, ChangeLines, Denominator, Destination, DiscountOrder, ExtraTime, Factor,
+        IntervalChange, ItemChange, LineRule, ProratedLine, ProratedSides, ProrationPolicy, Reach, Share, Timing,
+        change, extra_time,
     },
     refusal::Refusal,
     terms::Terms,
@@ -126,18 +127,35 @@ impl Cut<'_> {
 
     /// A full period of the old terms, as it was charged.
     fn before<'t>(&self, terms: &'t Terms) -> Result<Vec<Full<'t>>, Refusal> {
-        self.of_period(full_period(terms, &self.with.earlier_discounts, self.with.policy)?, terms)
+        let full = full_period(terms, &self.with.earlier_discounts, self.with.policy)?;
+        self.stub.map_or_else(|| Ok(full.clone()), |of| of.all_charged(&full, self.period, terms.price.interval))
     }
 
     /// The same period of the new terms.
     fn after<'t>(&self, terms: &'t Terms) -> Result<Vec<Full<'t>>, Refusal> {
-        self.of_period(full_period(terms, &self.with.discounts, self.with.policy)?, terms)
+        let full = full_period(terms, &self.with.discounts, self.with.policy)?;
+        self.stub.map_or_else(|| Ok(full.clone()), |of| of.all_priced(&full, self.period, terms.price.interval))
     }
 
-    /// What the period costs of a full one.
-    fn of_period<'t>(&self, full: Vec<Full<'t>>, terms: &Terms) -> Result<Vec<Full<'t>>, Refusal> {
-        let Some(of) = self.stub else { return Ok(full) };
-        full.iter().map(|full| of.charged(full, self.period, terms.price.interval)).collect()
+    /// The policy for this period: one of days that were bought is divided by itself, however its price is.
+    fn policy(&self, policy: ProrationPolicy) -> ProrationPolicy {
+        let denominator = if self.is_bought() { Denominator::Period } else { policy.denominator };
+        ProrationPolicy { denominator, ..policy }
+    }
+
+    /// Whether the period is one of days that were bought.
+    fn is_bought(&self) -> bool {
+        self.stub.is_some_and(|of| of.bought.is_some())
+    }
+
+    /// What is unused of the old terms, as days of the new ones: every item is given back and bought anew, because the end of
+    /// the period moves for all of them. None where nothing is bought.
+    fn extra_time(&self, from: &Terms, to: &Terms, policy: ProrationPolicy) -> Result<Option<ExtraTime>, Refusal> {
+        let new = full_period(to, &self.with.discounts, self.with.policy)?;
+        let inputs = self.inputs(&items::changes(self.before(from)?, new, self.with, true), from)?;
+        let of = ProrationPolicy { interval_change: IntervalChange::Restart, ..policy };
+        let input = self.input(ChangeKind::Terms, inputs, from, Reach::Interval(to.price.interval));
+        extra_time(&of, &input, self.is_bought())
     }
 
     /// The changed items, each with what was charged for it, as far as the policy asks.
@@ -161,6 +179,10 @@ fn changed(
     mut policy: ProrationPolicy,
     opens: Option<(&Period, Option<&StubOf>)>,
 ) -> Result<Vec<Line>, Refusal> {
+    if opens.and_then(|(_, of)| of).is_some_and(|of| of.bought.is_some()) {
+        return bought(cut, from, to, policy);
+    }
+    policy = cut.policy(policy);
     let reach = match opens {
         Some((next, Some(of))) => Reach::Anchor(of.stub(next, to.price.interval)),
         Some((_, None)) => Reach::Interval(to.price.interval),
@@ -169,6 +191,14 @@ fn changed(
     if opens.is_some() {
         // A difference only makes sense between two parts of the same period.
         policy.lines = ChangeLines::Two;
+    }
+    if policy.buys_time() {
+        // Nothing was bought (nothing was unused, the new terms are free, an anchor was moved): then money is what moves.
+        policy.destination = Destination::InvoiceNow;
+    }
+    if matches!(reach, Reach::Interval(_)) && policy.interval_change == IntervalChange::KeepAnchor {
+        // The change happens where the kept anchor cuts: the new period is whole.
+        policy.interval_change = IntervalChange::Restart;
     }
     // A moved anchor takes nothing from what was paid: its unused part is always given back.
     if opens.is_some() && from.price.interval == to.price.interval {
@@ -204,11 +234,35 @@ fn changed(
     Ok(lines)
 }
 
+/// The lines of a change that buys time: what is unused of every item, and the days of every new one.
+fn bought(cut: &Cut<'_>, from: &Terms, to: &Terms, policy: ProrationPolicy) -> Result<Vec<Line>, Refusal> {
+    let Some(extra) = cut.extra_time(from, to, policy)? else { return Ok(Vec::new()) };
+    let policy = ProrationPolicy { discount: DiscountOrder::BeforeProration, ..policy };
+    let new = full_period(to, &cut.with.discounts, cut.with.policy)?;
+    let items = items::changes(cut.before(from)?, new, cut.with, true);
+    let mut lines = Vec::new();
+    for line in extra.lines {
+        let item = items.iter().find(|item| item.name() == line.item);
+        let is_new = line.rule == LineRule::ExtraTime;
+        let full = item.and_then(|item| if is_new { item.new.as_ref() } else { item.old.as_ref() });
+        lines.extend(divided(&line, full.ok_or_else(|| no_side(line.rule, &line.item))?, &policy)?);
+    }
+    Ok(lines)
+}
+
+/// What a change buys of the new terms where its policy says so; none where nothing is bought.
+pub(super) fn time_bought(basis: &Basis) -> Result<Option<ExtraTime>, Refusal> {
+    let Basis::Change { from, to, period, stub, at, zone, proration, adjustments, .. } = basis else { return Ok(None) };
+    let cut = Cut { period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
+    if proration.buys_time() { cut.extra_time(from, to, *proration) } else { Ok(None) }
+}
+
 fn no_side(rule: LineRule, item: &str) -> Refusal {
     Refusal::InvalidField { field: "items", detail: format!("{item} has no amount for {rule}") }
 }
 
 fn ended(cut: &Cut<'_>, terms: &Terms, policy: ProrationPolicy) -> Result<Vec<Line>, Refusal> {
+    let policy = cut.policy(policy);
     let items = items::changes(cut.before(terms)?, Vec::new(), cut.with, true);
     let inputs = cut.inputs(&items, terms)?;
     let outcome = change(&policy, &cut.input(ChangeKind::Termination, inputs, terms, Reach::Period))?;
