@@ -5,8 +5,10 @@
 
 mod adjust;
 mod charged;
+mod consolidated;
 mod credit;
 mod explain;
+mod facts;
 mod lines;
 mod state;
 mod transition;
@@ -14,6 +16,7 @@ mod transition;
 pub(crate) use adjust::coupon_of;
 pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
 pub use charged::{Charged, ChargedItem};
+pub use consolidated::{DOCUMENT_ITEMS_MAX, DocumentItem, GATHERING_HOURS_MAX, GatheringTime, consolidate};
 pub use credit::credit;
 pub use explain::explain;
 pub use lines::{Basis, DocumentSide, Explanation, Line, LineKind, Once, OneOff, StubOf, UsedUnits, compute};

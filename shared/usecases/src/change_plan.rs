@@ -5,7 +5,7 @@ use billing::{
     customer::Customer,
     discount::CouponCode,
     ids::{CustomerId, SubscriptionId},
-    invoice::{Invoice, InvoiceState, OneOff},
+    invoice::{GatheringTime, Invoice, InvoiceState, OneOff},
     refusal::Refusal,
     subscription::{DEBT, Input, Subscription, When},
     terms::WantedAddOn,
@@ -78,6 +78,10 @@ pub struct ChangeRequest {
     /// For `pause`: a date or an RFC 3339 instant.
     #[serde(default)]
     pub resume_at: Option<String>,
+    /// For `consolidate`: whether what the contract bills by itself from now on comes on one document with the customer's
+    /// other contracts; true when absent.
+    #[serde(default)]
+    pub consolidate: Option<bool>,
     /// For `credit_note`: which paid invoice.
     #[serde(default)]
     pub invoice: Option<String>,
@@ -114,6 +118,8 @@ pub enum Action {
     Pause,
     /// Come back.
     Resume,
+    /// Bill on one document with the customer's other contracts, or alone again.
+    Consolidate,
     /// Give back a paid invoice, or lines of it, as credit.
     CreditNote,
     /// Start again after the end, within 90 days.
@@ -182,7 +188,7 @@ async fn attempt(
         return present(ledger, customer, id).await;
     }
     let after =
-        draft.commit.subscription.as_ref().map(|s| Versioned { value: s.value.clone(), version: s.replaces + 1 });
+        draft.commit.subscriptions.first().map(|s| Versioned { value: s.value.clone(), version: s.replaces + 1 });
     // Renewals that were due came first, each at its own instant; the change's own invoice is of this one.
     let own = |i: &&Save<Invoice>| i.replaces == 0 && i.value.issued_at == now;
     let own = draft.commit.invoices.iter().filter(own).map(|i| InvoiceView::new(&i.value, now));
@@ -251,6 +257,7 @@ async fn input(
             Input::Pause { when, resume_at, credit: request.credit }
         }
         Action::Resume => Input::Resume,
+        Action::Consolidate => Input::Gather { gathering: gathering(ledger, held, request).await? },
         Action::CreditNote => {
             let reason = text("reason", request.reason.clone(), COMMENT_BYTES_MAX)?;
             let asked =
@@ -259,6 +266,21 @@ async fn input(
         }
         Action::Reactivate => Input::Reactivate { debt_minor: debt(ledger, held).await? },
     })
+}
+
+/// How long the contract's invoices are to wait for others: as the policy in its terms says.
+async fn gathering(
+    ledger: &Ledger,
+    held: &Subscription,
+    request: &ChangeRequest,
+) -> Result<Option<GatheringTime>, Error> {
+    if request.consolidate == Some(false) {
+        return Ok(None);
+    }
+    let reference = &held.terms.policy;
+    let policy = ledger.store.policy(reference).await?;
+    let policy = policy.ok_or_else(|| Refusal::NotFound { what: "policy", id: reference.to_string() })?;
+    Ok(Some(policy.gathering_hours))
 }
 
 /// When it is to take effect.
@@ -294,7 +316,7 @@ async fn moved_anchor(
 /// What the contract's invoices come to that were given up, less what was settled when it came back before.
 async fn debt(ledger: &Ledger, held: &Subscription) -> Result<i64, Error> {
     let Some(file) = ledger.store.file(&held.customer).await? else { return Ok(0) };
-    let own = file.invoices.iter().map(|i| &i.value).filter(|i| i.subscription == held.id);
+    let own = file.invoices.iter().map(|i| &i.value).filter(|i| i.is_of(&held.id));
     let given_up: i64 = own.filter(|i| i.state == InvoiceState::Uncollectible).map(|i| i.total.minor).sum();
     let on_invoices = file.invoices.iter().flat_map(|i| &i.value.facts);
     let facts = on_invoices.chain(file.journal.iter().flat_map(|j| &j.facts)).map(|f| &f.what);

@@ -3,11 +3,13 @@
 //! Time moves as a test clock moves it: to the next due instant, work until nothing is due, then on.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
-use billing::{calendar::Instant, catalog::Catalog, gateway::ChargeOutcome, ids::CustomerId, money::Money};
+use billing::{
+    calendar::Instant, catalog::Catalog, gateway::ChargeOutcome, ids::CustomerId, invoice::InvoiceState, money::Money,
+};
 use usecases::{
     error::Error,
     gateway_event::{Notice, gateway_event},
@@ -222,6 +224,7 @@ impl World {
     pub(crate) async fn close(&mut self) -> Result<(), String> {
         self.tell().await?;
         self.computed_again()?;
+        self.documents_add_up()?;
         let mut got = self.transferred.clone();
         let mut captures: BTreeMap<String, u32> = BTreeMap::new();
         for entry in self.gateway.sandbox.log() {
@@ -263,12 +266,32 @@ impl World {
         Ok(())
     }
 
+    /// Every document is the sum of its items, which stand as it stands and are on no other.
+    fn documents_add_up(&self) -> Result<(), String> {
+        for file in self.seen.values() {
+            let invoices = || file.invoices.iter().map(|i| &i.value);
+            for document in invoices().filter(|i| i.is_document()) {
+                let on_it: Vec<_> = invoices().filter(|i| i.document.as_ref() == Some(&document.id)).collect();
+                let named: BTreeSet<_> =
+                    document.basis.items().unwrap_or_default().iter().map(|i| &i.invoice).collect();
+                let sum: i64 = on_it.iter().map(|i| i.total.minor).sum();
+                let state = if document.is_open() { &InvoiceState::Grouped } else { &document.state };
+                let same = on_it.iter().all(|i| i.state == *state && named.contains(&i.id));
+                if sum != document.total.minor || !same || named.len() != on_it.len() {
+                    return Err(format!("{} and its items say different things", document.id));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What the books say was received: paid invoices, and money that became credit.
     fn booked(&self) -> BTreeMap<String, i64> {
         let mut booked: BTreeMap<String, i64> = BTreeMap::new();
         for file in self.seen.values() {
-            for invoice in file.invoices.iter().map(|i| &i.value) {
-                if let billing::invoice::InvoiceState::Paid { .. } = invoice.state {
+            // What is on a document was received with that.
+            for invoice in file.invoices.iter().map(|i| &i.value).filter(|i| !i.gathered) {
+                if let InvoiceState::Paid { .. } = invoice.state {
                     *booked.entry(invoice.total.currency.to_string()).or_default() += invoice.total.minor;
                 }
             }

@@ -25,12 +25,15 @@ const NOTES_MAX: usize = 10;
 /// are named by their place on the invoice, from 1.
 ///
 /// # Errors
-/// [`Refusal::InvalidField`] for an invoice that is not paid or is a credit note itself, for lines that cannot be credited
+/// [`Refusal::InvalidField`] for an invoice that is not paid, is a document of several or a credit note itself, for lines that cannot be credited
 /// and for more than is left of them; [`Refusal::Money`].
 pub fn credit(invoice: &Invoice, request: &CreditRequest) -> Result<(Invoice, Basis), Refusal> {
     let refuse = |field, detail: &str| Err(Refusal::InvalidField { field, detail: detail.into() });
     if invoice.basis.is_credit_note() {
         return refuse("invoice", "is a credit note itself; name the invoice");
+    }
+    if invoice.is_document() {
+        return refuse("invoice", "is a document of several invoices; name the one on it that is to be credited");
     }
     if !matches!(invoice.state, InvoiceState::Paid { .. }) {
         return refuse("invoice", "is not paid; only what was paid can be given back");

@@ -16,7 +16,10 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::adjust::{Adjustment, Adjustments};
+use super::{
+    adjust::{Adjustment, Adjustments},
+    consolidated::DocumentItem,
+};
 use crate::{
     calendar::{Instant, Period},
     document::{CreditNote, DocumentLine},
@@ -145,6 +148,18 @@ pub enum Basis {
         #[serde(default, skip_serializing_if = "Adjustments::is_none")]
         adjustments: Box<Adjustments>,
     },
+    /// Invoices of several contracts of a customer, collected as one.
+    Document {
+        /// The terms of its first item: they name the currency and the policy, which all items share.
+        terms: Box<Terms>,
+        /// What its first item is for.
+        period: Period,
+        /// What is on it.
+        items: Vec<DocumentItem>,
+        /// None: the items bring their discounts and taxes.
+        #[serde(default, skip_serializing_if = "Adjustments::is_none")]
+        adjustments: Box<Adjustments>,
+    },
     /// Another basis, and what was used up to then.
     Metered {
         /// What the invoice is for otherwise.
@@ -169,7 +184,7 @@ impl Basis {
     #[must_use]
     pub fn terms(&self) -> &Terms {
         match self {
-            Self::Period { terms, .. } | Self::CreditNote { terms, .. } => terms,
+            Self::Period { terms, .. } | Self::CreditNote { terms, .. } | Self::Document { terms, .. } => terms,
             Self::Change { to: terms, .. } | Self::End { terms, .. } | Self::Arrears { terms, .. } => terms,
             Self::Metered { base, .. }
             | Self::Once { base, .. }
@@ -183,6 +198,7 @@ impl Basis {
     pub fn period(&self) -> &Period {
         match self {
             Self::CreditNote { period, .. }
+            | Self::Document { period, .. }
             | Self::Period { period, .. }
             | Self::End { period, .. }
             | Self::Arrears { period, .. } => period,
@@ -200,6 +216,15 @@ impl Basis {
         matches!(self, Self::Side { side: DocumentSide::Credit, .. } | Self::CreditNote { .. })
     }
 
+    /// What is on the document of several contracts; none for the invoice of one.
+    #[must_use]
+    pub fn items(&self) -> Option<&[DocumentItem]> {
+        match self {
+            Self::Document { items, .. } => Some(items),
+            _ => None,
+        }
+    }
+
     /// Its discounts and taxes.
     #[must_use]
     pub fn adjustments(&self) -> &Adjustments {
@@ -210,6 +235,7 @@ impl Basis {
             | Self::Side { of: base, .. } => base.adjustments(),
             Self::Period { adjustments, .. }
             | Self::CreditNote { adjustments, .. }
+            | Self::Document { adjustments, .. }
             | Self::End { adjustments, .. }
             | Self::Change { adjustments, .. }
             | Self::Arrears { adjustments, .. } => adjustments,
@@ -258,6 +284,8 @@ pub enum LineKind {
     Discount,
     /// A tax, or why there is none.
     Tax,
+    /// All that an invoice of a contract comes to, on the document of several.
+    Item,
 }
 
 /// Why a line has its amount: the computation, as data.

@@ -29,7 +29,7 @@ fn start() -> Instant {
     at("2027-01-31T09:00:00Z")
 }
 
-fn pretty(value: &impl Serialize) -> String {
+pub(crate) fn pretty(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).expect("JSON") + "\n"
 }
 
@@ -185,6 +185,7 @@ fn samples() -> BTreeMap<String, String> {
     samples.extend(adjusted_samples());
     samples.extend(item_samples());
     samples.extend(aligned_samples());
+    samples.extend(crate::consolidated::samples());
     samples.insert("contract-price".into(), pretty(&serde_json::from_str::<ContractPrice>(CONTRACT).expect("a price")));
     samples
 }

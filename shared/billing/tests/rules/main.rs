@@ -14,6 +14,8 @@ mod calc;
 #[cfg(test)]
 mod collecting;
 #[cfg(test)]
+mod consolidated;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod credit_notes;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::invoice::{
     adjust::{self, Adjustment, Adjustments, Decided, Full, full_period},
-    credit,
+    consolidated, credit,
 };
 use crate::{
     calendar::{Instant, Period},
@@ -74,6 +74,7 @@ fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
         }
         Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
         Basis::CreditNote { terms, note, .. } => (credit::lines(terms, note)?, 0),
+        Basis::Document { terms, items, .. } => (consolidated::lines(items, terms.price.currency), 0),
         Basis::Side { of, side, credit_minor } => (one_side(unsettled(of)?.0, *side), *credit_minor),
         // Only a whole document carries earlier decisions.
         Basis::Carried { base, .. } => unsettled(base)?,
