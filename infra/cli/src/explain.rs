@@ -1,11 +1,9 @@
 //! `perennial explain`: why an invoice has its amount, in words.
 //!
-//! A thin reader: the words are `billing::invoice::explain`'s.
+//! A thin reader: the words are `billing::invoice::explain`'s, brought together by the use case.
 
-use billing::{
-    ids::{CustomerId, InvoiceId},
-    invoice::explain,
-};
+use billing::ids::{CustomerId, InvoiceId};
+use usecases::explain::explain;
 
 use crate::failure::Failure;
 
@@ -28,14 +26,17 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let opened = args.target.open().await?;
     let found = opened.store().invoice(&customer, &id).await;
     let found = found.map_err(|e| Failure::because(format!("read {id}"), e))?;
-    let Some(invoice) = found else {
+    if found.is_none() {
         let why = format!("{customer} has no such invoice; GET /customers/{customer}/invoices lists them");
         return Err(Failure::because(format!("explain {id}"), why));
-    };
+    }
     let number = opened.store().number(&customer, &id).await;
     if let Some(number) = number.map_err(|e| Failure::because(format!("read the number of {id}"), e))? {
         println!("Number {number}");
     }
-    print!("{}", explain(&invoice.value).map_err(|e| Failure::because(format!("explain {id}"), e))?);
+    print!(
+        "{}",
+        explain(opened.store(), &customer, &id).await.map_err(|e| Failure::because(format!("explain {id}"), e))?
+    );
     Ok(())
 }

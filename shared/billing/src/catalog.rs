@@ -17,6 +17,7 @@ use crate::{
     discount::{Coupon, LongTerm, Loyalty},
     document::DocumentPolicy,
     dunning::Ladder,
+    invoice::GatheringTime,
     money::Currency,
     prepaid::PrepaidRules,
     pricing::PriceModel,
@@ -237,6 +238,9 @@ pub struct Policy {
     /// Days a customer who pays by invoice has, before the ladder's `unpaid` rungs count.
     #[serde(default = "default_days_until_due")]
     pub days_until_due: u32,
+    /// Hours that the invoices of a customer's contracts wait for each other, where they come on one document.
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+    pub gathering_hours: GatheringTime,
     /// In which order discounts and taxes are computed, and where they are rounded.
     #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub document: DocumentPolicy,
@@ -259,6 +263,7 @@ impl Policy {
             proration: ProrationPolicy::default(),
             ladder: Ladder::standard(),
             days_until_due: default_days_until_due(),
+            gathering_hours: GatheringTime::default(),
             document: DocumentPolicy::default(),
             tax: None,
         }

@@ -5,6 +5,7 @@
 //! computes again what can be computed. To add one: a variant of [`Invariant`], and a function beside those here.
 
 mod contracts;
+mod documents;
 mod gateway;
 mod invoices;
 mod numbers;
@@ -37,6 +38,8 @@ pub enum Invariant {
     OneCapture,
     /// What an invoice received is told by facts: each capture by one, and a paid invoice got its total.
     Booked,
+    /// A document of several contracts is the sum of its items, which stand as it stands and are on no other.
+    Documents,
     /// Billed periods follow each other without gap and overlap, but for pauses and ends.
     Periods,
     /// Everything that is due is done in time: elapsed periods are invoiced, invoices are collected.
@@ -65,6 +68,7 @@ impl Invariant {
             Self::Lines => "lines add up, and are computed again byte for byte",
             Self::OneCapture => "each invoice was captured at most once",
             Self::Booked => "what was received is told by facts, once",
+            Self::Documents => "documents are the sum of their items, which stand as they do",
             Self::Periods => "periods follow each other without gap and overlap",
             Self::InTime => "what was due is done",
             Self::NoStuckAttempt => "no attempt is without an answer",
@@ -129,8 +133,9 @@ pub fn customer(records: &Records<'_>, moment: &Moment) -> Vec<Finding> {
     for invoice in &records.invoices {
         invoices::check(invoice, &facts, moment, &mut found);
     }
+    documents::check(&records.invoices, &mut found);
     for subscription in &records.subscriptions {
-        let own = records.invoices.iter().copied().filter(|i| i.subscription == subscription.id).collect();
+        let own = records.invoices.iter().copied().filter(|i| i.is_of(&subscription.id)).collect();
         contracts::check(subscription, own, &facts, moment, &mut found);
     }
     found

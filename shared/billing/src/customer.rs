@@ -50,6 +50,9 @@ pub struct Customer {
     /// How often the customer redeemed coupons that a customer may redeem only so often, by their ids.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub redeemed: BTreeMap<String, u32>,
+    /// Whether what contracts bill by themselves, of those agreed from now on, comes on one document.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub consolidate: bool,
     /// First sign-up.
     pub acquired_at: Instant,
 }

@@ -104,6 +104,11 @@ pub enum Cause {
     Usage(u32),
     /// What the change that made this version gives back, where its policy wants a credit note for that.
     CreditNote(u64),
+    /// The document of several contracts whose first item is for the billed period with this ordinal: an item is on one
+    /// document for ever, so its first item names it.
+    Document(u32),
+    /// The document whose first item is for what was used in the billed period with this ordinal.
+    UsageDocument(u32),
 }
 
 impl InvoiceId {
@@ -117,6 +122,8 @@ impl InvoiceId {
             Cause::Change(version) => format!("c{version}"),
             Cause::Usage(ordinal) => format!("u{ordinal}"),
             Cause::CreditNote(version) => format!("n{version}"),
+            Cause::Document(ordinal) => format!("d{ordinal}"),
+            Cause::UsageDocument(ordinal) => format!("du{ordinal}"),
         };
         let revision = if revision == 0 { String::new() } else { format!("r{revision}") };
         Self(format!("inv_{}-{cause}{revision}", owner.body()))
@@ -149,6 +156,8 @@ mod tests {
         assert_eq!(InvoiceId::derive(&sub, Cause::Change(7), 2).as_str(), "inv_ana-c7r2");
         assert_eq!(InvoiceId::derive(&sub, Cause::Usage(12), 0).as_str(), "inv_ana-u12");
         assert_eq!(InvoiceId::derive(&sub, Cause::CreditNote(7), 0).as_str(), "inv_ana-n7");
+        assert_eq!(InvoiceId::derive(&sub, Cause::Document(2), 0).as_str(), "inv_ana-d2");
+        assert_eq!(InvoiceId::derive(&sub, Cause::UsageDocument(2), 0).as_str(), "inv_ana-du2");
     }
 
     #[test]

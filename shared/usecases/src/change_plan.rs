@@ -8,7 +8,7 @@ use billing::{
     customer::Customer,
     discount::CouponCode,
     ids::{CustomerId, SubscriptionId},
-    invoice::{Invoice, InvoiceState, OneOff},
+    invoice::{GatheringTime, Invoice, InvoiceState, OneOff},
     money::{Currency, Money},
     refusal::Refusal,
     subscription::{DEBT, Input, Subscription, When},
@@ -89,6 +89,10 @@ pub struct ChangeRequest {
     /// For `pause`: a date or an RFC 3339 instant.
     #[serde(default)]
     pub resume_at: Option<String>,
+    /// For `consolidate`: whether what the contract bills by itself from now on comes on one document with the customer's
+    /// other contracts; true when absent.
+    #[serde(default)]
+    pub consolidate: Option<bool>,
     /// For `credit_note`: which paid invoice.
     #[serde(default)]
     pub invoice: Option<String>,
@@ -132,6 +136,8 @@ pub enum Action {
     Pause,
     /// Come back.
     Resume,
+    /// Bill on one document with the customer's other contracts, or alone again.
+    Consolidate,
     /// Give back a paid invoice, or lines of it, as credit or (`refund`) to the payment that paid it.
     CreditNote,
     /// Start again after the end, within 90 days.
@@ -205,7 +211,7 @@ async fn attempt(
         return present(ledger, customer, id).await;
     }
     let after =
-        draft.commit.subscription.as_ref().map(|s| Versioned { value: s.value.clone(), version: s.replaces + 1 });
+        draft.commit.subscriptions.first().map(|s| Versioned { value: s.value.clone(), version: s.replaces + 1 });
     // Renewals that were due came first, each at its own instant; the change's own invoice is of this one.
     let own = |i: &&Save<Invoice>| i.replaces == 0 && i.value.issued_at == now;
     let own = draft.commit.invoices.iter().filter(own).map(|i| InvoiceView::new(&i.value, now));
@@ -283,6 +289,7 @@ async fn input(
             Input::Pause { when, resume_at, credit: request.credit }
         }
         Action::Resume => Input::Resume,
+        Action::Consolidate => Input::Gather { gathering: gathering(ledger, held, request).await? },
         Action::CreditNote => {
             let reason = text("reason", request.reason.clone(), COMMENT_BYTES_MAX)?;
             let (invoice, lines) = (request.invoice.as_deref(), request.lines.as_deref());
@@ -312,6 +319,21 @@ fn prepaid(customer: &Customer, when: When, request: &ChangeRequest) -> Result<I
         Action::Grant => Input::Grant { amount, reason: request.reason.clone().unwrap_or_default(), expires_at },
         _ => Input::TopUp { amount, expires_at },
     })
+}
+
+/// How long the contract's invoices are to wait for others: as the policy in its terms says.
+async fn gathering(
+    ledger: &Ledger,
+    held: &Subscription,
+    request: &ChangeRequest,
+) -> Result<Option<GatheringTime>, Error> {
+    if request.consolidate == Some(false) {
+        return Ok(None);
+    }
+    let reference = &held.terms.policy;
+    let policy = ledger.store.policy(reference).await?;
+    let policy = policy.ok_or_else(|| Refusal::NotFound { what: "policy", id: reference.to_string() })?;
+    Ok(Some(policy.gathering_hours))
 }
 
 /// When it is to take effect.
@@ -353,7 +375,7 @@ fn amount(request: &ChangeRequest, currency: Currency) -> Result<Money, Refusal>
 async fn debts(ledger: &Ledger, held: &Subscription) -> Result<BTreeMap<String, Money>, Error> {
     let mut debts: BTreeMap<String, Money> = BTreeMap::new();
     let Some(file) = ledger.store.file(&held.customer).await? else { return Ok(debts) };
-    let own = file.invoices.iter().map(|i| &i.value).filter(|i| i.subscription == held.id);
+    let own = file.invoices.iter().map(|i| &i.value).filter(|i| i.is_of(&held.id));
     for total in own.filter(|i| i.state == InvoiceState::Uncollectible).map(|i| i.total) {
         let debt = debts.entry(total.currency.to_string()).or_insert_with(|| Money::zero(total.currency));
         *debt = debt.plus(total).map_err(Refusal::from)?;

@@ -1,19 +1,20 @@
 //! Look after one invoice: claim an attempt or a refund and call the gateway, or climb its ladder.
 //!
 //! The verbs `collect` (first attempts) and `retry-payment` (rungs) are one use case: what is due is the invoice's to
-//! say. Every answer goes through the invoice's table, so a second delivery finds nothing to do.
+//! say. What is to come on a document of several contracts is put on it first. Every answer goes through the invoice's table, so a second delivery finds nothing to do.
 
 use billing::{
     calendar::Instant,
     gateway::ChargeOutcome,
     ids::{CustomerId, InvoiceId},
-    invoice::{Answer, Claim, Invoice, InvoiceInput, InvoiceWake, wake_at},
+    invoice::{Answer, Claim, Invoice, InvoiceInput, InvoiceState, InvoiceWake, wake_at},
     refusal::Refusal,
 };
 
 use crate::{
     decide::{Draft, on_invoice},
     error::{CONFLICT_TRIES, Error},
+    gather::gather,
     ports::{Gateways, Job, Ledger, Versioned},
     refund::send_back,
     sweep::count_unknown,
@@ -44,6 +45,9 @@ pub async fn collect(ledger: &Ledger, gateways: &Gateways, job: &Job) -> Result<
 async fn step(ledger: &Ledger, gateways: &Gateways, customer: &CustomerId, id: &InvoiceId) -> Result<bool, Error> {
     let (invoice, profile) = ledger.store.invoice_and_customer(customer, id).await?;
     let invoice = found(invoice, id)?;
+    if matches!(invoice.value.state, InvoiceState::Gathering { .. }) {
+        return gather(ledger, customer, id).await;
+    }
     let method = profile.and_then(|profile| profile.value.method).filter(|_| invoice.value.automatic);
     let (now, wall) = (ledger.clocks.business().await?, ledger.clocks.wall());
     let mut draft = Draft::new(now, wall);
@@ -127,7 +131,7 @@ pub(crate) async fn load(ledger: &Ledger, customer: &CustomerId, id: &InvoiceId)
     found(ledger.store.invoice(customer, id).await?, id)
 }
 
-fn found(invoice: Option<Versioned<Invoice>>, id: &InvoiceId) -> Result<Versioned<Invoice>, Error> {
+pub(crate) fn found(invoice: Option<Versioned<Invoice>>, id: &InvoiceId) -> Result<Versioned<Invoice>, Error> {
     Ok(invoice.ok_or_else(|| Refusal::NotFound { what: "invoice", id: id.to_string() })?)
 }
 

@@ -83,6 +83,7 @@ pub async fn store(subject: &Subject) -> Result<(), Error> {
     store::a_stale_writer_changes_nothing(subject).await?;
     store::an_invoice_cannot_be_put_twice(subject).await?;
     store::the_journal_is_never_rewritten(subject).await?;
+    store::several_contracts_change_together(subject).await?;
     store::a_file_is_complete(subject).await?;
     store::a_request_is_remembered_once(subject).await?;
     store::a_contract_price_replaces_the_earlier_one(subject).await?;

@@ -49,7 +49,7 @@ pub(crate) async fn input(
     let named = asked.invoice.ok_or_else(|| needed("invoice", "the id of the invoice to credit"))?;
     let id = parse_field("invoice", InvoiceId::try_new(named))?;
     let found = ledger.store.invoice(&held.customer, &id).await?;
-    let found = found.filter(|i| i.value.subscription == held.id);
+    let found = found.filter(|i| i.value.concerns(&held.id));
     let found = found.ok_or_else(|| Refusal::NotFound { what: "invoice of this subscription", id: id.to_string() })?;
     let request = request(&found.value, asked.lines)?;
     let (credited, basis) = if asked.refund {

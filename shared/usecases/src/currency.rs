@@ -66,7 +66,8 @@ pub(crate) fn check_return(held: &Subscription, customer: &Customer) -> Result<(
 
 /// The profile follows a contract into another currency, unless another contract still runs in the old one.
 pub(crate) async fn follow(ledger: &Ledger, draft: &mut Draft, before: &Subscription) -> Result<(), Error> {
-    let after = draft.commit.subscription.as_ref().map(|saved| saved.value.terms.price.currency);
+    let saved = draft.commit.subscriptions.iter().find(|saved| saved.value.id == before.id);
+    let after = saved.map(|saved| saved.value.terms.price.currency);
     let (old, Some(new)) = (before.terms.price.currency, after) else { return Ok(()) };
     if old == new {
         return Ok(());

@@ -9,13 +9,16 @@ use billing::{
     dunning::Ladder,
     fact::{Happening, stamp},
     ids::{CustomerId, InvoiceId, SubscriptionId},
-    invoice::{self, Claim, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, RefundClaim},
+    invoice::{self, Claim, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState, RefundClaim},
     journal::JournalEntry,
     refusal::Refusal,
     subscription::{self, Effect, Input, Known, Outcome, State, Subscription},
 };
 
+use futures::future::try_join_all;
+
 use crate::{
+    collect::load,
     currency,
     error::Error,
     ports::{Commit, Ledger, Save, Versioned},
@@ -40,20 +43,27 @@ pub struct Draft {
     /// What to call after the commit.
     pub calls: Calls,
     alarms: Vec<String>,
-    /// What happened to the subscription, with the inputs that made it happen.
-    happened: Vec<Happening>,
-    inputs: Vec<serde_json::Value>,
+    /// What happened to each subscription of the commit.
+    told: Vec<Told>,
     wall: WallTime,
     /// Business time of the decision.
     pub(crate) now: Instant,
+}
+
+/// What happened to a subscription, with the inputs that made it happen.
+#[derive(Debug)]
+struct Told {
+    subscription: SubscriptionId,
+    happened: Vec<Happening>,
+    inputs: Vec<serde_json::Value>,
 }
 
 impl Draft {
     /// An empty draft of a decision at `now`; `wall` stamps its facts.
     #[must_use]
     pub fn new(now: Instant, wall: WallTime) -> Self {
-        let (alarms, happened, inputs) = (Vec::new(), Vec::new(), Vec::new());
-        Self { commit: Commit::default(), calls: Calls::default(), alarms, happened, inputs, wall, now }
+        let (alarms, told) = (Vec::new(), Vec::new());
+        Self { commit: Commit::default(), calls: Calls::default(), alarms, told, wall, now }
     }
 
     /// Adds what `outcome` makes of a subscription that is stored at version `replaces` (0: new).
@@ -73,30 +83,35 @@ impl Draft {
                 self.commit.invoices.push(Save { value: invoice, replaces: 0 });
             }
         }
-        self.happened.extend(facts);
-        self.inputs.push(input);
-        self.commit.subscription = Some(Save { value: *next, replaces });
+        match self.told.iter_mut().find(|told| told.subscription == next.id) {
+            Some(told) => {
+                told.happened.extend(facts);
+                told.inputs.push(input);
+            }
+            None => {
+                self.told.push(Told { subscription: next.id.clone(), happened: facts, inputs: vec![input] });
+            }
+        }
+        self.commit.subscriptions.retain(|saved| saved.value.id != next.id);
+        self.commit.subscriptions.push(Save { value: *next, replaces });
         Ok(effects)
     }
 
-    /// Stamps what happened to the subscription and puts its journal entry where it belongs: on the invoice that the
+    /// Stamps what happened to each subscription and puts its journal entry where it belongs: on the invoice that the
     /// decision made, else into an item of its own.
     fn journal(&mut self) {
-        let Some(saved) = &self.commit.subscription else { return };
-        let version = saved.replaces + 1;
-        let facts = stamp(std::mem::take(&mut self.happened), saved.value.id.as_str(), version, self.wall);
-        if let Some(made) = self.commit.invoices.iter_mut().find(|i| i.replaces == 0) {
-            made.value.facts.extend(facts);
-            return;
+        for Told { subscription, happened, inputs } in std::mem::take(&mut self.told) {
+            let saved = self.commit.subscriptions.iter().find(|saved| saved.value.id == subscription);
+            let version = saved.map_or(0, |saved| saved.replaces) + 1;
+            let facts = stamp(happened, subscription.as_str(), version, self.wall);
+            let mut made = self.commit.invoices.iter_mut().filter(|i| i.replaces == 0);
+            if let Some(made) = made.find(|i| i.value.is_of(&subscription)) {
+                made.value.facts.extend(facts);
+                continue;
+            }
+            let (rules, at, input) = (RULES_VERSION, self.now, inputs.into());
+            self.commit.journal.push(JournalEntry { subscription, version, rules, at, input, facts });
         }
-        self.commit.journal = Some(JournalEntry {
-            subscription: saved.value.id.clone(),
-            version,
-            rules: RULES_VERSION,
-            at: self.now,
-            input: std::mem::take(&mut self.inputs).into(),
-            facts,
-        });
     }
 
     /// Adds an invoice that was at version `replaces` (0: new), with what happened to it.
@@ -161,6 +176,21 @@ pub async fn on_subscription(
     input: Input,
     now: Instant,
 ) -> Result<bool, Error> {
+    let mut voids = Vec::new();
+    let applied = decide_subscription(ledger, draft, current, input, now, &mut voids).await?;
+    void_open_invoices(ledger, draft, &current.value.customer, &voids, now).await?;
+    Ok(applied)
+}
+
+/// As [`on_subscription`]; a contract whose open invoices are to be voided is added to `voids`.
+async fn decide_subscription(
+    ledger: &Ledger,
+    draft: &mut Draft,
+    current: &Versioned<Subscription>,
+    input: Input,
+    now: Instant,
+    voids: &mut Vec<SubscriptionId>,
+) -> Result<bool, Error> {
     let record = serde_json::to_value(&input).map_err(|e| Error::unavailable("write the journal entry", e))?;
     let (held, version) = (&current.value, current.version + 1);
     let known = Known {
@@ -175,7 +205,7 @@ pub async fn on_subscription(
     let effects = draft.subscription(outcome, current.version, record)?;
     currency::follow(ledger, draft, held).await?;
     match draft.take_effects(effects) {
-        Some(Withdrawn::All) => void_open_invoices(ledger, draft, &current.value, now).await?,
+        Some(Withdrawn::All) => voids.push(current.value.id.clone()),
         Some(Withdrawn::These(ids)) => {
             for id in ids {
                 let found = ledger.store.invoice(&current.value.customer, &id).await?;
@@ -197,14 +227,19 @@ async fn without_method(ledger: &Ledger, held: &Subscription, input: &Input) -> 
     Ok(customer.is_none_or(|customer| customer.value.method.is_none()))
 }
 
+/// Voids what `contracts` still owe on invoices of their own. What is on a document is owed as that stands.
 async fn void_open_invoices(
     ledger: &Ledger,
     draft: &mut Draft,
-    subscription: &Subscription,
+    customer: &CustomerId,
+    contracts: &[SubscriptionId],
     now: Instant,
 ) -> Result<(), Error> {
-    let Some(file) = ledger.store.file(&subscription.customer).await? else { return Ok(()) };
-    for invoice in file.invoices.into_iter().filter(|i| i.value.subscription == subscription.id) {
+    if contracts.is_empty() {
+        return Ok(());
+    }
+    let Some(file) = ledger.store.file(customer).await? else { return Ok(()) };
+    for invoice in file.invoices.into_iter().filter(|i| contracts.iter().any(|id| i.value.is_of(id))) {
         void(ledger, draft, Some(invoice), now).await?;
     }
     Ok(())
@@ -240,20 +275,58 @@ pub async fn on_invoice(
     let ladder = ladder_of(ledger, &current.value).await?;
     let outcome = invoice::transition(&current.value, &ladder, input, now);
     let InvoiceOutcome::Applied { next, effects, facts } = outcome else { return Ok(false) };
-    let (customer, subscription) = (next.customer.clone(), next.subscription.clone());
+    let invoice = (*next).clone();
     draft.invoice(*next, facts, current.version);
+    let mut voids = Vec::new();
     for effect in effects {
-        match effect {
-            InvoiceEffect::Charge(claim) => draft.calls.charges.push(claim),
-            InvoiceEffect::Refund(claim) => draft.calls.refunds.push(claim),
-            InvoiceEffect::Alarm(text) => draft.alarms.push(text),
-            InvoiceEffect::Subscription(input) => {
-                let held = held(ledger, draft, &customer, &subscription).await?;
-                on_subscription(ledger, draft, &held, input, now).await?;
+        let (contracts, input) = match effect {
+            InvoiceEffect::Charge(claim) => {
+                draft.calls.charges.push(claim);
+                continue;
             }
+            InvoiceEffect::Refund(claim) => {
+                draft.calls.refunds.push(claim);
+                continue;
+            }
+            InvoiceEffect::Alarm(text) => {
+                draft.alarms.push(text);
+                continue;
+            }
+            InvoiceEffect::Items(state) => {
+                settle_items(ledger, draft, &invoice, &state, now).await?;
+                continue;
+            }
+            InvoiceEffect::Subscription(input) => (vec![&invoice.subscription], input),
+            InvoiceEffect::EverySubscription(input) => (invoice.contracts(), input),
+        };
+        for id in contracts {
+            let held = held(ledger, draft, &invoice.customer, id).await?;
+            decide_subscription(ledger, draft, &held, input.clone(), now, &mut voids).await?;
         }
     }
+    void_open_invoices(ledger, draft, &invoice.customer, &voids, now).await?;
     Ok(true)
+}
+
+/// What became of a document becomes of every item on it.
+async fn settle_items(
+    ledger: &Ledger,
+    draft: &mut Draft,
+    document: &Invoice,
+    state: &InvoiceState,
+    now: Instant,
+) -> Result<(), Error> {
+    let ids = document.basis.items().unwrap_or_default().iter().map(|item| &item.invoice);
+    let items = try_join_all(ids.map(|id| load(ledger, &document.customer, id))).await?;
+    let ladder = ladder_of(ledger, document).await?;
+    for item in items {
+        let (document, state) = (document.id.clone(), state.clone());
+        let outcome = invoice::transition(&item.value, &ladder, InvoiceInput::Settled { document, state }, now);
+        if let InvoiceOutcome::Applied { next, facts, .. } = outcome {
+            draft.invoice(*next, facts, item.version);
+        }
+    }
+    Ok(())
 }
 
 /// The subscription as this draft leaves it so far, or as it is stored.
@@ -263,7 +336,7 @@ async fn held(
     customer: &CustomerId,
     id: &SubscriptionId,
 ) -> Result<Versioned<Subscription>, Error> {
-    if let Some(saved) = draft.commit.subscription.as_ref().filter(|s| s.value.id == *id) {
+    if let Some(saved) = draft.commit.subscriptions.iter().find(|s| s.value.id == *id) {
         return Ok(Versioned { value: saved.value.clone(), version: saved.replaces });
     }
     let stored = ledger.store.subscription(customer, id).await?;

@@ -12,6 +12,7 @@ use billing::{
     subscription::{State, Subscription},
     usage::{MeterUsage, current},
 };
+use futures::future::try_join_all;
 use serde::Serialize;
 
 use crate::{
@@ -39,6 +40,9 @@ pub struct CustomerView {
     /// What else decides the customer's taxes.
     #[serde(skip_serializing_if = "TaxData::is_none")]
     pub tax: TaxData,
+    /// Whether what contracts bill by themselves, of those agreed from now on, comes on one document.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub consolidate: bool,
     /// Whether a payment method is stored, and its kind; never the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_method: Option<String>,
@@ -77,6 +81,7 @@ pub async fn customer(ledger: &Ledger, customer: &str) -> Result<CustomerView, E
         channel: profile.channel.clone(),
         country: profile.country.clone(),
         tax: profile.tax.clone(),
+        consolidate: profile.consolidate,
         payment_method: profile.method.as_ref().map(|m| m.kind.clone()),
         subscriptions,
         entitlements: of_file(ledger, &file).await?,
@@ -117,13 +122,20 @@ async fn of_file(ledger: &Ledger, file: &CustomerFile) -> Result<Entitlements, E
 pub async fn invoices(ledger: &Ledger, customer: &str) -> Result<Vec<InvoiceView>, Error> {
     let file = file(ledger, customer).await?;
     let now = ledger.clocks.business().await?;
-    let view = |i: &Invoice| InvoiceView::new(i, now).numbered(file.numbers.get(&i.id));
+    let document_of = |i: &Invoice| file.invoices.iter().find(|d| Some(&d.value.id) == i.document.as_ref());
+    let view = |i: &Invoice| {
+        let view = InvoiceView::new(i, now).numbered(file.numbers.get(&i.id));
+        match document_of(i) {
+            Some(document) => view.on(&document.value, now),
+            None => view,
+        }
+    };
     let mut views: Vec<_> = file.invoices.iter().map(|i| view(&i.value)).collect();
     views.sort_by(|a, b| b.issued_at.cmp(&a.issued_at).then_with(|| b.id.cmp(&a.id)));
     Ok(views)
 }
 
-/// One invoice with its lines and their explanations.
+/// One invoice with its lines and their explanations; a document with all invoices on it.
 ///
 /// # Errors
 /// [`Refusal::NotFound`].
@@ -132,7 +144,16 @@ pub async fn invoice(ledger: &Ledger, customer: &str, invoice: &str) -> Result<I
     let id = crate::collect::invoice_id(invoice)?;
     let found = crate::collect::load(ledger, &customer, &id).await?;
     let number = ledger.store.number(&customer, &id).await?;
-    Ok(InvoiceView::new(&found.value, ledger.clocks.business().await?).numbered(number.as_ref()))
+    let now = ledger.clocks.business().await?;
+    let view = InvoiceView::new(&found.value, now).numbered(number.as_ref());
+    if let Some(document) = &found.value.document {
+        let document = crate::collect::load(ledger, &customer, document).await?;
+        return Ok(view.on(&document.value, now));
+    }
+    let ids = found.value.basis.items().unwrap_or_default().iter().map(|item| &item.invoice);
+    let items = try_join_all(ids.map(|id| crate::collect::load(ledger, &customer, id))).await?;
+    let items = items.iter().map(|item| InvoiceView::new(&item.value, now).on(&found.value, now)).collect();
+    Ok(InvoiceView { items, ..view })
 }
 
 /// Everything that happened, as facts under their full names, oldest first.

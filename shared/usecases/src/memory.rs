@@ -88,7 +88,7 @@ impl Tables {
         if let Some(save) = &commit.customer {
             check(self.customers.get(&save.value.id), save.replaces, || save.value.id.to_string())?;
         }
-        if let Some(save) = &commit.subscription {
+        for save in &commit.subscriptions {
             let key = (save.value.customer.clone(), save.value.id.to_string());
             check(self.subscriptions.get(&key), save.replaces, || save.value.id.to_string())?;
         }
@@ -96,10 +96,10 @@ impl Tables {
             let key = (save.value.customer.clone(), save.value.id.to_string());
             check(self.invoices.get(&key), save.replaces, || save.value.id.to_string())?;
         }
-        if let (Some(entry), Some(save)) = (&commit.journal, &commit.subscription)
-            && self.journal.contains_key(&journal_key(&save.value.customer, entry))
-        {
-            return Err(Error::Conflict(format!("{} version {}", entry.subscription, entry.version)));
+        for entry in &commit.journal {
+            if self.journal.contains_key(&journal_key(owner(commit, entry)?, entry)) {
+                return Err(Error::Conflict(format!("{} version {}", entry.subscription, entry.version)));
+            }
         }
         for count in &commit.redemptions {
             if self.redemptions.get(&count.coupon).copied().unwrap_or(0) >= count.limit {
@@ -114,13 +114,15 @@ impl Tables {
     }
 
     fn apply(&mut self, commit: Commit, shards: u16) {
-        if let (Some(entry), Some(save)) = (commit.journal, &commit.subscription) {
-            self.journal.insert(journal_key(&save.value.customer, &entry), entry);
+        for entry in &commit.journal {
+            if let Ok(owner) = owner(&commit, entry) {
+                self.journal.insert(journal_key(owner, entry), entry.clone());
+            }
         }
         if let Some(Save { value, replaces }) = commit.customer {
             self.customers.insert(value.id.clone(), Versioned { value, version: replaces + 1 });
         }
-        if let Some(Save { value, replaces }) = commit.subscription {
+        for Save { value, replaces } in commit.subscriptions {
             let key = (value.customer.clone(), value.id.to_string());
             let before = self.subscriptions.get(&key).and_then(|s| due::of_subscription(&s.value, shards));
             self.move_place(before, due::of_subscription(&value, shards), &key);
@@ -149,6 +151,13 @@ impl Tables {
             self.due.insert((place.lane, place.shard, place.position), job);
         }
     }
+}
+
+/// Whose subscription an entry is about: the commit writes that too.
+fn owner<'a>(commit: &'a Commit, entry: &JournalEntry) -> Result<&'a CustomerId, Error> {
+    let about = commit.subscriptions.iter().find(|save| save.value.id == entry.subscription);
+    let owner = about.map(|save| &save.value.customer);
+    owner.ok_or_else(|| Error::unavailable("commit", "a journal entry without its subscription"))
 }
 
 fn journal_key(customer: &CustomerId, entry: &JournalEntry) -> Key {

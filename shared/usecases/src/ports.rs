@@ -49,12 +49,12 @@ pub struct Save<T> {
 pub struct Commit {
     /// The customer's profile.
     pub customer: Option<Save<Customer>>,
-    /// At most one subscription.
-    pub subscription: Option<Save<Subscription>>,
+    /// Changed subscriptions, each once. Most decisions are about one; what becomes of a document is about all on it.
+    pub subscriptions: Vec<Save<Subscription>>,
     /// New and changed invoices.
     pub invoices: Vec<Save<Invoice>>,
-    /// The entry of the decision, unless it rides on an invoice.
-    pub journal: Option<JournalEntry>,
+    /// The entries of the decisions about those subscriptions, unless they ride on invoices.
+    pub journal: Vec<JournalEntry>,
     /// Counters of coupons that grow with it; each must stay within its limit.
     pub redemptions: Vec<CountRedemption>,
     /// Remembers the request, so that a repetition is recognised.

@@ -33,7 +33,7 @@ pub async fn renew(ledger: &Ledger, job: &Job) -> Result<(), Error> {
         if !on_subscription(ledger, &mut draft, &current, Input::Wake, now).await? {
             return Ok(());
         }
-        let next = draft.commit.subscription.as_ref().and_then(|s| wake_at(&s.value));
+        let next = draft.commit.subscriptions.first().and_then(|s| wake_at(&s.value));
         match draft.commit(ledger).await {
             Ok(_) if next.is_none_or(|at| at > now) => return Ok(()),
             Ok(_) => {}

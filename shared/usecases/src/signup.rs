@@ -205,6 +205,7 @@ async fn decide(
         terms: offer.terms,
         proration: offer.policy.proration,
         collection,
+        gathering: customer.value.consolidate.then_some(offer.policy.gathering_hours),
         starts_at,
         trial_days,
         trial_until,
@@ -268,6 +269,7 @@ async fn customer(
             return Err(Refusal::WrongCurrency { customer, requested: currency.to_string() }.into());
         }
         known.value.method = method.or(known.value.method);
+        known.value.consolidate = asked.consolidate.unwrap_or(known.value.consolidate);
         tax_data(&mut known.value, asked)?;
         return Ok(known);
     }
@@ -285,6 +287,7 @@ async fn customer(
         method,
         tax: TaxData::default(),
         redeemed: std::collections::BTreeMap::new(),
+        consolidate: asked.consolidate.unwrap_or_default(),
         acquired_at: now,
     };
     tax_data(&mut value, asked)?;
@@ -402,7 +405,7 @@ async fn reply(ledger: &Ledger, customer: &CustomerId, id: &SubscriptionId) -> R
     let file = ledger.store.file(customer).await?.ok_or_else(missing)?;
     let held = file.subscriptions.iter().find(|s| s.value.id == *id).ok_or_else(missing)?;
     let now = ledger.clocks.business().await?;
-    let first = file.invoices.iter().filter(|i| i.value.subscription == *id).min_by_key(|i| i.value.issued_at);
+    let first = file.invoices.iter().filter(|i| i.value.is_of(id)).min_by_key(|i| i.value.issued_at);
     let declined = first.and_then(|i| i.value.attempts.iter().find_map(|a| a.code.clone()));
     let action = first.and_then(|i| match &i.value.state {
         InvoiceState::Unknown { action, .. } => action.clone(),

@@ -105,6 +105,9 @@ pub struct SubscriptionView {
     pub scheduled: Scheduled,
     /// The end of the trial or pause, when and why it ended.
     pub detail: State,
+    /// Whether what it bills by itself comes on one document with the customer's other contracts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub consolidated: bool,
     /// Credit of the customer, in the currency of the price.
     pub credit_minor: i64,
     /// Prepaid credit for usage; none where there is none and none waits for its money.
@@ -269,13 +272,13 @@ impl SubscriptionView {
     #[must_use]
     pub fn new(held: &Versioned<Subscription>, invoices: &[Versioned<Invoice>], now: Instant) -> Self {
         let s = &held.value;
-        let own = invoices.iter().map(|i| &i.value).filter(|i| i.subscription == s.id);
+        let mut own = invoices.iter().map(|i| &i.value).filter(|i| i.concerns(&s.id));
         Self {
             id: s.id.to_string(),
             customer: s.customer.to_string(),
             version: held.version,
             state: s.state.name(),
-            past_due: own.into_iter().any(|i| i.is_past_due(now)),
+            past_due: own.any(|i| i.is_past_due(now)),
             suspended: s.suspended_by.is_some(),
             plan: s.terms.plan.to_string(),
             quantity: s.terms.quantity,
@@ -291,6 +294,7 @@ impl SubscriptionView {
             next_event: billing::subscription::next_event(s).map(|(at, kind)| NextEvent { at, kind: kind.to_string() }),
             scheduled: s.scheduled.clone(),
             detail: s.state.clone(),
+            consolidated: s.gathering.is_some(),
             credit_minor: s.credit_minor,
             prepaid: PrepaidView::of(s),
             credits: s.credits.iter().map(|credit| (*credit).into()).collect(),
@@ -313,9 +317,13 @@ pub struct InvoiceView {
     /// Its legal number; none until it is issued, and for a moment after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
-    /// For which contract.
-    pub subscription: String,
-    /// due, collecting, pending, past_due, paid, void, uncollectible.
+    /// For which contract; none for the document of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<String>,
+    /// The document that it is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+    /// due, collecting, pending, past_due, paid, void, uncollectible; gathering and grouped before a document is paid.
     pub state: &'static str,
     /// What is owed.
     pub total: MoneyView,
@@ -334,6 +342,9 @@ pub struct InvoiceView {
     pub period: Period,
     /// What is owed, line by line, each with its explanation.
     pub lines: Vec<Line>,
+    /// The invoices on the document, where it was asked for by its id.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<InvoiceView>,
     /// Tries to collect it that ended.
     pub attempts: Vec<billing::invoice::Attempt>,
     /// Whether it is past due.
@@ -350,6 +361,12 @@ impl InvoiceView {
         Self { number: number.map(ToString::to_string), ..self }
     }
 
+    /// The view of an item as its document stands at business time `now`: an item is late when that is.
+    #[must_use]
+    pub fn on(self, document: &Invoice, now: Instant) -> Self {
+        Self { past_due: document.is_past_due(now), ..self }
+    }
+
     /// The view of an invoice at business time `now`.
     #[must_use]
     pub fn new(invoice: &Invoice, now: Instant) -> Self {
@@ -361,7 +378,8 @@ impl InvoiceView {
             id: invoice.id.to_string(),
             credit_note: invoice.basis.is_credit_note(),
             number: None,
-            subscription: invoice.subscription.to_string(),
+            subscription: (!invoice.is_document()).then(|| invoice.subscription.to_string()),
+            document: invoice.document.as_ref().map(ToString::to_string),
             state: if waits { "due" } else { invoice.state.name() },
             total: invoice.total.into(),
             credited: credited(invoice),
@@ -370,6 +388,7 @@ impl InvoiceView {
             issued_at: invoice.issued_at,
             period: *invoice.basis.period(),
             lines: invoice.lines.clone(),
+            items: Vec::new(),
             attempts: invoice.attempts.clone(),
             past_due,
             next_at: billing::invoice::wake_at(invoice).map(|wake| match wake {

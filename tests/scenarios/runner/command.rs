@@ -4,25 +4,26 @@
 //! |---|---|
 //! | `until DATE` | time passes, with everything that is due on the way |
 //! | `catalog team@1 per-seat month=9.90 [year=99] [currency=USD] [also=EUR:month:9.00] [trial=14] [trial-price=1.00] [trial-price=EUR:1.00] [trial-anchor=start] [without-card=cancel/pause/convert] [policy=p] [align=calendar/15/3-31/Fri] [feature=a] [limit.seats=5] [setup=50] [included=3] [quietly]` | publish |
-//! | `policy p@1 [profile=lago] [proration=second] [rounding=half-up] [first=full] [leading=nominal] [interval-change=keep-anchor] [termination=unused] [days=30] [tax=home]` | a policy for plans published after it |
+//! | `policy p@1 [profile=lago] [proration=second] [rounding=half-up] [first=full] [leading=nominal] [interval-change=keep-anchor] [termination=unused] [days=30] [gather=6] [tax=home]` | a policy for plans published after it |
 //! | `coupon spring code=SPRING percent=25 [amount=10] [currency=USD] [periods=3] [forever] [limit=1] [each=1] [until=D] [for=plan] [new] [stacks]` | publish |
 //! | `taxes home@1 DE [inclusive] [shop=EU]` | the seller's tax settings |
 //! | `contract ana team per-seat month=8` | a negotiated price |
 //! | `usage team@1 calls sum month=10:1.00,rest:0.50 [also=EUR:month:10:0.90,rest:0.45] [included=5] [share=included,tiers,amounts] [prorated=day] [least=50] [least-part=share/whole] [prepaid] [valid=30] [unused=forfeit] [currency=USD]` | what a plan charges for a meter |
 //! | `add-on team@1 support per-seat month=5 [year=50] [most=3] [setup=20] [feature=a] [limit.seats=5] [currency=USD]` | what its contracts may have beside it; publishes the next version |
 //! | `used ana calls 12 [id e1] [at INSTANT] [key ana] [times 3] [again]` | events; `again`: the last batch once more |
-//! | `signup ana team [per year] [seats 3] [with support:2,sso] [card TOKEN] [zone Z] [anchor 15/3-31/Fri/calendar/DATE] [along NAME] [since DATE] [trial 14/DATE] [without-card] [currency EUR] [on-account] [coupon CODE] [in DE] [vat NUMBER] [exempt why] [key K] [as NAME]` | |
+//! | `signup ana team [per year] [seats 3] [with support:2,sso] [card TOKEN] [zone Z] [anchor 15/3-31/Fri/calendar/DATE] [along NAME] [since DATE] [trial 14/DATE] [without-card] [currency EUR] [on-account] [coupon CODE] [in DE] [vat NUMBER] [exempt why] [consolidated/separately] [key K] [as NAME]` | |
 //! | `change ana [to plan] [per year] [in USD] [seats 3] [with support:2,sso/none] [at-period-end/on DATE] [preview] [seen 2]` | |
 //! | `charge ana 49.90 for training [next] [preview]` | once, at once or with the next invoice |
 //! | `top-up ana 50 [expires DATE] [preview]`, `grant ana 10 because word [expires DATE] [preview]` | prepaid credit, bought or given |
 //! | `credit-note ana ana-p1 [lines 1:5.00,2] [refund] [because word] [preview]` | give back a paid invoice, or lines of it, as credit or to its payment |
 //! | `anchor ana 15 [at-period-end] [preview]`, `anchor ana along NAME` | another day to be billed on |
 //! | `cancel ana [at-period-end/on DATE] [because word]`, `keep`, `pause ana [at-period-end/on DATE] [until DATE] [with-credit]`, `resume`, `reactivate` | |
-//! | `transfer ana p1 20.00 [as ref]`, `webhook ana p1:1` (or `p1:r1`), `authenticate ana p1:1 yes`, `bank ana p1:r1 takes/returns` | money news |
+//! | `consolidate ana [no-more] [preview]` | bill on one document with the customer's other contracts, or alone again |
+//! | `transfer ana p1 20.00 [as ref] [of owner]`, `webhook ana p1:1` (or `p1:r1`), `authenticate ana p1:1 yes`, `bank ana p1:r1 takes/returns` | money news |
 //! | `deliver-again`, `race`, `sweeps on/off`, `gateway works/cut/answers-lost/without-refunds`, `wall +300` | the world's faults |
 //! | `apply-coupon ana CODE`, `remove-coupon ana CODE` | |
 //! | `explain ana p1` | the invoice in words, computed again |
-//! | `show ana [invoices/history/entitlements]` | read |
+//! | `show ana [invoices/history/entitlements/inv_ana-d2]` | read |
 
 use std::sync::atomic::Ordering;
 
@@ -69,7 +70,9 @@ async fn dispatch(world: &mut World, verb: &str, mut args: Args) -> Result<(), S
         "used" => metering::used(world, args).await,
         "signup" => requests::signup(world, args).await,
         "change" | "charge" | "top-up" | "grant" | "credit-note" | "anchor" | "apply-coupon" | "remove-coupon"
-        | "cancel" | "keep" | "pause" | "resume" | "reactivate" => requests::change(world, verb, args).await,
+        | "cancel" | "keep" | "pause" | "resume" | "reactivate" | "consolidate" => {
+            requests::change(world, verb, args).await
+        }
         "transfer" => requests::transfer(world, args).await,
         "webhook" => news::webhook(world, args).await,
         "bank" => news::bank(world, args),

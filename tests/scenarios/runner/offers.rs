@@ -2,7 +2,6 @@
 
 use billing::{discount::Coupon, ids::InvoiceId, tax::TaxSettings};
 use serde_json::{Value, json};
-use usecases::ports::Store;
 
 use crate::{
     args::Args,
@@ -102,9 +101,7 @@ pub(crate) async fn explain(world: &mut World, mut args: Args) -> Result<(), Str
     let id = format!("inv_{name}-{}", args.next("an invoice (p1)")?);
     args.finish()?;
     let id = InvoiceId::try_new(id).map_err(|e| e.to_string())?;
-    let found = world.store.invoice(&customer_id(&name)?, &id).await.map_err(|e| e.to_string())?;
-    let invoice = found.ok_or("there is no such invoice")?;
-    let text = billing::invoice::explain(&invoice.value).map_err(|e| e.to_string())?;
+    let text = usecases::explain::explain(&*world.store, &customer_id(&name)?, &id).await.map_err(|e| e.to_string())?;
     for line in text.lines().filter(|line| !line.is_empty()) {
         world.say(line.trim_end());
     }

@@ -93,6 +93,9 @@ pub(crate) fn policy(world: &mut World, mut args: Args) -> Result<(), String> {
     if let Some(days) = args.setting("days") {
         policy["days_until_due"] = days.parse::<u32>().map_err(|e| e.to_string())?.into();
     }
+    if let Some(hours) = args.setting("gather") {
+        policy["gathering_hours"] = hours.parse::<u32>().map_err(|e| e.to_string())?.into();
+    }
     if let Some(tax) = args.setting("tax") {
         policy["tax"] = tax.into();
     }
@@ -223,6 +226,11 @@ pub(crate) async fn signup(world: &mut World, mut args: Args) -> Result<(), Stri
             None => body["coupons"] = json!([code]),
         }
     }
+    for (word, on) in [("consolidated", true), ("separately", false)] {
+        if args.flag(word) {
+            body["customer"]["consolidate"] = on.into();
+        }
+    }
     timing::of_signup(&mut args, &mut body)?;
     if args.flag("on-account") {
         body["collection"] = "invoice".into();
@@ -281,6 +289,9 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
     }
     if args.flag("refund") {
         body["refund"] = true.into();
+    }
+    if verb == "consolidate" {
+        body["consolidate"] = (!args.flag("no-more")).into();
     }
     if verb.ends_with("-coupon") {
         body["coupon"] = args.next("a code")?.into();
@@ -358,9 +369,10 @@ pub(crate) async fn transfer(world: &mut World, mut args: Args) -> Result<(), St
     let name = args.next("a name")?;
     let invoice = args.next("an invoice")?;
     let amount = money(&args.next("an amount")?, &args.value("currency")?.unwrap_or_else(|| "USD".into()))?;
+    let of = args.value("of")?.unwrap_or_else(|| name.clone());
     let reference = args.value("as")?.unwrap_or_else(|| format!("bank-{name}-{invoice}"));
     args.finish()?;
-    let customer = customer_id(&name)?;
+    let customer = customer_id(&of)?;
     let invoice = InvoiceId::try_new(format!("inv_{name}-{invoice}")).map_err(|e| e.to_string())?;
     world.remember_transfer(amount);
     let at = world.now;
@@ -399,6 +411,15 @@ async fn read(world: &World, customer: &str, what: &str) -> Result<Vec<String>, 
     let ledger = &world.ledger;
     Ok(match what {
         "invoices" => usecases::get::invoices(ledger, customer).await?.iter().map(invoice).collect(),
+        id if id.starts_with("inv_") => {
+            let view = usecases::get::invoice(ledger, customer, id).await?;
+            let own = view.lines.iter().map(|l| format!("             {}", show::line(l)));
+            let of_item = |item: &InvoiceView| {
+                let lines = item.lines.iter().map(|l| format!("               {}", show::line(l)));
+                std::iter::once(format!("  {}", invoice(item))).chain(lines).collect::<Vec<_>>()
+            };
+            std::iter::once(invoice(&view)).chain(own).chain(view.items.iter().flat_map(of_item)).collect()
+        }
         "history" => usecases::get::history(ledger, customer).await?.iter().map(entry).collect(),
         "entitlements" => {
             let e = usecases::get::entitlements_of(ledger, customer).await?;
@@ -425,9 +446,12 @@ async fn read(world: &World, customer: &str, what: &str) -> Result<Vec<String>, 
 
 fn invoice(view: &InvoiceView) -> String {
     let period = (show::when(view.period.start), show::when(view.period.end));
+    let late = if view.past_due && view.document.is_some() { ", past due" } else { "" };
+    let on = view.document.as_ref().map(|id| format!(" on {id}{late}")).unwrap_or_default();
     let refunds = view.refunds.iter().map(|r| format!("; {} {} {}", r.key, r.amount.display, r.state));
     let InvoiceView { id, state, total, .. } = view;
-    format!("invoice    {id} {state} {} for {} .. {}", total.display, period.0, period.1) + &refunds.collect::<String>()
+    let base = format!("invoice    {id} {state} {} for {} .. {}{on}", total.display, period.0, period.1);
+    base + &refunds.collect::<String>()
 }
 
 fn entry(entry: &Value) -> String {

@@ -46,6 +46,9 @@ pub(crate) fn subscription(s: &Subscription) -> String {
     if s.suspended_by.is_some() {
         text += "; SUSPENDED";
     }
+    if s.gathering.is_some() {
+        text += "; consolidated";
+    }
     if s.credit_minor != 0 {
         text += &format!("; credit {}", Money::new(s.credit_minor, terms.price.currency));
     }
@@ -125,6 +128,8 @@ pub(crate) fn invoice_state(invoice: &Invoice) -> String {
             format!(": attempt {} is unknown, asked {asked} times{why}", claim.attempt)
         }
         InvoiceState::Paid { at } => format!(" {}", when(*at)),
+        InvoiceState::Gathering { at, .. } => format!(" until {}", when(*at)),
+        InvoiceState::Grouped => invoice.document.as_ref().map(|id| format!(" on {id}")).unwrap_or_default(),
         _ => String::new(),
     };
     // On account the invoice waits for its due date first: nothing is late yet.
@@ -224,6 +229,11 @@ fn adjusted(line: &Line) -> Option<String> {
             let until = expires_at.map_or(String::new(), |end| format!(" until {}", when(end)));
             let held = held.map_or(String::new(), |held| format!(", {held} of it for what was used before"));
             return Some(format!("{} {grant}: {} of {left}{until}{held}", line.kind, line.amount));
+        }
+        Adjustment::Item { contract, tax_minor } => {
+            let tax = Money::new(*tax_minor, line.amount.currency);
+            let tax = if *tax_minor == 0 { String::new() } else { format!(", {tax} of it tax") };
+            return Some(format!("{} {} of {contract}: {}{tax}", line.kind, why.rule, line.amount));
         }
         Adjustment::Untaxed { note } => note.clone(),
         Adjustment::Discounted { .. } | Adjustment::SharedDiscount { .. } => return None,

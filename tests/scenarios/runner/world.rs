@@ -13,6 +13,7 @@ use billing::{
     check::{self, LedgerCheck, Moment},
     gateway::ChargeOutcome,
     ids::CustomerId,
+    invoice::InvoiceState,
     money::Money,
 };
 use usecases::{
@@ -280,8 +281,9 @@ impl World {
     fn booked(&self) -> BTreeMap<String, i64> {
         let mut booked: BTreeMap<String, i64> = BTreeMap::new();
         for file in self.seen.values() {
-            for invoice in file.invoices.iter().map(|i| &i.value) {
-                if let billing::invoice::InvoiceState::Paid { .. } = invoice.state {
+            // What is on a document was received with that.
+            for invoice in file.invoices.iter().map(|i| &i.value).filter(|i| !i.gathered) {
+                if let InvoiceState::Paid { .. } = invoice.state {
                     let kept = invoice.total.minor - news::booked_back(invoice);
                     *booked.entry(invoice.total.currency.to_string()).or_default() += kept;
                 }

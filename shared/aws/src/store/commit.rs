@@ -74,12 +74,12 @@ impl AwsStore {
     }
 
     fn writes(&self, commit: &Commit) -> Result<Vec<Write<'_>>, Error> {
-        let mut writes = Vec::with_capacity(commit.invoices.len() + 4);
+        let mut writes = Vec::with_capacity(commit.invoices.len() + 2 * commit.subscriptions.len() + 2);
         if let Some(save) = &commit.customer {
             let item = item::customer(save).map_err(unreadable)?;
             writes.push(self.write(item, Condition::replaces(save.replaces), save.value.id.to_string()));
         }
-        if let Some(save) = &commit.subscription {
+        for save in &commit.subscriptions {
             let item = item::subscription(save, self.shards).map_err(unreadable)?;
             writes.push(self.write(item, Condition::replaces(save.replaces), save.value.id.to_string()));
         }
@@ -87,8 +87,9 @@ impl AwsStore {
             let item = item::invoice(save, self.shards).map_err(unreadable)?;
             writes.push(self.write(item, Condition::replaces(save.replaces), save.value.id.to_string()));
         }
-        if let Some(entry) = &commit.journal {
-            let owner = commit.subscription.as_ref().map(|s| &s.value.customer);
+        for entry in &commit.journal {
+            let about = commit.subscriptions.iter().find(|save| save.value.id == entry.subscription);
+            let owner = about.map(|save| &save.value.customer);
             let owner =
                 owner.ok_or_else(|| Error::unavailable("commit", "a journal entry without its subscription"))?;
             let what = format!("{} version {}", entry.subscription, entry.version);

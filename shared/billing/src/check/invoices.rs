@@ -63,11 +63,16 @@ fn wrong_booking(invoice: &Invoice, facts: &[&Fact]) -> Option<String> {
     let about = facts.iter().map(|fact| &fact.what).filter(|what| what.invoice_id.as_ref() == Some(&invoice.id));
     let money: Vec<_> = about.filter(|what| is_money(what.event_type)).collect();
     let told: i64 = money.iter().map(|what| what.amount_minor + what.tax_minor.unwrap_or(0)).sum();
-    let came = invoice.attempts.iter().filter(|attempt| attempt.code.is_none()).count();
+    let paid = matches!(invoice.state, InvoiceState::Paid { .. });
+    let mut came = invoice.attempts.iter().filter(|attempt| attempt.code.is_none()).count();
+    if invoice.is_document() {
+        // What covers a document is told by a fact for each item; what does not, by one about the document.
+        return (money.len() > came).then(|| format!("money came {came} times, and {} facts tell of it", money.len()));
+    }
+    came += usize::from(paid && invoice.document.is_some());
     if money.len() != came {
         return Some(format!("money came {came} times, and {} facts tell of it", money.len()));
     }
-    let paid = matches!(invoice.state, InvoiceState::Paid { .. });
     if paid && invoice.total.minor > 0 && told < invoice.total.minor {
         return Some(format!("it is paid, and the facts tell of {told} of its {} minor units", invoice.total.minor));
     }
@@ -81,7 +86,10 @@ fn late(invoice: &Invoice, moment: &Moment) -> Option<String> {
         InvoiceWake::Ask(_) => return None,
     };
     // An attempt that is under way is a matter of wall time.
-    let waits = matches!(invoice.state, InvoiceState::Due { .. } | InvoiceState::Waiting { .. });
+    let waits = matches!(
+        invoice.state,
+        InvoiceState::Gathering { .. } | InvoiceState::Due { .. } | InvoiceState::Waiting { .. }
+    );
     (waits && waits_since + moment.grace < moment.now)
         .then(|| format!("it is {} and was to be looked after at {waits_since}", invoice.state.name()))
 }

@@ -93,10 +93,10 @@ impl From<InvoiceNumber> for String {
 
 /// Whether an invoice is issued, so that it has or gets a number. The first invoice of a contract that waits for its
 /// money is a draft until then: nobody who walked away from the till has an invoice. What is issued stays issued, also
-/// when it is withdrawn.
+/// when it is withdrawn. What goes on a document of several contracts has no number of its own: the document has one.
 #[must_use]
 pub fn is_final(invoice: &Invoice) -> bool {
-    !invoice.purpose.opens() || matches!(invoice.state, InvoiceState::Paid { .. })
+    !invoice.gathered && (!invoice.purpose.opens() || matches!(invoice.state, InvoiceState::Paid { .. }))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     discount::{Applied, Cut, Discount, DiscountableLine, LineDiscount, apply},
     document::{DocumentLine, DocumentPolicy},
+    ids::SubscriptionId,
     money::{Currency, Money, MoneyError, Rounding},
     prepaid::PrepaidSource,
     refusal::Refusal,
@@ -97,6 +98,14 @@ pub enum Adjustment {
         rate: TaxRate,
         /// What it comes to.
         tax: Money,
+    },
+    /// The line is an invoice of a contract, on a document.
+    Item {
+        /// Of which contract.
+        contract: SubscriptionId,
+        /// The tax in it, in minor units.
+        #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+        tax_minor: i64,
     },
     /// The line says why nothing is taxed.
     Untaxed {
@@ -302,13 +311,14 @@ fn tax_line(total: &TaxTotal, terms: &Terms, rounding: Rounding) -> Result<Optio
     })
 }
 
-/// All taxes of `lines`, those in the prices included; below zero where tax is given back.
+/// All taxes of `lines`, those in the prices and in items included; below zero where tax is given back.
 ///
 /// # Errors
 /// [`MoneyError::Overflow`].
 pub fn tax_of(lines: &[Line], currency: Currency) -> Result<Money, MoneyError> {
     let taxes = lines.iter().filter_map(|line| match line.why.adjustment.as_deref() {
         Some(Adjustment::Tax { tax, .. }) => Some(*tax),
+        Some(Adjustment::Item { tax_minor, .. }) => Some(Money::new(*tax_minor, currency)),
         _ => None,
     });
     Money::sum(currency, taxes)

@@ -25,7 +25,8 @@ const NOTES_MAX: usize = 10;
 /// are named by their place on the invoice, from 1.
 ///
 /// # Errors
-/// [`Refusal::InvalidField`] for an invoice that is not paid, is a credit note itself or sold prepaid credit, for lines that cannot be credited
+/// [`Refusal::InvalidField`] for an invoice that is not paid, is a document of several or a credit note itself, or sold prepaid
+/// credit, for lines that cannot be credited
 /// and for more than is left of them; [`Refusal::Money`].
 pub fn credit(invoice: &Invoice, request: &CreditRequest) -> Result<(Invoice, Basis), Refusal> {
     let note = note(invoice, request)?;
@@ -40,6 +41,9 @@ pub(super) fn note(invoice: &Invoice, request: &CreditRequest) -> Result<CreditN
     }
     if invoice.basis.top_up().is_some() {
         return refuse("invoice", "is a top-up: what it sold pays for usage; give credit for another invoice");
+    }
+    if invoice.is_document() {
+        return refuse("invoice", "is a document of several invoices; name the one on it that is to be credited");
     }
     if !matches!(invoice.state, InvoiceState::Paid { .. }) {
         return refuse("invoice", "is not paid; only what was paid can be given back");

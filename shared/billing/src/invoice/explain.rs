@@ -49,6 +49,14 @@ fn heading(text: &mut String, invoice: &Invoice) {
     let Invoice { id, total, subscription, customer, .. } = invoice;
     let period = invoice.basis.period();
     let _ = writeln!(text, "{id}  {total}  {}", standing(&invoice.state));
+    if let Some(items) = invoice.basis.items() {
+        let _ = writeln!(text, "  document  of {customer}, policy {}", invoice.policy());
+        let _ = writeln!(text, "  for       {} invoices of the customer's contracts, collected as one", items.len());
+        return;
+    }
+    if let Some(document) = &invoice.document {
+        let _ = writeln!(text, "  document  {document}");
+    }
     let _ = writeln!(text, "  contract  {subscription} of {customer}, policy {}", invoice.policy());
     // The span of a trial is no billed period, and has no number.
     let number = if period.ordinal == 0 { String::new() } else { format!(" (number {})", period.ordinal) };
@@ -67,6 +75,7 @@ fn what_for(basis: &Basis) -> String {
         }
         Basis::End { terms, at, .. } => format!("the end of {} at {at}", bought(terms)),
         Basis::CreditNote { invoice, .. } => format!("what is given back of {invoice}"),
+        Basis::Document { items, .. } => format!("{} invoices", items.len()),
         Basis::Arrears { at, .. } => format!("what was used up to {at}"),
         Basis::Once { .. } if basis.top_up().is_some() => "prepaid credit".to_owned(),
         Basis::Once { base, once } if matches!(once[..], [Once::Trial { .. }]) => {
@@ -100,6 +109,7 @@ fn standing(state: &InvoiceState) -> String {
         InvoiceState::Paid { at } => format!("paid {}", day(*at)),
         InvoiceState::Due { at } => format!("due {}", day(*at)),
         InvoiceState::Waiting { at, .. } => format!("past due, next step {}", day(*at)),
+        InvoiceState::Gathering { at, .. } => format!("waits for others until {}", day(*at)),
         other => other.name().to_owned(),
     }
 }
@@ -118,7 +128,9 @@ fn title(line: &Line) -> String {
         LineKind::TrueUp | LineKind::TopUp | LineKind::Trial => format!("{} {}", line.kind, line.plan),
         LineKind::PrepaidUsed => format!("{} {}", line.kind, prepaid(line).map_or("", |source| &source.grant)),
         LineKind::OneOff => format!("{} {}", line.kind, line.description.as_deref().unwrap_or_default()),
-        LineKind::Discount | LineKind::Tax | LineKind::Credited => format!("{} {}", line.kind, line.why.rule),
+        LineKind::Discount | LineKind::Tax | LineKind::Credited | LineKind::Item => {
+            format!("{} {}", line.kind, line.why.rule)
+        }
         _ => {
             let add_on = line.add_on.as_ref().map(|id| format!(" + {id}")).unwrap_or_default();
             format!("{} {}{add_on} × {}", line.kind, line.plan, line.quantity)
@@ -150,6 +162,7 @@ fn why(line: &Line) -> Vec<String> {
         | LineKind::UsageLate
         | LineKind::TrueUp
         | LineKind::Discount
+        | LineKind::Item
         | LineKind::Tax => {}
     }
     let why = &line.why;
@@ -163,7 +176,7 @@ fn why(line: &Line) -> Vec<String> {
         ];
     }
     let adjusted = adjustment(line);
-    if matches!(line.kind, LineKind::Tax | LineKind::TrueUp)
+    if matches!(line.kind, LineKind::Tax | LineKind::TrueUp | LineKind::Item)
         || matches!(why.adjustment.as_deref(), Some(Adjustment::Discount { .. }))
     {
         return adjusted;
@@ -274,6 +287,13 @@ fn adjustment(line: &Line) -> Vec<String> {
             vec![format!("{} of {of} net: {}", rate.percent, rounded(why.unrounded_minor))]
         }
         Some(Adjustment::TrueUp(least)) => vec![true_up(least)],
+        Some(Adjustment::Item { contract, tax_minor: 0 }) => {
+            vec![format!("all that this invoice of {contract} comes to")]
+        }
+        Some(Adjustment::Item { contract, tax_minor }) => {
+            let tax = Money::new(*tax_minor, line.amount.currency);
+            vec![format!("all that this invoice of {contract} comes to, {tax} of it tax")]
+        }
         Some(Adjustment::Untaxed { note }) => vec![format!("{note}; {of} net")],
     }
 }

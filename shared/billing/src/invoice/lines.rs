@@ -17,7 +17,10 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::adjust::{Adjustment, Adjustments};
+use super::{
+    adjust::{Adjustment, Adjustments},
+    consolidated::DocumentItem,
+};
 use crate::{
     calendar::{Instant, Period},
     document::{CreditNote, DocumentLine},
@@ -151,6 +154,18 @@ pub enum Basis {
         #[serde(default, skip_serializing_if = "Adjustments::is_none")]
         adjustments: Box<Adjustments>,
     },
+    /// Invoices of several contracts of a customer, collected as one.
+    Document {
+        /// The terms of its first item: they name the currency and the policy, which all items share.
+        terms: Box<Terms>,
+        /// What its first item is for.
+        period: Period,
+        /// What is on it.
+        items: Vec<DocumentItem>,
+        /// None: the items bring their discounts and taxes.
+        #[serde(default, skip_serializing_if = "Adjustments::is_none")]
+        adjustments: Box<Adjustments>,
+    },
     /// Another basis, and what was used up to then.
     Metered {
         /// What the invoice is for otherwise.
@@ -191,6 +206,7 @@ impl Basis {
             | Self::Change { .. }
             | Self::End { .. }
             | Self::Arrears { .. }
+            | Self::Document { .. }
             | Self::CreditNote { .. } => self,
         }
     }
@@ -199,7 +215,7 @@ impl Basis {
     #[must_use]
     pub fn terms(&self) -> &Terms {
         match self {
-            Self::Period { terms, .. } | Self::CreditNote { terms, .. } => terms,
+            Self::Period { terms, .. } | Self::CreditNote { terms, .. } | Self::Document { terms, .. } => terms,
             Self::Change { to: terms, .. } | Self::End { terms, .. } | Self::Arrears { terms, .. } => terms,
             Self::Metered { base, .. }
             | Self::Prepaid { base, .. }
@@ -214,6 +230,7 @@ impl Basis {
     pub fn period(&self) -> &Period {
         match self {
             Self::CreditNote { period, .. }
+            | Self::Document { period, .. }
             | Self::Period { period, .. }
             | Self::End { period, .. }
             | Self::Arrears { period, .. } => period,
@@ -242,6 +259,15 @@ impl Basis {
         }
     }
 
+    /// What is on the document of several contracts; none for the invoice of one.
+    #[must_use]
+    pub fn items(&self) -> Option<&[DocumentItem]> {
+        match self {
+            Self::Document { items, .. } => Some(items),
+            _ => None,
+        }
+    }
+
     /// Its discounts and taxes.
     #[must_use]
     pub fn adjustments(&self) -> &Adjustments {
@@ -253,6 +279,7 @@ impl Basis {
             | Self::Side { of: base, .. } => base.adjustments(),
             Self::Period { adjustments, .. }
             | Self::CreditNote { adjustments, .. }
+            | Self::Document { adjustments, .. }
             | Self::End { adjustments, .. }
             | Self::Change { adjustments, .. }
             | Self::Arrears { adjustments, .. } => adjustments,
@@ -309,6 +336,8 @@ pub enum LineKind {
     Discount,
     /// A tax, or why there is none.
     Tax,
+    /// All that an invoice of a contract comes to, on the document of several.
+    Item,
 }
 
 /// Why a line has its amount: the computation, as data.

@@ -1,9 +1,12 @@
 //! The invoice and the states it can be in; each state carries exactly what that state has.
 
+use std::collections::BTreeSet;
+
 use chrono::{TimeDelta, Timelike};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    consolidated::DocumentItem,
     lines::{Basis, Line, Once, compute},
     refund::{self, Refund},
 };
@@ -151,6 +154,16 @@ pub enum InvoiceState {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         action: Option<String>,
     },
+    /// Waits for the other invoices that will be on one document with it.
+    Gathering {
+        /// Until when.
+        at: Instant,
+        /// When a customer who pays by transfer is late with it; none when it is collected automatically.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Instant>,
+    },
+    /// Is on a document, which collects it: what becomes of that becomes of it.
+    Grouped,
     /// Settled.
     Paid {
         /// When, by the gateway's clock.
@@ -171,6 +184,8 @@ impl InvoiceState {
             Self::Waiting { .. } => "past_due",
             Self::Collecting { .. } => "collecting",
             Self::Unknown { .. } => "pending",
+            Self::Gathering { .. } => "gathering",
+            Self::Grouped => "grouped",
             Self::Paid { .. } => "paid",
             Self::Void => "void",
             Self::Uncollectible => "uncollectible",
@@ -225,6 +240,12 @@ pub struct Invoice {
     /// Whether it was withdrawn while an attempt was under way: the attempt's answer is its last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub withdrawn: bool,
+    /// Whether it is an item of a document, or waits to be one: the document is what has a number and is collected.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gathered: bool,
+    /// The document that it is on, from then on for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<InvoiceId>,
     /// The attempt that is to be sent again, because the gateway never got it: its method and key are frozen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resend: Option<Box<Claim>>,
@@ -252,6 +273,9 @@ pub struct NewInvoice {
     pub at: Instant,
     /// Days until a customer who pays by transfer is late; none when it is collected automatically.
     pub days_until_due: Option<u32>,
+    /// Until when it waits for others to be on one document with it; none: it is an invoice of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gathers_until: Option<Instant>,
 }
 
 impl Invoice {
@@ -262,16 +286,13 @@ impl Invoice {
     pub fn issue(subscription: &crate::subscription::Subscription, new: NewInvoice) -> Result<Self, Refusal> {
         let lines = compute(RULES_VERSION, &new.basis)?;
         let total = Money::sum(new.basis.terms().price.currency, lines.iter().map(|l| l.amount))?;
-        let state = match new.days_until_due {
+        // Nobody is late with what was agreed on after it began, or before there is a document to pay.
+        let told = new.gathers_until.unwrap_or(new.at).max(subscription.created_at);
+        let due = new.days_until_due.map(|days| plus_local_days(told, days, subscription.anchor.zone())).transpose()?;
+        let state = match new.gathers_until {
             _ if total.minor == 0 => InvoiceState::Paid { at: new.at },
-            None => InvoiceState::Due { at: new.at },
-            Some(days) => {
-                // Nobody is late with what was agreed on after it began.
-                let told = new.at.max(subscription.created_at);
-                let due = plus_local_days(told, days, subscription.anchor.zone())?;
-                let climb = Climb { class: DeclineClass::Unpaid, done: 0, since: due };
-                InvoiceState::Waiting { at: due, climb }
-            }
+            Some(at) => InvoiceState::Gathering { at, due },
+            None => first_state(new.at, due),
         };
         Ok(Self {
             id: InvoiceId::derive(&subscription.id, new.cause, 0),
@@ -287,15 +308,17 @@ impl Invoice {
             lines,
             total,
             issued_at: new.at,
-            state,
             attempts: Vec::new(),
             credits: Vec::new(),
             refunds: Vec::new(),
             suspends: false,
             withdrawn: false,
+            gathered: matches!(state, InvoiceState::Gathering { .. }),
+            document: None,
             resend: None,
             storefront: subscription.storefront.clone(),
             arm: subscription.arm.clone(),
+            state,
             facts: Vec::new(),
         })
     }
@@ -304,6 +327,33 @@ impl Invoice {
     #[must_use]
     pub fn policy(&self) -> &VersionRef {
         &self.basis.terms().policy
+    }
+
+    /// Whether it is the document of several contracts.
+    #[must_use]
+    pub fn is_document(&self) -> bool {
+        self.basis.items().is_some()
+    }
+
+    /// Whether it is an invoice of this contract: its own, or an item of a document.
+    #[must_use]
+    pub fn is_of(&self, subscription: &SubscriptionId) -> bool {
+        self.subscription == *subscription && !self.is_document()
+    }
+
+    /// The contracts that it is for, each once.
+    #[must_use]
+    pub fn contracts(&self) -> Vec<&SubscriptionId> {
+        let Some(items) = self.basis.items() else { return vec![&self.subscription] };
+        let ids: BTreeSet<_> = items.iter().map(|item| &item.subscription).collect();
+        ids.into_iter().collect()
+    }
+
+    /// Whether something of this contract is on it: an invoice of it, or a document that has one.
+    #[must_use]
+    pub fn concerns(&self, subscription: &SubscriptionId) -> bool {
+        let has = |items: &[DocumentItem]| items.iter().any(|item| item.subscription == *subscription);
+        self.basis.items().map_or(self.subscription == *subscription, has)
     }
 
     /// The number that the next attempt has.
@@ -329,6 +379,16 @@ impl Invoice {
     }
 }
 
+/// How what is owed begins that was issued at `at`: collected at once, or waiting for a transfer until `due`.
+pub(super) fn first_state(at: Instant, due: Option<Instant>) -> InvoiceState {
+    match due {
+        None => InvoiceState::Due { at },
+        Some(due) => {
+            InvoiceState::Waiting { at: due, climb: Climb { class: DeclineClass::Unpaid, done: 0, since: due } }
+        }
+    }
+}
+
 /// Run-rate of the terms that the invoice is for, after the discounts that last; a trial has none.
 fn net_run_rate(basis: &Basis) -> Result<i64, Refusal> {
     if matches!(basis, Basis::Once { once, .. } if matches!(once[..], [Once::Trial { .. }])) {
@@ -341,7 +401,7 @@ fn net_run_rate(basis: &Basis) -> Result<i64, Refusal> {
 /// When the invoice next needs work, and on which clock: what its place in the due index says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvoiceWake {
-    /// First collection, or a refund, at a business instant.
+    /// First collection, or a refund, at a business instant; of what gathers: being put on its document.
     Collect(Instant),
     /// The next rung of its ladder, at a business instant.
     Rung(Instant),
@@ -354,14 +414,14 @@ pub enum InvoiceWake {
 #[must_use]
 pub fn wake_at(invoice: &Invoice) -> Option<InvoiceWake> {
     match &invoice.state {
-        InvoiceState::Due { at } => Some(InvoiceWake::Collect(*at)),
+        InvoiceState::Due { at } | InvoiceState::Gathering { at, .. } => Some(InvoiceWake::Collect(*at)),
         InvoiceState::Waiting { at, .. } => Some(InvoiceWake::Rung(*at)),
         InvoiceState::Collecting { since, climb: None, .. } => Some(InvoiceWake::Collect(*since)),
         InvoiceState::Collecting { since, climb: Some(_), .. } => Some(InvoiceWake::Rung(*since)),
         InvoiceState::Unknown { ask_at, .. } => Some(InvoiceWake::Ask(*ask_at)),
         // Refunds stand beside the state: only what was paid can go back.
         InvoiceState::Paid { .. } => refund::wake_at(&invoice.refunds),
-        InvoiceState::Void | InvoiceState::Uncollectible => None,
+        InvoiceState::Grouped | InvoiceState::Void | InvoiceState::Uncollectible => None,
     }
 }
 

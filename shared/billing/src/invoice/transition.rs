@@ -63,6 +63,18 @@ pub enum InvoiceInput {
     Refund(RefundNews),
     /// The subscription expired before its first money, or ended for non-payment: nothing more is to be collected.
     Void,
+    /// What gathers comes on this document.
+    Grouped {
+        /// Which.
+        document: InvoiceId,
+    },
+    /// The document that it is on was settled, withdrawn or given up, and the invoice with it.
+    Settled {
+        /// Which.
+        document: InvoiceId,
+        /// What became of it.
+        state: InvoiceState,
+    },
 }
 
 /// News about one attempt.
@@ -83,8 +95,12 @@ pub enum InvoiceEffect {
     Charge(Claim),
     /// Call the gateway for this refund, and bring the answer back as [`RefundNews::Answered`].
     Refund(RefundClaim),
-    /// Give this input to the subscription, in the same commit.
+    /// Give this input to the subscription, in the same commit; of a document: to that of its first item.
     Subscription(Input),
+    /// Give this input to every subscription on the document, in the same commit.
+    EverySubscription(Input),
+    /// Tell every item of the document that this became of it, in the same commit.
+    Items(InvoiceState),
     /// Tell a person.
     Alarm(String),
 }
@@ -118,9 +134,14 @@ pub fn transition(invoice: &Invoice, ladder: &Ladder, input: InvoiceInput, now: 
         InvoiceInput::Received { amount, reference, at } => step.received(amount, reference, at),
         InvoiceInput::Refund(news) => step.refund(news, now),
         InvoiceInput::Void => step.void(),
+        InvoiceInput::Grouped { document } => step.grouped(document),
+        InvoiceInput::Settled { document, state } => step.settled(&document, state),
     };
     if !applied {
         return InvoiceOutcome::AlreadyApplied;
+    }
+    if invoice.is_document() && invoice.is_open() && !step.invoice.is_open() {
+        step.effects.push(InvoiceEffect::Items(step.invoice.state.clone()));
     }
     InvoiceOutcome::Applied { next: Box::new(step.invoice), effects: step.effects, facts: step.facts }
 }
@@ -129,7 +150,7 @@ pub fn transition(invoice: &Invoice, ladder: &Ladder, input: InvoiceInput, now: 
 pub(super) struct Next {
     pub(super) invoice: Invoice,
     pub(super) effects: Vec<InvoiceEffect>,
-    facts: Vec<Happening>,
+    pub(super) facts: Vec<Happening>,
 }
 
 impl Next {
@@ -181,7 +202,7 @@ impl Next {
             RungAction::Suspend if top_up => {}
             RungAction::Suspend => {
                 self.invoice.suspends = true;
-                self.effects.push(InvoiceEffect::Subscription(Input::Suspend { invoice: self.invoice.id.clone() }));
+                self.tell(Input::Suspend { invoice: self.invoice.id.clone() });
             }
             RungAction::End => return self.end(at),
             RungAction::Notify | RungAction::Retry => self.note(EventType::Notice, at, "payment_overdue"),
@@ -199,10 +220,19 @@ impl Next {
         }
         self.invoice.state = InvoiceState::Uncollectible;
         let total = self.invoice.total;
-        self.fact(EventType::WrittenOff, at, total, |_| {});
-        self.effects
-            .push(InvoiceEffect::Subscription(Input::EndForNonPayment { invoice: self.invoice.id.clone(), at }));
+        self.fact(EventType::WrittenOff, at, total, |_, _| {});
+        self.tell(Input::EndForNonPayment { invoice: self.invoice.id.clone(), at });
         true
+    }
+
+    /// Tells every contract that the invoice is for.
+    fn tell(&mut self, input: Input) {
+        let every = self.invoice.is_document();
+        self.effects.push(if every {
+            InvoiceEffect::EverySubscription(input)
+        } else {
+            InvoiceEffect::Subscription(input)
+        });
     }
 
     /// Waits for the rung of `climb`. A rung never takes effect before what led to it (`earliest`): a decline into
@@ -242,7 +272,7 @@ impl Next {
                 let attempt =
                     Attempt { attempt: claim.attempt, at, code: Some(code.clone()), reference, paid_by: None };
                 self.invoice.attempts.push(attempt);
-                self.declined_fact(&claim, code, at);
+                self.attempt_fact(|_| EventType::PaymentFailed, &claim, at, Some(&code));
                 self.fail(ladder, climb, class, now);
                 true
             }
@@ -289,7 +319,7 @@ impl Next {
         if self.invoice.purpose.opens() && self.invoice.withdrawn {
             // The contract was given up before its money came: the money belongs to the customer.
             self.invoice.state = InvoiceState::Void;
-            self.attempt_fact(EventType::Payment, claim, at, None);
+            self.attempt_fact(|_| EventType::Payment, claim, at, None);
             self.credit(claim.amount, "late", at);
             return true;
         }
@@ -299,11 +329,13 @@ impl Next {
             let opened = Input::OpeningPaid { amount, tax_minor, claim: Some(Box::new(claim.clone())), at };
             self.effects.push(InvoiceEffect::Subscription(opened));
         }
-        let event = match (self.invoice.purpose, claim.attempt) {
+        if self.invoice.purpose == Purpose::Opening {
             // The contract's `signup` carries the money.
-            (Purpose::Opening, _) => return true,
+            return true;
+        }
+        let event = |purpose| match (purpose, claim.attempt) {
             (Purpose::Period, 1) => EventType::Renewal,
-            (Purpose::Trial, _) | (Purpose::Change, 1) => EventType::Payment,
+            (Purpose::Trial, _) | (_, 1) => EventType::Payment,
             _ => EventType::PaymentRecovered,
         };
         self.attempt_fact(event, claim, at, None);
@@ -323,7 +355,7 @@ impl Next {
     fn restore(&mut self) {
         if self.invoice.suspends {
             self.invoice.suspends = false;
-            self.effects.push(InvoiceEffect::Subscription(Input::Restore { invoice: self.invoice.id.clone() }));
+            self.tell(Input::Restore { invoice: self.invoice.id.clone() });
         }
     }
 
@@ -333,7 +365,7 @@ impl Next {
         }
         let attempt = Attempt { attempt: 0, at, code: None, reference: Some(reference), paid_by: None };
         self.invoice.attempts.push(attempt);
-        self.fact(EventType::Payment, at, amount, |f| f.reason = Some("transfer".into()));
+        self.fact(EventType::Payment, at, amount, |f, _| f.reason = Some("transfer".into()));
         let total = self.invoice.total;
         // While an attempt is under way its answer may still take the money: what comes by another way is credit.
         let settles = matches!(self.invoice.state, InvoiceState::Due { .. } | InvoiceState::Waiting { .. })
@@ -413,7 +445,7 @@ impl Next {
 
     fn void(&mut self) -> bool {
         match self.invoice.state {
-            InvoiceState::Due { .. } | InvoiceState::Waiting { .. } => {
+            InvoiceState::Due { .. } | InvoiceState::Waiting { .. } | InvoiceState::Gathering { .. } => {
                 self.invoice.state = InvoiceState::Void;
                 self.invoice.resend = None;
                 true
@@ -422,73 +454,28 @@ impl Next {
             InvoiceState::Collecting { .. } | InvoiceState::Unknown { .. } => {
                 !std::mem::replace(&mut self.invoice.withdrawn, true)
             }
-            InvoiceState::Paid { .. } | InvoiceState::Void | InvoiceState::Uncollectible => false,
+            // What is on a document is owed as that stands.
+            InvoiceState::Grouped | InvoiceState::Paid { .. } | InvoiceState::Void | InvoiceState::Uncollectible => {
+                false
+            }
         }
     }
 
-    fn declined_fact(&mut self, claim: &Claim, code: String, at: Instant) {
-        self.attempt_fact(EventType::PaymentFailed, claim, at, Some(code));
+    fn grouped(&mut self, document: InvoiceId) -> bool {
+        let gathers = matches!(self.invoice.state, InvoiceState::Gathering { .. });
+        if gathers {
+            self.invoice.state = InvoiceState::Grouped;
+            self.invoice.document = Some(document);
+        }
+        gathers
     }
 
-    fn attempt_fact(&mut self, event: EventType, claim: &Claim, at: Instant, code: Option<String>) {
-        let reason = match self.invoice.purpose {
-            Purpose::Opening => Some("signup"),
-            Purpose::Trial => Some("trial"),
-            Purpose::Period | Purpose::Change => None,
-        };
-        self.fact(event, at, claim.amount, |f| {
-            f.attempt = Some(claim.attempt);
-            f.gateway = Some(claim.method.gateway.clone());
-            f.method = Some(claim.method.kind.clone());
-            f.code = code;
-            f.reason = reason.map(Into::into);
-        });
-    }
-
-    fn note(&mut self, event: EventType, at: Instant, reason: &str) {
-        let total = self.invoice.total;
-        self.fact(event, at, total, |f| f.reason = Some(reason.into()));
-    }
-
-    pub(super) fn fact(
-        &mut self,
-        event_type: EventType,
-        at: Instant,
-        amount: Money,
-        fill: impl FnOnce(&mut Happening),
-    ) {
-        let invoice = &self.invoice;
-        let terms = invoice.basis.terms();
-        let with = invoice.basis.adjustments();
-        // What does not cover the invoice is nobody's tax yet: it becomes credit as a whole.
-        let tax = if amount.minor >= invoice.total.minor { invoice.tax_minor } else { 0 };
-        let mut happening = Happening {
-            subscription_id: invoice.subscription.clone(),
-            customer_id: invoice.customer.clone(),
-            event_type,
-            occurred_at: at,
-            plan: terms.plan.name.clone(),
-            interval: terms.price.interval.to_string(),
-            quantity: terms.quantity,
-            currency: amount.currency.to_string(),
-            amount_minor: amount.minor - tax,
-            mrr12_minor: invoice.mrr12,
-            invoice_id: Some(invoice.id.clone()),
-            attempt: None,
-            reason: None,
-            list12_minor: None,
-            tax_minor: (tax != 0).then_some(tax),
-            gateway: None,
-            method: None,
-            code: None,
-            coupon: with.coupon(),
-            storefront: invoice.storefront.clone(),
-            period_end: Some(invoice.basis.period().end),
-            sku: None,
-            arm: invoice.arm.clone(),
-        };
-        fill(&mut happening);
-        self.facts.push(happening);
+    fn settled(&mut self, document: &InvoiceId, state: InvoiceState) -> bool {
+        let is_on = self.invoice.state == InvoiceState::Grouped && self.invoice.document.as_ref() == Some(document);
+        if is_on {
+            self.invoice.state = state;
+        }
+        is_on
     }
 }
 

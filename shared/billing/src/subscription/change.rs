@@ -293,6 +293,7 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
             LineKind::CreditUsed => step.next.credit_minor += line.amount.minor,
             LineKind::Recurring
             | LineKind::ProrationCharge
+            | LineKind::Item
             | LineKind::ProrationCredit
             | LineKind::Usage
             | LineKind::UsageLate

@@ -61,7 +61,7 @@ impl Step {
     pub(super) fn bill_only(&mut self, cause: Cause, basis: Basis, at: Instant) -> Result<(), Refusal> {
         settle_credit(self, &basis, at)?;
         let days_until_due = self.next.collection.days_until_due();
-        self.issue(NewInvoice { cause, purpose: Purpose::Change, basis, at, days_until_due });
+        self.issue(NewInvoice { cause, purpose: Purpose::Change, basis, at, days_until_due, gathers_until: None });
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use crate::{
     calendar::{Instant, alignment::AlignmentPolicy},
     discount::Coupon,
     ids::InvoiceId,
-    invoice::{Basis, Claim, OneOff},
+    invoice::{Basis, Claim, GatheringTime, OneOff},
     money::Money,
     prepaid::TopUp,
     terms::Terms,
@@ -128,6 +128,11 @@ pub enum Input {
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         credit: bool,
     },
+    /// Bill what it bills by itself on one document with the customer's other contracts, from now on.
+    Gather {
+        /// How long it waits for them; none: its invoices stand alone again.
+        gathering: Option<GatheringTime>,
+    },
     /// Come back from a pause.
     Resume,
     /// Come back after the end.
@@ -195,6 +200,7 @@ impl Input {
                 | Self::Realign { .. }
                 | Self::Keep
                 | Self::Pause { .. }
+                | Self::Gather { .. }
                 | Self::Resume
                 | Self::Reactivate { .. }
         )
@@ -216,6 +222,7 @@ impl Input {
             Self::Realign { .. } => "have its anchor moved",
             Self::Keep => "be kept",
             Self::Pause { .. } => "be paused",
+            Self::Gather { .. } => "have its invoices gathered",
             Self::Resume => "be resumed",
             Self::Reactivate { .. } => "be started again",
             Self::Suspend { .. } => "be suspended",

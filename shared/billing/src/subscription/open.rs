@@ -16,7 +16,7 @@ use crate::{
     discount::{Coupon, Discount, Held, discounts, start_period},
     fact::EventType,
     ids::{Cause, CustomerId, SubscriptionId},
-    invoice::{Adjustments, Basis, LineKind, NewInvoice, Purpose, compute},
+    invoice::{Adjustments, Basis, GatheringTime, LineKind, NewInvoice, Purpose, compute},
     money::Money,
     proration::ProrationPolicy,
     refusal::Refusal,
@@ -65,6 +65,9 @@ pub struct Order {
     pub proration: ProrationPolicy,
     /// How invoices are collected.
     pub collection: Collection,
+    /// How long what it bills by itself waits for other contracts; none: its invoices stand alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gathering: Option<GatheringTime>,
     /// Since when it runs, where that is in the past; none: since it is agreed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Instant>,
@@ -129,6 +132,7 @@ pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, R
         scheduled: Scheduled::default(),
         without_method: order.trial.without_method,
         collection: order.collection,
+        gathering: order.gathering,
         credit_minor: 0,
         credits: Vec::new(),
         usage: crate::usage::UsageAccount::default(),
@@ -231,6 +235,7 @@ impl Subscription {
             basis,
             at,
             days_until_due: self.collection.days_until_due(),
+            gathers_until: None,
         })
     }
 

@@ -11,7 +11,7 @@ use crate::{
     calendar::{Anchor, Instant, Period, alignment::AlignmentPolicy, schedule::Schedule},
     discount::Held,
     ids::{CustomerId, InvoiceId, SubscriptionId},
-    invoice::{Basis, Charged, StubOf},
+    invoice::{Basis, Charged, GatheringTime, StubOf},
     money::Money,
     prepaid::PrepaidAccount,
     proration::ProrationPolicy,
@@ -166,6 +166,10 @@ pub struct Subscription {
     pub without_method: WithoutMethod,
     /// How its invoices are collected.
     pub collection: Collection,
+    /// How long what it bills by itself waits for other contracts of the customer, to come on one document; none: its
+    /// invoices stand alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gathering: Option<GatheringTime>,
     /// Credit of the customer on this contract, in minor units of its currency, 0 or more.
     #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub credit_minor: i64,

@@ -94,7 +94,8 @@ pub fn transition_with(
     known: &Known,
 ) -> Result<Outcome, Refusal> {
     let (effects, facts) = (Vec::new(), Vec::new());
-    let mut step = Step { next: subscription.clone(), version, known: known.clone(), effects, facts };
+    let (next, known) = (subscription.clone(), known.clone());
+    let mut step = Step { next, version, known, by_itself: false, effects, facts };
     let applied = step.apply(input, now)?;
     if !applied {
         return Ok(Outcome::AlreadyApplied);
@@ -126,6 +127,8 @@ pub(super) struct Step {
     pub(super) next: Subscription,
     pub(super) version: u64,
     pub(super) known: Known,
+    /// Whether a due event is applied: nobody asked for what it bills.
+    by_itself: bool,
     pub(super) effects: Vec<Effect>,
     pub(super) facts: Vec<Happening>,
 }
@@ -167,6 +170,9 @@ impl Step {
             }
 
             (state, Input::Charge { charge, when }) if state.is_running() => self.charge_once(charge, when, now),
+            (state, Input::Gather { gathering }) if state.is_running() => {
+                Ok(std::mem::replace(&mut self.next.gathering, gathering) != gathering)
+            }
             (
                 state,
                 input @ (Input::TopUp { .. } | Input::Grant { .. } | Input::TopUpPaid { .. } | Input::TopUpVoid { .. }),
@@ -208,6 +214,7 @@ impl Step {
                 state,
                 Input::Change { .. }
                 | Input::Charge { .. }
+                | Input::Gather { .. }
                 | Input::ApplyCoupon { .. }
                 | Input::RemoveCoupon { .. }
                 | Input::Cancel { .. }
@@ -263,6 +270,13 @@ impl Step {
 
     fn wake(&mut self, now: Instant) -> Result<bool, Refusal> {
         let Some((at, kind)) = next_event(&self.next).filter(|(at, _)| *at <= now) else { return Ok(false) };
+        self.by_itself = true;
+        let applied = self.due(at, kind);
+        self.by_itself = false;
+        applied
+    }
+
+    fn due(&mut self, at: Instant, kind: DueKind) -> Result<bool, Refusal> {
         match kind {
             DueKind::Cancel => {
                 let version = self.next.scheduled.cancel_version.unwrap_or(self.version);
@@ -295,7 +309,12 @@ impl Step {
         }
     }
 
-    pub(super) fn issue(&mut self, invoice: NewInvoice) {
+    /// Asks for an invoice. What periods and usage come to by themselves waits for the customer's other contracts, where
+    /// that was agreed; what somebody asked for, also for a date, is an invoice of its own.
+    pub(super) fn issue(&mut self, mut invoice: NewInvoice) {
+        let gathers = self.by_itself && matches!(invoice.cause, Cause::Period(_) | Cause::Usage(_));
+        let gathering = self.next.gathering.filter(|_| gathers);
+        invoice.gathers_until = gathering.map(|time| time.after(invoice.at));
         self.effects.push(Effect::Issue(Box::new(invoice)));
     }
 

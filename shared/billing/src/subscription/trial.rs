@@ -182,6 +182,7 @@ fn invoice(next: &Subscription, trial: &PaidTrial, at: Instant, taxes: &Taxes) -
         basis: Basis::Once { base: Box::new(base), once: vec![Once::Trial { amount: trial.price }] },
         at,
         days_until_due: next.collection.days_until_due(),
+        gathers_until: None,
     })
 }
 

@@ -133,7 +133,11 @@ impl World {
             match effect {
                 InvoiceEffect::Charge(claim) => self.send(claim),
                 InvoiceEffect::Subscription(Input::Credit { amount, .. }) => self.credit += amount.minor,
-                InvoiceEffect::Subscription(_) | InvoiceEffect::Alarm(_) | InvoiceEffect::Refund(_) => {}
+                InvoiceEffect::Subscription(_)
+                | InvoiceEffect::EverySubscription(_)
+                | InvoiceEffect::Items(_)
+                | InvoiceEffect::Refund(_)
+                | InvoiceEffect::Alarm(_) => {}
             }
         }
         let is_paid = matches!(self.invoice.state, InvoiceState::Paid { .. });

@@ -29,7 +29,7 @@ fn start() -> Instant {
     at("2027-01-31T09:00:00Z")
 }
 
-fn pretty(value: &impl Serialize) -> String {
+pub(crate) fn pretty(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).expect("JSON") + "\n"
 }
 
@@ -195,6 +195,7 @@ fn samples() -> BTreeMap<String, String> {
     samples.extend(prepaid_samples());
     samples.extend(refund_samples());
     samples.extend(parts_samples());
+    samples.extend(crate::consolidated::samples());
     samples.insert("contract-price".into(), pretty(&serde_json::from_str::<ContractPrice>(CONTRACT).expect("a price")));
     samples
 }

@@ -131,6 +131,7 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("pause now", pause(When::Now)),
         ("pause at period end", pause(When::PeriodEnd)),
         ("pause on a date", pause(When::At(at("2027-02-20T00:00:00Z")))),
+        ("gather", Input::Gather { gathering: Some(billing::invoice::GatheringTime::default()) }),
         ("resume", Input::Resume),
         ("reactivate", Input::Reactivate { debt_minor: 0, debts: Vec::new() }),
         ("reactivate with a debt", Input::Reactivate { debt_minor: 1_000, debts: Vec::new() }),
@@ -203,11 +204,19 @@ fn invoices() -> Vec<(&'static str, Invoice)> {
         ("to end", waiting(DeclineClass::Hard, 2)),
         ("collecting", InvoiceState::Collecting { claim: own(), climb: None, since: start() }),
         ("unknown", InvoiceState::Unknown { claim: own(), climb: None, asked: 0, ask_at: wall(NOW), action: None }),
+        ("gathering", InvoiceState::Gathering { at: start() + TimeDelta::hours(1), due: None }),
+        ("on a document", InvoiceState::Grouped),
         ("paid", InvoiceState::Paid { at: start() }),
         ("void", InvoiceState::Void),
         ("uncollectible", InvoiceState::Uncollectible),
     ];
-    states.into_iter().map(|(name, state)| (name, Invoice { state, ..base.clone() })).collect()
+    let document = |state: &InvoiceState| (*state == InvoiceState::Grouped).then(|| document_id(&base));
+    let invoice = |state: InvoiceState| Invoice { document: document(&state), state, ..base.clone() };
+    states.into_iter().map(|(name, state)| (name, invoice(state))).collect()
+}
+
+fn document_id(first: &Invoice) -> InvoiceId {
+    InvoiceId::derive(&first.subscription, billing::ids::Cause::Document(1), 0)
 }
 
 fn answered(id: &InvoiceId, outcome: ChargeOutcome) -> InvoiceInput {
@@ -218,7 +227,8 @@ fn asked(id: &InvoiceId, lookup: Lookup) -> InvoiceInput {
     InvoiceInput::Asked { key: key(id, 1), lookup, declaration: DECLARATION, wall: wall(NOW) }
 }
 
-fn invoice_inputs(id: &InvoiceId) -> Vec<(&'static str, InvoiceInput)> {
+fn invoice_inputs(first: &Invoice) -> Vec<(&'static str, InvoiceInput)> {
+    let (id, document) = (&first.id, document_id(first));
     let reference = || "ch_1".to_owned();
     let captured = || ChargeOutcome::Succeeded { reference: reference(), at: at(NOW) };
     let declined = |class| ChargeOutcome::Declined { reference: None, code: "no".into(), class, at: at(NOW) };
@@ -241,6 +251,8 @@ fn invoice_inputs(id: &InvoiceId) -> Vec<(&'static str, InvoiceInput)> {
         ("transfer, too little", received(400)),
         ("transfer, too much", received(1_500)),
         ("void", InvoiceInput::Void),
+        ("put on a document", InvoiceInput::Grouped { document: document.clone() }),
+        ("its document is paid", InvoiceInput::Settled { document, state: InvoiceState::Paid { at: at(NOW) } }),
     ]
 }
 
@@ -257,6 +269,8 @@ fn of_invoice(before: &Invoice, input: InvoiceInput) -> String {
                     InvoiceEffect::Charge(claim) => format!(" +charge {}", claim.attempt),
                     InvoiceEffect::Refund(_) => " +refund".into(),
                     InvoiceEffect::Subscription(input) => format!(" +contract must {}", input.action()),
+                    InvoiceEffect::EverySubscription(input) => format!(" +contracts must {}", input.action()),
+                    InvoiceEffect::Items(state) => format!(" +items {}", state.name()),
                     InvoiceEffect::Alarm(_) => " +alarm".into(),
                 };
             }
@@ -332,11 +346,11 @@ fn document() -> String {
     let inputs: Vec<_> = inputs().into_iter().unzip::<_, _, Vec<_>, Vec<_>>().0;
     let contracts = table(&contracts(), &inputs, |held, row| of_contract(held, self::inputs().remove(row).1));
     let invoices = invoices();
-    let id = invoices[0].1.id.clone();
-    let rows: Vec<_> = invoice_inputs(&id).into_iter().map(|(name, _)| name).collect();
-    let collecting = table(&invoices, &rows, |held, row| of_invoice(held, invoice_inputs(&id).remove(row).1));
-    let rows: Vec<_> = refund_inputs(&id).into_iter().map(|(name, _)| name).collect();
-    let refunding = table(&refunds(), &rows, |held, row| of_invoice(held, refund_inputs(&id).remove(row).1));
+    let first = invoices[0].1.clone();
+    let rows: Vec<_> = invoice_inputs(&first).into_iter().map(|(name, _)| name).collect();
+    let collecting = table(&invoices, &rows, |held, row| of_invoice(held, invoice_inputs(&first).remove(row).1));
+    let rows: Vec<_> = refund_inputs(&first.id).into_iter().map(|(name, _)| name).collect();
+    let refunding = table(&refunds(), &rows, |held, row| of_invoice(held, refund_inputs(&first.id).remove(row).1));
     format!(
         "{head}\n## Contracts\n\nOn 15 February; the period is 1 February to 1 March, or was over on 1 February. A command that \
          finds the period\nover first does what was due (the renewal), and then what was asked.\n\n{contracts}\n\

@@ -16,6 +16,8 @@ mod check;
 #[cfg(test)]
 mod collecting;
 #[cfg(test)]
+mod consolidated;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod credit_notes;

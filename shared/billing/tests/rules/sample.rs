@@ -48,6 +48,7 @@ pub(crate) fn order(terms: Terms) -> Order {
         terms,
         proration: ProrationPolicy::default(),
         collection: Collection::Invoice { days_until_due: 14 },
+        gathering: None,
         starts_at: None,
         trial_days: 0,
         trial_until: None,

@@ -81,6 +81,7 @@ impl Subject {
             method: Some(method()),
             tax: TaxData::default(),
             redeemed: std::collections::BTreeMap::new(),
+            consolidate: false,
             acquired_at: now,
         };
         let order = Order {
@@ -89,6 +90,7 @@ impl Subject {
             terms,
             proration: Policy::standard().proration,
             collection: Collection::Automatic,
+            gathering: None,
             starts_at: None,
             trial_days: 0,
             trial_until: None,
@@ -142,7 +144,7 @@ impl World {
     pub(super) fn commit(&self) -> Commit {
         Commit {
             customer: Some(new(self.customer.clone())),
-            subscription: Some(new(self.subscription.clone())),
+            subscriptions: vec![new(self.subscription.clone())],
             invoices: vec![new(self.invoice.clone())],
             ..Commit::default()
         }

@@ -103,7 +103,7 @@ pub(super) async fn no_update_is_lost(subject: &Subject) -> Result<(), Error> {
                 let mut value = current.value;
                 value.credit_minor += 1;
                 let save = Save { value, replaces: current.version };
-                let commit = Commit { subscription: Some(save), ..Commit::default() };
+                let commit = Commit { subscriptions: vec![save], ..Commit::default() };
                 done += i64::from(lost(subject.store.commit(commit).await)?);
                 tries += 1;
             }

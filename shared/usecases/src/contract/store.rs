@@ -72,7 +72,7 @@ pub(super) async fn a_stale_writer_changes_nothing(subject: &Subject) -> Result<
     for replaces in [0, 2, 7] {
         let mut value = world.subscription.clone();
         value.credit_minor = 1;
-        let commit = Commit { subscription: Some(Save { value, replaces }), ..Commit::default() };
+        let commit = Commit { subscriptions: vec![Save { value, replaces }], ..Commit::default() };
         assert!(is_conflict(subject.store.commit(commit).await)?, "version 1 was replaced as if it were {replaces}");
         let mut value = world.customer.clone();
         value.email = Some("eve@example.com".into());
@@ -112,8 +112,8 @@ pub(super) async fn the_journal_is_never_rewritten(subject: &Subject) -> Result<
     let mut subscription = world.subscription.clone();
     subscription.credit_minor = 5;
     let commit = |replaces, entry| Commit {
-        subscription: Some(Save { value: subscription.clone(), replaces }),
-        journal: Some(entry),
+        subscriptions: vec![Save { value: subscription.clone(), replaces }],
+        journal: vec![entry],
         ..Commit::default()
     };
     subject.store.commit(commit(1, entry(&world, 2, "first"))).await?;
@@ -122,6 +122,34 @@ pub(super) async fn the_journal_is_never_rewritten(subject: &Subject) -> Result<
     assert_eq!(subject.subscription(&world).await?.version, 2, "a decision was stored without its entry");
     let file = subject.store.file(&world.customer.id).await?;
     assert_eq!(file.map(|f| f.journal), Some(vec![entry(&world, 2, "first")]));
+    Ok(())
+}
+
+/// What becomes of a document becomes of every contract on it, each with its entry, or of none.
+pub(super) async fn several_contracts_change_together(subject: &Subject) -> Result<(), Error> {
+    let (one, other) = (subject.stored("both", new_year()).await?, subject.world("both", new_year())?);
+    let mut other = World { customer: one.customer.clone(), ..other };
+    other.subscription.id = subject.subscription_id("both-2")?;
+    let subscriptions = vec![new(other.subscription.clone())];
+    subject.store.commit(Commit { subscriptions, ..Commit::default() }).await?;
+    let changed = |world: &World, replaces| {
+        let value = billing::subscription::Subscription { credit_minor: 7, ..world.subscription.clone() };
+        Save { value, replaces }
+    };
+    let commit = |second| Commit {
+        subscriptions: vec![changed(&one, 1), changed(&other, second)],
+        journal: vec![entry(&one, 2, "one"), entry(&other, 2, "other")],
+        ..Commit::default()
+    };
+    assert!(is_conflict(subject.store.commit(commit(7)).await)?, "one of two contracts was stale");
+    assert_eq!(subject.subscription(&one).await?.value, one.subscription, "half a commit was written");
+    subject.store.commit(commit(1)).await?;
+    for world in [&one, &other] {
+        let found = subject.subscription(world).await?;
+        assert_eq!((found.value.credit_minor, found.version), (7, 2));
+    }
+    let journal = subject.store.file(&one.customer.id).await?.map(|file| file.journal).unwrap_or_default();
+    assert_eq!(journal, [entry(&one, 2, "one"), entry(&other, 2, "other")]);
     Ok(())
 }
 

@@ -100,7 +100,7 @@ pub(super) async fn a_place_moves_and_disappears(subject: &Subject) -> Result<()
     subject.place(Lane::Renew, next.id.as_str(), wake_at(&next)).await?;
     next.state = billing::subscription::State::Trialing { ends_at: days_later(90), price: None };
     let save = Save { value: next.clone(), replaces: 1 };
-    subject.store.commit(Commit { subscription: Some(save), ..Commit::default() }).await?;
+    subject.store.commit(Commit { subscriptions: vec![save], ..Commit::default() }).await?;
     subject.place(Lane::Renew, next.id.as_str(), Some(days_later(90))).await?;
     let paid = Save { value: world.paid(), replaces: 1 };
     subject.store.commit(Commit { invoices: vec![paid], ..Commit::default() }).await?;

@@ -124,6 +124,9 @@ pub struct CustomerRequest {
     /// VAT number of a business, with its prefix (`DE136695976`).
     #[serde(default)]
     pub vat_id: Option<String>,
+    /// Whether what contracts bill by themselves, of those agreed from now on, comes on one document; as before when absent.
+    #[serde(default)]
+    pub consolidate: Option<bool>,
     /// Why the customer is exempt from tax, as it stands on invoices.
     #[serde(default)]
     pub tax_exempt: Option<String>,

@@ -202,3 +202,34 @@ fn a_customer_never_redeems_more_often_than_a_customer_may() {
         assert_eq!(file.subscriptions[0].value.discounts.len(), 1, "{schedule:b}");
     }
 }
+
+#[test]
+fn two_invoices_that_wake_at_once_come_on_one_document() {
+    for schedule in schedules() {
+        let world = World::with_two_gathering();
+        let (ana, anas) = (job("inv_ana-p2"), job("inv_anas-p2"));
+        let collecting = |job| collect(&world.ledger, &world.gateways, job);
+        let (one, other) = interleave(schedule, collecting(&ana), collecting(&anas));
+        one.unwrap();
+        other.unwrap();
+        let states = ["inv_ana-p2", "inv_anas-p2", "inv_ana-d2"].map(|id| world.state_of(id));
+        assert_eq!(states, ["grouped", "grouped", "due"], "{schedule:b}");
+        assert_eq!(world.file("ana").invoices.len(), 5, "two opening invoices, two items, one document: {schedule:b}");
+    }
+}
+
+#[test]
+fn two_workers_on_one_document_take_the_money_once_for_all_on_it() {
+    for schedule in schedules().step_by(3) {
+        let world = World::with_two_gathering();
+        run(collect(&world.ledger, &world.gateways, &job("inv_ana-p2"))).unwrap();
+        let job = job("inv_ana-d2");
+        let collecting = || collect(&world.ledger, &world.gateways, &job);
+        let (one, other) = interleave(schedule, collecting(), collecting());
+        one.unwrap();
+        other.unwrap();
+        assert_eq!(world.captured(), ["inv_ana-d2:1", "inv_ana-p1:1", "inv_anas-p1:1"], "{schedule:b}");
+        let states = ["inv_ana-p2", "inv_anas-p2", "inv_ana-d2"].map(|id| world.state_of(id));
+        assert_eq!(states, ["paid"; 3], "{schedule:b}");
+    }
+}

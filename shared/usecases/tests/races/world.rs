@@ -246,6 +246,23 @@ impl World {
         world
     }
 
+    /// Ana with two contracts that come on one document: both are renewed, and their invoices have waited long enough.
+    pub(crate) fn with_two_gathering() -> Self {
+        let world = Self::new();
+        for id in ["sub_ana", "sub_anas"] {
+            let body = serde_json::json!({
+                "customer": {"id": "cus_ana", "currency": "USD", "consolidate": true}, "plan": "team",
+                "subscription": id, "payment_method": {"token": "pm_card_visa"},
+            });
+            run(world.send(body, id)).unwrap();
+        }
+        world.clocks.set_business(at("2027-02-01T01:00:00Z"));
+        for id in ["sub_ana", "sub_anas"] {
+            run(usecases::renew::renew(&world.ledger, &job(id))).unwrap();
+        }
+        world
+    }
+
     pub(crate) async fn sign_up(&self, name: &str, key: &str) -> Result<SignupReply, Error> {
         self.sign_up_with(name, key, &[]).await
     }
@@ -267,6 +284,10 @@ impl World {
             "customer": {"id": format!("cus_{name}"), "currency": "USD"}, "plan": "team",
             "subscription": format!("sub_{name}"), "payment_method": {"token": "pm_card_visa"},
         });
+        self.send(body, key).await
+    }
+
+    async fn send(&self, body: serde_json::Value, key: &str) -> Result<SignupReply, Error> {
         let caller = Caller::new("web".into(), key.into(), "signup", body.to_string().as_bytes());
         let request = serde_json::from_value(body).unwrap();
         signup(&self.ledger, &self.gateways, "sandbox", &caller, request).await

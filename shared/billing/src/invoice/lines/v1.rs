@@ -32,8 +32,10 @@ pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
         | Basis::Once { .. }
         | Basis::Carried { .. }
         | Basis::CreditNote { .. }
+        | Basis::Document { .. }
         | Basis::Side { .. } => {
-            let detail = "rules version 1 gives nothing back at an end and knows neither usage nor fees".to_owned();
+            let detail = "rules version 1 gives nothing back at an end and knows neither usage nor fees nor documents"
+                .to_owned();
             return Err(Refusal::InvalidField { field: "rules", detail });
         }
     };

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::invoice::{
     adjust::{self, Adjustment, Adjustments, Decided, Full, full_period},
-    credit,
+    consolidated, credit,
 };
 use crate::{
     calendar::{Instant, Period},
@@ -76,6 +76,7 @@ fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
         }
         Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
         Basis::CreditNote { terms, note, refund_minor, .. } => (credit::lines(terms, note, *refund_minor)?, 0),
+        Basis::Document { terms, items, .. } => (consolidated::lines(items, terms.price.currency), 0),
         Basis::Side { of, side, credit_minor } => (one_side(unsettled(of)?.0, *side), *credit_minor),
         // Only a whole document carries earlier decisions; prepaid credit pays after its taxes.
         Basis::Carried { base, .. } | Basis::Prepaid { base, .. } => unsettled(base)?,

@@ -155,7 +155,7 @@ impl Next {
     /// What went back, ex tax as all money; `sign` is -1 for what came back from the customer's bank.
     fn refund_fact(&mut self, refund: &Refund, at: Instant, sign: i64, reason: &'static str) {
         let Refund { claim, tax_minor, .. } = refund;
-        self.fact(EventType::Refund, at, claim.amount, |fact| {
+        self.fact(EventType::Refund, at, claim.amount, |fact, _| {
             fact.amount_minor = sign * (claim.amount.minor - tax_minor);
             fact.tax_minor = (*tax_minor != 0).then_some(sign * tax_minor);
             fact.gateway = Some(claim.paid_by.gateway.clone());
