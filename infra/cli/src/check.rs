@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 use billing::{
     calendar::Instant,
-    check::{Finding, GatewayCapture, Invariant, Moment},
+    check::{Finding, GatewayMovement, Invariant, Moment},
 };
 use chrono::TimeDelta;
 use strum::IntoEnumIterator;
-use usecases::sandbox::LogEntry;
+use usecases::sandbox::{LogEntry, RefundEntry};
 
 use crate::failure::Failure;
 use audit::{Audit, Counts};
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// Folder with a DynamoDB export (the newest finished one is read), instead of a table.
     #[arg(long, conflicts_with_all = ["data", "table"])]
     export: Option<PathBuf>,
-    /// The sandbox gateway's log (`sandbox.jsonl`), to compare its captures with the invoices.
+    /// The sandbox gateway's log (`sandbox.jsonl`), to compare what it captured and sent back with the invoices.
     #[arg(long)]
     gateway_log: Option<PathBuf>,
     /// How long after it is due something may wait for its worker.
@@ -45,15 +45,15 @@ pub(crate) struct Args {
 /// Runs the command. False: something does not hold.
 pub(crate) async fn run(args: Args) -> Result<bool, Failure> {
     let wall = crate::local::wall();
-    let captures = args.gateway_log.as_deref().map(captures).transpose()?;
+    let moved = args.gateway_log.as_deref().map(movements).transpose()?;
     let (source, clock, shards) = match &args.export {
         Some(folder) => (Source::export(folder)?, None, args.target.shards()),
         None => Source::table(args.target.open().await?).await?,
     };
     let grace = TimeDelta::minutes(args.grace_minutes.into());
     let now = args.at.or(clock).unwrap_or(wall.0);
-    let compared = captures.is_some();
-    let (findings, counts) = Audit::run(&source, (Moment { now, wall, grace }, shards), captures).await?;
+    let compared = moved.is_some();
+    let (findings, counts) = Audit::run(&source, (Moment { now, wall, grace }, shards), moved).await?;
     let Counts { items, subscriptions, invoices, facts } = counts;
     println!("{items} items: {subscriptions} contracts, {invoices} invoices, {facts} facts, looked at as of {now}");
     print_verdicts(&findings, compared);
@@ -61,23 +61,24 @@ pub(crate) async fn run(args: Args) -> Result<bool, Failure> {
     Ok(findings.is_empty())
 }
 
-/// What does not hold in an export of this machine's own making, with its sandbox's captures.
+/// What does not hold in an export of this machine's own making, with its sandbox's money.
 pub(crate) async fn own_export(
     folder: &Path,
     shards: u16,
     now: Instant,
-    captures: Vec<GatewayCapture>,
+    moved: Vec<GatewayMovement>,
 ) -> Result<Vec<Finding>, Failure> {
     let moment = Moment { now, wall: crate::local::wall(), grace: TimeDelta::hours(1) };
-    let (findings, _) = Audit::run(&Source::export(folder)?, (moment, shards), Some(captures)).await?;
+    let (findings, _) = Audit::run(&Source::export(folder)?, (moment, shards), Some(moved)).await?;
     Ok(findings)
 }
 
-/// What the sandbox captured.
-fn captures(path: &Path) -> Result<Vec<GatewayCapture>, Failure> {
-    let charges = sandbox_gateway::read_charges(path);
-    let charges = charges.map_err(|e| Failure::because(format!("read {}", path.display()), e))?;
-    Ok(charges.iter().filter_map(LogEntry::capture).collect())
+/// What the sandbox captured and sent back.
+fn movements(path: &Path) -> Result<Vec<GatewayMovement>, Failure> {
+    let log = sandbox_gateway::read_log(path);
+    let log = log.map_err(|e| Failure::because(format!("read {}", path.display()), e))?;
+    let captures = log.charges.iter().filter_map(LogEntry::movement);
+    Ok(captures.chain(log.refunds.iter().filter_map(RefundEntry::movement)).collect())
 }
 
 fn print_verdicts(findings: &[Finding], compared: bool) {

@@ -75,8 +75,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let exported = export::export(local.client(), crate::local::TABLE, &args.out.join("export"), lived).await?;
     let reported = report::write(&args.out.join("export"), &args.out.join("reports"), script::snapshot())?;
     let ledger = joined(counting.await)?;
-    let captures = local.gateway_log().iter().filter_map(LogEntry::capture).collect();
-    let books = check::own_export(&exported.folder, SHARDS, script::snapshot(), captures).await?;
+    let moved = local.gateway_log().iter().filter_map(LogEntry::movement).collect();
+    let books = check::own_export(&exported.folder, SHARDS, script::snapshot(), moved).await?;
     let verdict = verdict::check(&local, &rows, &lines, &reported.figures, &ledger, books);
     let timing = verdict::Timing { began, lived, ended: crate::local::wall() };
     verdict.print(&reported, &exported, &timing);

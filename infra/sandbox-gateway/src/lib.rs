@@ -35,7 +35,7 @@ use tower::ServiceExt;
 use usecases::sandbox::{LogEntry, Sandbox};
 
 pub use hook::Webhook;
-pub use log::{Log, Transfer, read_charges};
+pub use log::{Log, Transfer, read_log};
 pub use routes::{Completion, router};
 
 use hook::Hook;

@@ -91,17 +91,21 @@ fn parse(bytes: &[u8]) -> Result<(Vec<Line>, usize), OpenError> {
     Ok((lines, complete))
 }
 
-/// Every charge in the log at `path`, as it ended. The file may belong to a running sandbox: it is only read.
+/// Everything in the log at `path`, as it ended. The file may belong to a running sandbox: it is only read.
 ///
 /// # Errors
 /// [`OpenError`] for a file that cannot be read, or is no such log.
-pub fn read_charges(path: &Path) -> Result<Vec<LogEntry>, OpenError> {
-    let (lines, _) = parse(&std::fs::read(path)?)?;
-    let charges = lines.into_iter().filter_map(|line| match line {
-        Line::Charge(entry) => Some((entry.request.key.clone(), entry)),
-        Line::Transfer(_) => None,
-    });
-    Ok(charges.collect::<BTreeMap<_, _>>().into_values().collect())
+pub fn read_log(path: &Path) -> Result<Log, OpenError> {
+    let (mut charges, mut transfers, mut refunds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for line in parse(&std::fs::read(path)?)?.0 {
+        match line {
+            Line::Charge(entry) => _ = charges.insert(entry.request.key.clone(), entry),
+            Line::Transfer(transfer) => _ = transfers.insert(transfer.reference.clone(), transfer),
+            Line::Refund(entry) => _ = refunds.insert(entry.request.key.clone(), entry),
+        }
+    }
+    let (charges, transfers) = (charges.into_values().collect(), transfers.into_values().collect());
+    Ok(Log { charges, transfers, refunds: refunds.into_values().collect() })
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ async fn a_customer_who_agrees_settles_the_payment() {
 
 /// A refund of all that the claim brought.
 fn back(claim: &Claim, outcome: ChargeOutcome) -> RefundClaim {
-    let ChargeOutcome::Succeeded { reference, .. } = outcome else { panic!("{outcome:?}") };
+    let ChargeOutcome::Succeeded { reference, .. } = outcome else { unreachable!("{outcome:?}") };
     let paid_by = PaidBy { gateway: "sandbox".into(), kind: "card".into() };
     RefundClaim { key: "inv_ana-p1:r1".into(), amount: claim.amount, paid_by, payment: reference, at: claim.at }
 }

@@ -22,7 +22,7 @@ use crate::{
     subscription::Subscription,
 };
 
-pub use gateway::{GatewayCapture, LedgerCheck};
+pub use gateway::{GatewayMovement, LedgerCheck};
 pub use numbers::NumbersCheck;
 
 /// What must hold.
@@ -36,7 +36,7 @@ pub enum Invariant {
     Lines,
     /// An invoice is captured at most once, and no attempt ends twice.
     OneCapture,
-    /// What an invoice received is told by facts: each capture by one, and a paid invoice got its total.
+    /// What an invoice received is told by facts: each capture by one, and a paid invoice got its total. So is what went back.
     Booked,
     /// A document of several contracts is the sum of its items, which stand as it stands and are on no other.
     Documents,
@@ -56,7 +56,7 @@ pub enum Invariant {
     DueKey,
     /// Legal numbers have no gap and no twin, and every issued invoice has one.
     Numbers,
-    /// What the gateway captured is what the invoices say was captured.
+    /// What the gateway captured and sent back is what the invoices say.
     Gateway,
 }
 
@@ -77,7 +77,7 @@ impl Invariant {
             Self::Readable => "every item is what its key says",
             Self::DueKey => "items stand in the due index where they belong",
             Self::Numbers => "legal numbers are gapless, and every issued invoice has one",
-            Self::Gateway => "the gateway captured what the invoices say",
+            Self::Gateway => "the gateway captured and sent back what the invoices say",
         }
     }
 }

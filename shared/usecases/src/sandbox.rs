@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use billing::{
     calendar::Instant,
-    check::GatewayCapture,
+    check::GatewayMovement,
     gateway::{ChargeOutcome, DeclineClass, GatewayDeclaration, Lookup, RefundDeclaration, RefundOutcome},
     ids::CustomerId,
     invoice::{Claim, RefundClaim},
@@ -74,10 +74,10 @@ pub struct LogEntry {
 impl LogEntry {
     /// The capture that it tells of, if it is one.
     #[must_use]
-    pub fn capture(&self) -> Option<GatewayCapture> {
+    pub fn movement(&self) -> Option<GatewayMovement> {
         let ChargeOutcome::Succeeded { reference, .. } = &self.outcome else { return None };
         let (key, amount) = (self.request.key.clone(), self.request.amount);
-        Some(GatewayCapture { key, reference: reference.clone(), amount })
+        Some(GatewayMovement { key, reference: reference.clone(), amount })
     }
 }
 

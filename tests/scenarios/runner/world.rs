@@ -23,7 +23,7 @@ use usecases::{
     memory::{CountingIds, ManualClocks, MemoryBus, MemoryQueue, MemoryStore},
     ports::{Clocks, CustomerFile, DueKind, Gateway, Gateways, Job, Lane, Ledger, Store},
     relay::relay,
-    sandbox::{LogEntry, Sandbox},
+    sandbox::{LogEntry, RefundEntry, Sandbox},
     sweep::{SweepSettings, sweep},
 };
 
@@ -269,7 +269,9 @@ impl World {
     /// waits, so nothing is late here.
     fn invariants_hold(&self) -> Result<(), String> {
         let moment = Moment { now: self.now, wall: self.clocks.wall(), grace: chrono::TimeDelta::days(36_500) };
-        let mut ledger = LedgerCheck::new(self.gateway.sandbox.log().iter().filter_map(LogEntry::capture));
+        let (charges, refunds) = (self.gateway.sandbox.log(), self.gateway.sandbox.refunds());
+        let captured = charges.iter().filter_map(LogEntry::movement);
+        let mut ledger = LedgerCheck::new(captured.chain(refunds.iter().filter_map(RefundEntry::movement)));
         self.seen.values().flat_map(|file| &file.invoices).for_each(|invoice| ledger.invoice(&invoice.value));
         let mut found = ledger.findings();
         found.extend(self.seen.values().flat_map(|file| check::customer(&file.records(), &moment)));

@@ -10,7 +10,7 @@ use aws::{
     record::{Record, stored},
 };
 use billing::{
-    check::{self, Finding, GatewayCapture, Invariant, LedgerCheck, Moment, NumbersCheck, Records},
+    check::{self, Finding, GatewayMovement, Invariant, LedgerCheck, Moment, NumbersCheck, Records},
     invoice::Invoice,
     journal::JournalEntry,
     subscription::Subscription,
@@ -77,14 +77,14 @@ impl Audit {
     pub(crate) async fn run(
         source: &Source,
         (moment, shards): (Moment, u16),
-        captures: Option<Vec<GatewayCapture>>,
+        moved: Option<Vec<GatewayMovement>>,
     ) -> Result<(Vec<Finding>, Counts), Failure> {
         let mut audit = Self {
             moment,
             shards,
             counts: Counts::default(),
             numbers: NumbersCheck::default(),
-            ledger: captures.map(LedgerCheck::new),
+            ledger: moved.map(LedgerCheck::new),
             found: Vec::new(),
             of_customers: BTreeMap::new(),
             open: None,

@@ -3,7 +3,7 @@
 use super::{Finding, Invariant, Moment};
 use crate::{
     fact::{EventType, Fact},
-    invoice::{Invoice, InvoiceState, InvoiceWake, compute, wake_at},
+    invoice::{Invoice, InvoiceState, InvoiceWake, RefundState, compute, wake_at},
     money::Money,
 };
 
@@ -76,8 +76,21 @@ fn wrong_booking(invoice: &Invoice, facts: &[&Fact]) -> Option<String> {
     if paid && invoice.total.minor > 0 && told < invoice.total.minor {
         return Some(format!("it is paid, and the facts tell of {told} of its {} minor units", invoice.total.minor));
     }
+    if let Some(detail) = wrong_refunds(invoice, facts) {
+        return Some(detail);
+    }
     let captured = invoice.attempts.iter().any(|attempt| attempt.attempt > 0 && attempt.code.is_none());
     (captured && told < invoice.total.minor).then(|| format!("its capture is told as {told} minor units"))
+}
+
+/// What went back and stayed there is what the facts tell; what came back again is told below zero.
+fn wrong_refunds(invoice: &Invoice, facts: &[&Fact]) -> Option<String> {
+    let done = invoice.refunds.iter().filter(|refund| matches!(refund.state, RefundState::Done { .. }));
+    let went: i64 = done.map(|refund| refund.claim.amount.minor).sum();
+    let about = facts.iter().map(|fact| &fact.what).filter(|what| what.invoice_id.as_ref() == Some(&invoice.id));
+    let refunds = about.filter(|what| what.event_type == EventType::Refund);
+    let told: i64 = refunds.map(|what| what.amount_minor + what.tax_minor.unwrap_or(0)).sum();
+    (told != went).then(|| format!("{went} minor units went back, and the facts tell of {told}"))
 }
 
 fn late(invoice: &Invoice, moment: &Moment) -> Option<String> {

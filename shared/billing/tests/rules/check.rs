@@ -2,12 +2,15 @@
 
 use billing::{
     calendar::Instant,
-    check::{Finding, GatewayCapture, Invariant, LedgerCheck, Moment, NumbersCheck, Records, customer},
+    check::{Finding, GatewayMovement, Invariant, LedgerCheck, Moment, NumbersCheck, Records, customer},
     document::{InvoiceNumber, Series},
     dunning::Ladder,
-    fact::{Fact, Happening, stamp},
+    fact::{EventType, Fact, Happening, stamp},
     gateway::ChargeOutcome,
-    invoice::{Answer, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState, transition as on_invoice},
+    invoice::{
+        Answer, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState, Refund, RefundClaim, RefundState,
+        transition as on_invoice,
+    },
     journal::JournalEntry,
     subscription::{Collection, Effect, Input, Outcome, Subscription, open, transition},
 };
@@ -22,7 +25,7 @@ struct Books {
     held: Subscription,
     invoices: Vec<Invoice>,
     journal: Vec<JournalEntry>,
-    captures: Vec<GatewayCapture>,
+    captures: Vec<GatewayMovement>,
 }
 
 fn begin() -> Instant {
@@ -76,7 +79,7 @@ impl Books {
         let Some(InvoiceEffect::Charge(claim)) = effects.into_iter().next() else { unreachable!() };
         invoice = *next;
         let reference = format!("ch_{}", self.captures.len());
-        self.captures.push(GatewayCapture {
+        self.captures.push(GatewayMovement {
             key: claim.key.clone(),
             reference: reference.clone(),
             amount: claim.amount,
@@ -110,7 +113,7 @@ impl Books {
         customer(&records, &moment(now))
     }
 
-    fn ledger(&self, captures: &[GatewayCapture]) -> Vec<Finding> {
+    fn ledger(&self, captures: &[GatewayMovement]) -> Vec<Finding> {
         let mut check = LedgerCheck::new(captures.iter().cloned());
         self.invoices.iter().for_each(|invoice| check.invoice(invoice));
         check.findings()
@@ -246,7 +249,7 @@ fn the_gateway_is_believed_more_than_the_books() {
     captures[0].amount = usd(1);
     captures[1].reference = "ch_other".into();
     let unknown = captures.pop().unwrap();
-    captures.push(GatewayCapture { key: "inv_bob-p1:1".into(), ..unknown });
+    captures.push(GatewayMovement { key: "inv_bob-p1:1".into(), ..unknown });
     let found = books.ledger(&captures);
     let items: Vec<_> = found.iter().map(|f| (f.invariant, f.item.as_str())).collect();
     let all = ["inv_ana-p1:1", "inv_ana-p2:1", "inv_ana-p3:1", "inv_bob-p1:1"];
@@ -263,8 +266,55 @@ fn money_that_came_too_late_for_its_attempt_is_known_by_its_reference() {
         reference: Some("ch_late".into()),
         paid_by: None,
     });
-    books.captures.push(GatewayCapture { key: "inv_ana-p1:2".into(), reference: "ch_late".into(), amount: usd(3_000) });
+    books.captures.push(GatewayMovement {
+        key: "inv_ana-p1:2".into(),
+        reference: "ch_late".into(),
+        amount: usd(3_000),
+    });
     assert_eq!(books.ledger(&books.captures), []);
+}
+
+/// The second invoice with a refund of 5.00 in this state, and its fact if it is done.
+fn refunded(state: RefundState) -> Books {
+    let mut books = Books::sound();
+    let invoice = &mut books.invoices[1];
+    let key = billing::invoice::refund_key(&invoice.id, 1);
+    let paid_by = invoice.paid_by().expect("a payment").clone();
+    let claim = RefundClaim { key, amount: usd(500), paid_by, payment: "ch_1".into(), at: begin() };
+    if let RefundState::Done { .. } = state {
+        let mut fact = invoice.facts[0].clone();
+        fact.event_id += "r";
+        (fact.what.event_type, fact.what.amount_minor, fact.what.attempt) = (EventType::Refund, 500, None);
+        invoice.facts.push(fact);
+    }
+    invoice.refunds.push(Refund { claim, tax_minor: 0, state });
+    books
+}
+
+fn sent_back(minor: i64) -> GatewayMovement {
+    GatewayMovement { key: "inv_ana-p2:r1".into(), reference: "re_1".into(), amount: usd(minor) }
+}
+
+#[test]
+fn what_went_back_is_told_by_facts_and_known_by_the_gateway() {
+    let done = || RefundState::Done { at: begin(), reference: "re_1".into() };
+    let mut books = refunded(done());
+    assert_eq!(books.check(IN_TIME), []);
+    let with = |books: &Books, minor| {
+        let moved = [books.captures.clone(), vec![sent_back(minor)]].concat();
+        books.ledger(&moved).into_iter().map(|f| f.item).collect::<Vec<_>>()
+    };
+    assert_eq!(with(&books, 500), [""; 0]);
+    assert_eq!(with(&books, 499), ["inv_ana-p2:r1"]);
+    assert_eq!(books.ledger(&books.captures.clone()).len(), 1, "the gateway does not know it");
+    books.invoices[1].facts.pop();
+    assert_eq!(books.check(IN_TIME).iter().map(|f| f.invariant).collect::<Vec<_>>(), [Invariant::Booked]);
+    // While nobody knows, either may be true; what failed for good must not have moved money.
+    let deadline = wall("2027-04-01T00:00:00Z");
+    let unknown = refunded(RefundState::Unknown { deadline, asked: 1, ask_at: deadline });
+    assert_eq!((with(&unknown, 500), unknown.ledger(&unknown.captures).len()), (Vec::new(), 0));
+    let failed = refunded(RefundState::Failed { at: begin(), code: "no".into() });
+    assert_eq!(with(&failed, 500), ["inv_ana-p2:r1"]);
 }
 
 fn number(series: &str, sequence: u64) -> InvoiceNumber {

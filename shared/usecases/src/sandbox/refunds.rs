@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 
 use billing::{
     calendar::Instant,
+    check::GatewayMovement,
     gateway::{ChargeOutcome, RefundOutcome},
     ids::CustomerId,
     invoice::RefundClaim,
@@ -56,6 +57,16 @@ pub struct RefundEntry {
     pub request: RefundRequest,
     /// What became of it; the truth, whatever the caller heard.
     pub outcome: RefundOutcome,
+}
+
+impl RefundEntry {
+    /// The money that went back and stayed there, if it did.
+    #[must_use]
+    pub fn movement(&self) -> Option<GatewayMovement> {
+        let RefundOutcome::Succeeded { reference, .. } = &self.outcome else { return None };
+        let (key, amount) = (self.request.key.clone(), self.request.amount);
+        Some(GatewayMovement { key, reference: reference.clone(), amount })
+    }
 }
 
 impl RefundEntry {
