@@ -157,3 +157,25 @@ fn contradicting_facts_end_the_run_without_reports() {
     assert!(message.contains("no state change is there twice"), "{message}");
     assert!(!out.join("mrr_monthly.csv").exists() && !out.join("report.html").exists());
 }
+
+/// What went back was never kept: it lowers what customers brought, and is no attempt.
+#[test]
+fn a_refund_lowers_what_was_collected() {
+    let refund = |id: &str, amount: i64| {
+        let mut fact = fact(id, "c1", "refund", "2025-02-03T00:00:00Z", "team", 12_000);
+        (fact.amount, fact.invoice) = (amount, Some("inv_c1".to_owned()));
+        fact
+    };
+    let signup = fact("e1", "c1", "signup", "2025-01-03T00:00:00Z", "team", 12_000);
+    for (refunds, left) in
+        [(vec![], "1000"), (vec![refund("e2", 300)], "700"), (vec![refund("e2", 300), refund("e3", -300)], "1000")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let facts: Vec<Fact> = [signup.clone()].into_iter().chain(refunds).collect();
+        run(folder.path(), &facts, &[("c1", "ads")], Some("2025-02-28"));
+        let rows = common::cells(&folder.path().join("out/cltv_segments.csv"));
+        assert_eq!(common::column(&rows, "collected_minor"), [left]);
+        let attempts = common::cells(&folder.path().join("out/payments.csv"));
+        assert_eq!(attempts.len(), 2, "a head and the sign-up's attempt: {attempts:?}");
+    }
+}

@@ -17,7 +17,9 @@ mod transition;
 pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
 pub(crate) use adjust::{coupon_of, tax_of_kept};
 pub use charged::{Charged, ChargedItem};
-pub use consolidated::{DOCUMENT_ITEMS_MAX, DocumentItem, GATHERING_HOURS_MAX, GatheringTime, consolidate};
+pub use consolidated::{
+    BadGatheringTime, DOCUMENT_ITEMS_MAX, DocumentItem, GATHERING_HOURS_MAX, GatheringTime, consolidate,
+};
 pub use credit::credit;
 pub use explain::explain;
 pub(crate) use lines::time_bought;
