@@ -5,11 +5,10 @@ with begun as (
   where movement = 'new'
 ),
 money as (
-  -- what was captured, less what went back
-  select b.plan, b.channel, sum(case when f.event_type = 'refund' then -f.amount else f.amount end) as collected
+  select b.plan, b.channel, sum(f.amount) as collected
   from begun b
   join facts f on f.customer_id = b.customer_id
-  where f.event_type in ('signup', 'renewal', 'resume', 'reactivation', 'payment_recovered', 'payment', 'refund')
+  where f.event_type in ('signup', 'renewal', 'resume', 'reactivation', 'payment_recovered')
   group by b.plan, b.channel
 ),
 sizes as (

@@ -4,6 +4,7 @@
 //! export, every night (DESIGN section 5.8). A check repeats no decision: it looks at what decisions left behind, and
 //! computes again what can be computed. To add one: a variant of [`Invariant`], and a function beside those here.
 
+mod balances;
 mod contracts;
 mod documents;
 mod gateway;
@@ -48,6 +49,9 @@ pub enum Invariant {
     NoStuckAttempt,
     /// The facts tell the run-rate that the contract has.
     RunRate,
+    /// Credit is what was given less what was used, in each currency; prepaid credit is what was granted less what was used,
+    /// expired and given back.
+    Balances,
     /// No two facts have the same id.
     EventIds,
     /// Every item can be read, and is what its key says.
@@ -73,6 +77,7 @@ impl Invariant {
             Self::InTime => "what was due is done",
             Self::NoStuckAttempt => "no attempt is without an answer",
             Self::RunRate => "the facts tell the contracts' run-rate",
+            Self::Balances => "credit is what was given less what was used",
             Self::EventIds => "every fact has an id of its own",
             Self::Readable => "every item is what its key says",
             Self::DueKey => "items stand in the due index where they belong",
@@ -135,7 +140,8 @@ pub fn customer(records: &Records<'_>, moment: &Moment) -> Vec<Finding> {
     }
     documents::check(&records.invoices, &mut found);
     for subscription in &records.subscriptions {
-        let own = records.invoices.iter().copied().filter(|i| i.is_of(&subscription.id)).collect();
+        let own: Vec<_> = records.invoices.iter().copied().filter(|i| i.is_of(&subscription.id)).collect();
+        balances::check(subscription, &own, &facts, &mut found);
         contracts::check(subscription, own, &facts, moment, &mut found);
     }
     found

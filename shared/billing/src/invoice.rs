@@ -10,6 +10,7 @@ mod credit;
 mod explain;
 mod facts;
 mod lines;
+mod receive;
 mod refund;
 mod state;
 mod transition;

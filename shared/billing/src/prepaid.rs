@@ -15,6 +15,9 @@ use crate::{
 /// Most grants that a contract holds, with the top-ups that wait for their money: a contract is one small item of a table.
 pub const GRANTS_MAX: usize = 20;
 
+/// The reason of the `credit` fact where bought credit was left at the end of its contract.
+pub(crate) const UNUSED: &str = "prepaid_unused";
+
 /// Longest validity that a plan may give prepaid credit, in days.
 pub const VALID_DAYS_MAX: u32 = 3_650;
 

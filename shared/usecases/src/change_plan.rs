@@ -264,16 +264,9 @@ async fn input(
             },
             when,
         },
-        Action::TopUp | Action::Grant => prepaid(customer, when, request)?,
+        Action::TopUp | Action::Grant => prepaid(customer, currency::present(held, now), when, request)?,
         Action::ApplyCoupon => apply_coupon(ledger, draft, profile, held, request).await?,
-        Action::RemoveCoupon => {
-            let named = request.coupon.as_deref().ok_or_else(|| needed("coupon"))?;
-            let code = CouponCode::try_new(named).ok();
-            let held = held.discounts.iter().map(|h| &h.coupon);
-            let found = held.into_iter().find(|c| c.id == named || (code.is_some() && c.code == code));
-            let coupon = found.map_or_else(|| named.chars().take(60).collect(), |c| c.id.clone());
-            Input::RemoveCoupon { coupon }
-        }
+        Action::RemoveCoupon => Input::RemoveCoupon { coupon: held_coupon(held, request)? },
         Action::Anchor => Input::Realign { alignment: moved_anchor(ledger, customer, held, request).await?, when },
         Action::Cancel => Input::Cancel {
             when,
@@ -296,23 +289,36 @@ async fn input(
             let asked = credit_note::Asked { invoice, lines, reason, refund: request.refund };
             credit_note::input(ledger, gateways, draft, held, asked).await?
         }
-        Action::Reactivate => {
-            currency::check_return(held, customer)?;
-            let own = held.terms.price.currency;
-            let mut debts = debts(ledger, held).await?;
-            let debt_minor = debts.remove(&own.to_string()).map_or(0, |debt| debt.minor);
-            Input::Reactivate { debt_minor, debts: debts.into_values().filter(|debt| debt.minor != 0).collect() }
-        }
+        Action::Reactivate => reactivation(ledger, held, customer).await?,
     })
 }
 
+/// The id of the coupon that is to go: of one that the contract holds, by code or id, or what was said.
+fn held_coupon(held: &Subscription, request: &ChangeRequest) -> Result<String, Refusal> {
+    let named = request.coupon.as_deref().ok_or_else(|| needed("coupon"))?;
+    let code = CouponCode::try_new(named).ok();
+    let mut coupons = held.discounts.iter().map(|h| &h.coupon);
+    let found = coupons.find(|c| c.id == named || (code.is_some() && c.code == code));
+    Ok(found.map_or_else(|| named.chars().take(60).collect(), |c| c.id.clone()))
+}
+
+/// A contract that comes back, with what it owes from before.
+async fn reactivation(ledger: &Ledger, held: &Subscription, customer: &Customer) -> Result<Input, Error> {
+    currency::check_return(held, customer)?;
+    let own = held.terms.price.currency;
+    let mut debts = debts(ledger, held).await?;
+    let debt_minor = debts.remove(&own.to_string()).map_or(0, |debt| debt.minor);
+    let debts = debts.into_values().filter(|debt| debt.minor != 0).collect();
+    Ok(Input::Reactivate { debt_minor, debts })
+}
+
 /// Prepaid credit that is bought or given.
-fn prepaid(customer: &Customer, when: When, request: &ChangeRequest) -> Result<Input, Refusal> {
+fn prepaid(customer: &Customer, currency: Currency, when: When, request: &ChangeRequest) -> Result<Input, Refusal> {
     if when != When::Now {
         let detail = "must be now: prepaid credit is bought or given at once".into();
         return Err(Refusal::InvalidField { field: "when", detail });
     }
-    let amount = parse_money("amount", request.amount.as_deref().unwrap_or_default(), customer.currency)?;
+    let amount = amount(request, currency)?;
     let zone = customer.time_zone;
     let expires_at = request.expires_at.as_deref().map(|text| anchor::instant("expires_at", text, zone)).transpose()?;
     Ok(match request.action {

@@ -56,6 +56,9 @@ async fn step(ledger: &Ledger, gateways: &Gateways, customer: &CustomerId, id: &
     }
     let mut after = draft.invoice_after(id).unwrap_or(invoice);
     let calls = draft.commit(ledger).await?;
+    for id in &calls.voids {
+        apply(ledger, customer, id, InvoiceInput::Void).await?;
+    }
     for claim in calls.charges {
         after = charge(ledger, gateways, customer, after, claim).await?;
     }

@@ -29,7 +29,7 @@ use crate::{
     error::Error,
     ports::{
         Bus, ChunkKey, Clocks, Commit, CustomerFile, DueEntry, DueKind, IdempotencyRecord, Ids, Job, Lane, Operations,
-        Queue, Save, Store, SweepPosition, Versioned,
+        Queue, Save, Store, SweepPosition, Versioned, WRITES_MAX,
     },
     relay::BusEvent,
 };
@@ -85,6 +85,9 @@ fn check<T>(stored: Option<&Versioned<T>>, replaces: u64, what: impl Fn() -> Str
 
 impl Tables {
     fn check(&self, commit: &Commit) -> Result<(), Error> {
+        if commit.writes() > WRITES_MAX {
+            return Err(Error::unavailable("commit", format!("{} writes are more than {WRITES_MAX}", commit.writes())));
+        }
         if let Some(save) = &commit.customer {
             check(self.customers.get(&save.value.id), save.replaces, || save.value.id.to_string())?;
         }

@@ -61,6 +61,18 @@ pub struct Commit {
     pub idempotency: Option<IdempotencyRecord>,
 }
 
+/// Most writes of a commit: those of a DynamoDB transaction.
+pub const WRITES_MAX: usize = 100;
+
+impl Commit {
+    /// How many items it writes, if each contract has an entry of its own.
+    #[must_use]
+    pub fn writes(&self) -> usize {
+        let single = usize::from(self.customer.is_some()) + usize::from(self.idempotency.is_some());
+        single + 2 * self.subscriptions.len() + self.invoices.len() + self.redemptions.len()
+    }
+}
+
 /// One more redemption of a coupon, if there is one left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CountRedemption {

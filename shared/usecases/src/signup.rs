@@ -182,13 +182,8 @@ async fn decide(
     let rules = offer.plan.trial.clone().unwrap_or_default();
     let trials = trial_days > 0 || trial_until.is_some();
     let method_optional = trials && rules.method_optional && rules.prices.is_empty();
-    let collection = match request.collection {
-        CollectionRequest::Automatic if customer.value.method.is_none() && !method_optional => {
-            return Err(Refusal::MethodNeeded.into());
-        }
-        CollectionRequest::Automatic => Collection::Automatic,
-        CollectionRequest::Invoice => Collection::Invoice { days_until_due: offer.policy.days_until_due },
-    };
+    let has_method = customer.value.method.is_some() || method_optional;
+    let collection = collection(&request, &offer.policy, has_method)?;
     let asked = Asked { codes: &request.coupons, offers: &request.offers, terms: &offer.terms, held: &[] };
     let coupons = redeem(ledger, draft, &mut customer.value, &asked, now).await?;
     let zone = customer.value.time_zone;
@@ -224,6 +219,14 @@ async fn decide(
     draft.commit.idempotency = Some(remember(ledger, caller, &customer_id, &id));
     draft.commit.customer = Some(Save { value: customer.value, replaces: customer.version });
     Ok((customer_id, id))
+}
+
+fn collection(request: &SignupRequest, policy: &Policy, has_method: bool) -> Result<Collection, Refusal> {
+    match request.collection {
+        CollectionRequest::Automatic if !has_method => Err(Refusal::MethodNeeded),
+        CollectionRequest::Automatic => Ok(Collection::Automatic),
+        CollectionRequest::Invoice => Ok(Collection::Invoice { days_until_due: policy.days_until_due }),
+    }
 }
 
 /// The first invoice is stored as claimed by this request, so that no worker can claim it.

@@ -278,7 +278,8 @@ impl SubscriptionView {
             customer: s.customer.to_string(),
             version: held.version,
             state: s.state.name(),
-            past_due: own.any(|i| i.is_past_due(now)),
+            // Nothing is owed for a top-up.
+            past_due: own.any(|i| i.is_past_due(now) && i.basis.top_up().is_none()),
             suspended: s.suspended_by.is_some(),
             plan: s.terms.plan.to_string(),
             quantity: s.terms.quantity,

@@ -38,10 +38,11 @@ fn wrong_run_rate(held: &Subscription, own: &[&Fact]) -> Option<String> {
     }
 }
 
-/// A period that was billed, and by what.
+/// A period that was billed, by what, and what it earns.
 struct Billed {
     period: Period,
     purpose: Purpose,
+    mrr12: i64,
 }
 
 fn billed(invoice: &Invoice) -> Option<Billed> {
@@ -49,7 +50,7 @@ fn billed(invoice: &Invoice) -> Option<Billed> {
         Basis::Period { period, .. } | Basis::Change { next: Some(period), .. } => *period,
         _ => return None,
     };
-    Some(Billed { period, purpose: invoice.purpose })
+    Some(Billed { period, purpose: invoice.purpose, mrr12: invoice.mrr12 })
 }
 
 fn wrong_periods(held: &Subscription, invoices: Vec<&Invoice>, own: &[&Fact]) -> Vec<String> {
@@ -80,25 +81,26 @@ fn does_not_follow(pair: &[Billed], own: &[&Fact]) -> Option<String> {
     if next.start == last.end || cut || (last.start..=last.end).contains(&next.start) && ended_within(last, next, own) {
         return None;
     }
-    (next.start < last.end || !rested(last.end, next.start, own))
+    (next.start < last.end || !rested(last.end, after, own))
         .then(|| format!("{} does not follow {} .. {}", text(), last.start, last.end))
 }
 
-/// Whether the contract rested or had ended between two periods. One that was free until then comes back with a `signup`.
-fn rested(from: Instant, until: Instant, own: &[&Fact]) -> bool {
-    let told = |events: &[EventType], range: std::ops::RangeInclusive<Instant>| {
-        own.iter().any(|fact| events.contains(&fact.what.event_type) && range.contains(&fact.what.occurred_at))
+/// What takes a contract out of a period. One that earns nothing ends without a `cancel`: its customer asked, or did not pay.
+const LEAVES: [EventType; 4] = [EventType::Pause, EventType::Cancel, EventType::CancelRequested, EventType::WrittenOff];
+
+/// Whether the contract rested or had ended between two periods. One that was free until then comes back with a `signup`,
+/// one that is still free without a fact.
+fn rested(from: Instant, next: &Billed, own: &[&Fact]) -> bool {
+    let at = |events: &'static [EventType]| {
+        own.iter().filter(|fact| events.contains(&fact.what.event_type)).map(|fact| fact.what.occurred_at)
     };
-    told(&[EventType::Pause, EventType::Cancel], Instant::MIN_UTC..=from)
-        && told(
-            &[EventType::Resume, EventType::Reactivation, EventType::Signup],
-            from..=until + chrono::TimeDelta::seconds(1),
-        )
+    let until = next.period.start + chrono::TimeDelta::seconds(1);
+    let mut back = at(&[EventType::Resume, EventType::Reactivation, EventType::Signup]);
+    at(&LEAVES).any(|left| left <= from) && (next.mrr12 == 0 || back.any(|back| from <= back && back <= until))
 }
 
-/// Whether a period was left before its end, by a pause or an end, and the next began after that.
+/// Whether a period was left before its end, and the next began after that.
 fn ended_within(last: &Period, next: &Period, own: &[&Fact]) -> bool {
-    let at = |event: EventType| own.iter().filter(move |f| f.what.event_type == event).map(|f| f.what.occurred_at);
-    let mut left = at(EventType::Pause).chain(at(EventType::Cancel));
-    left.any(|left| last.start <= left && left <= next.start)
+    let left = own.iter().filter(|fact| LEAVES.contains(&fact.what.event_type)).map(|fact| fact.what.occurred_at);
+    left.into_iter().any(|left| last.start <= left && left <= next.start)
 }

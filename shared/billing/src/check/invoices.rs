@@ -2,6 +2,7 @@
 
 use super::{Finding, Invariant, Moment};
 use crate::{
+    calendar::WallTime,
     fact::{EventType, Fact},
     invoice::{Invoice, InvoiceState, InvoiceWake, RefundState, compute, wake_at},
     money::Money,
@@ -94,6 +95,13 @@ fn wrong_refunds(invoice: &Invoice, facts: &[&Fact]) -> Option<String> {
 }
 
 fn late(invoice: &Invoice, moment: &Moment) -> Option<String> {
+    let refund = invoice.refunds.iter().find_map(|refund| match refund.state {
+        RefundState::Due { at } if at + moment.grace < moment.now => Some((&refund.claim.key, at)),
+        _ => None,
+    });
+    if let Some((key, at)) = refund {
+        return Some(format!("its refund {key} is due since {at}"));
+    }
     let waits_since = match wake_at(invoice)? {
         InvoiceWake::Collect(at) | InvoiceWake::Rung(at) => at,
         InvoiceWake::Ask(_) => return None,
@@ -108,10 +116,17 @@ fn late(invoice: &Invoice, moment: &Moment) -> Option<String> {
 }
 
 fn stuck(invoice: &Invoice, moment: &Moment) -> Option<String> {
-    let since = match &invoice.state {
-        InvoiceState::Collecting { claim, .. } => claim.deadline,
-        InvoiceState::Unknown { ask_at, .. } => *ask_at,
-        _ => return None,
+    let attempt = match &invoice.state {
+        InvoiceState::Collecting { claim, .. } => Some((&claim.key, claim.deadline)),
+        InvoiceState::Unknown { claim, ask_at, .. } => Some((&claim.key, *ask_at)),
+        _ => None,
     };
-    (since.0 + moment.grace < moment.wall.0).then(|| format!("nobody looked after its attempt since {}", since.0))
+    let refunds = invoice.refunds.iter().filter_map(|refund| match refund.state {
+        RefundState::Calling { deadline, .. } => Some((&refund.claim.key, deadline)),
+        RefundState::Unknown { ask_at, .. } => Some((&refund.claim.key, ask_at)),
+        _ => None,
+    });
+    let stuck = |(_, since): &(&String, WallTime)| since.0 + moment.grace < moment.wall.0;
+    let (key, since) = attempt.into_iter().chain(refunds).find(stuck)?;
+    Some(format!("nobody looked after {key} since {}", since.0))
 }

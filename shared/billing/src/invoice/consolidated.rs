@@ -239,6 +239,19 @@ fn line(item: &DocumentItem, currency: Currency) -> Line {
     }
 }
 
+/// `amount`, which settled nothing, by item: each up to what it comes to, in their order; what is more is the first's.
+pub(super) fn shares(items: &[DocumentItem], amount: Money) -> impl Iterator<Item = (&DocumentItem, Money)> {
+    let owed: i64 = items.iter().map(|item| item.total_minor).sum();
+    let mut more = (amount.minor - owed).max(0);
+    let mut left = amount.minor - more;
+    items.iter().filter_map(move |item| {
+        let own = item.total_minor.min(left);
+        left -= own;
+        let part = own + std::mem::take(&mut more);
+        (part > 0).then(|| (item, Money::new(part, amount.currency)))
+    })
+}
+
 /// `amount`, which covers a document of `total`, by item: each what it comes to, and what is more with the first.
 pub(super) fn parts(
     items: &[DocumentItem],

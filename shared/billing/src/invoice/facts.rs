@@ -40,9 +40,13 @@ impl Next {
 
     /// A notice about all that is owed: one, also for a document, because the customer is told once.
     pub(super) fn note(&mut self, event: EventType, at: Instant, reason: &str) {
+        self.note_of(event, at, self.invoice.total, reason);
+    }
+
+    /// One fact about `amount`, also for a document.
+    pub(super) fn note_of(&mut self, event: EventType, at: Instant, amount: Money, reason: &str) {
         let reason = Some(reason.into());
-        let noted = Happening { reason, ..about(&self.invoice, event, at, self.invoice.total) };
-        self.facts.push(noted);
+        self.facts.push(Happening { reason, ..about(&self.invoice, event, at, amount) });
     }
 
     /// A fact about `amount`; for a document that it covers, one for each item.

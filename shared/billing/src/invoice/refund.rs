@@ -162,6 +162,11 @@ impl Invoice {
 fn payment(invoice: &Invoice) -> Result<(&str, &PaidBy), Refusal> {
     // Attempt 0 is money that came without an attempt of ours: nobody knows where it could go back to.
     let capture = invoice.attempts.iter().find(|a| a.attempt > 0 && a.code.is_none());
+    if let (None, Some(document)) = (capture, &invoice.document) {
+        let why =
+            format!("it was paid with {document}, whose payment is for several invoices and is not sent back in parts");
+        return Err(refused(&why));
+    }
     let Some(capture) = capture else {
         let why =
             "the invoice was paid by transfer or credit, and not by a payment that can be sent back; send a transfer";

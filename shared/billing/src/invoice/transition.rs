@@ -8,14 +8,14 @@ use crate::{
     dunning::{Ladder, RungAction},
     fact::{EventType, Happening},
     gateway::{ChargeOutcome, DeclineClass, GatewayDeclaration, Lookup},
-    ids::InvoiceId,
+    ids::{InvoiceId, SubscriptionId},
     money::Money,
     subscription::Input,
 };
 
 use super::{
     refund::{RefundClaim, RefundNews},
-    state::{Attempt, Claim, Climb, Invoice, InvoiceState, Method, PaidBy, Purpose},
+    state::{Attempt, Claim, Climb, Invoice, InvoiceState, Method},
 };
 
 /// Seconds a worker has between its claim and its answer; after them the attempt counts as unknown.
@@ -97,6 +97,8 @@ pub enum InvoiceEffect {
     Refund(RefundClaim),
     /// Give this input to the subscription, in the same commit; of a document: to that of its first item.
     Subscription(Input),
+    /// Give this input to that subscription on the document, in the same commit.
+    Contract(SubscriptionId, Input),
     /// Give this input to every subscription on the document, in the same commit.
     EverySubscription(Input),
     /// Tell every item of the document that this became of it, in the same commit.
@@ -133,7 +135,7 @@ pub fn transition(invoice: &Invoice, ladder: &Ladder, input: InvoiceInput, now: 
         }
         InvoiceInput::Received { amount, reference, at } => step.received(amount, reference, at),
         InvoiceInput::Refund(news) => step.refund(news, now),
-        InvoiceInput::Void => step.void(),
+        InvoiceInput::Void => step.void(now),
         InvoiceInput::Grouped { document } => step.grouped(document),
         InvoiceInput::Settled { document, state } => step.settled(&document, state),
     };
@@ -226,7 +228,7 @@ impl Next {
     }
 
     /// Tells every contract that the invoice is for.
-    fn tell(&mut self, input: Input) {
+    pub(super) fn tell(&mut self, input: Input) {
         let every = self.invoice.is_document();
         self.effects.push(if every {
             InvoiceEffect::EverySubscription(input)
@@ -245,7 +247,7 @@ impl Next {
     /// The attempt under way failed for good (or could not be begun): where on the ladder does it go on?
     fn fail(&mut self, ladder: &Ladder, climb: Option<Climb>, class: DeclineClass, now: Instant) {
         if self.invoice.purpose.opens() || self.invoice.withdrawn {
-            self.invoice.state = InvoiceState::Void;
+            self.withdraw(now);
             return;
         }
         let since = climb.as_ref().map_or(now, |c| c.since);
@@ -298,105 +300,6 @@ impl Next {
         true
     }
 
-    /// News about an attempt that is not under way. A capture must not vanish; anything else is old.
-    fn stray(&mut self, answer: &Answer) -> bool {
-        let ChargeOutcome::Succeeded { reference, at } = &answer.outcome else { return false };
-        if self.knows(reference) || !answer.key.starts_with(self.invoice.id.as_str()) {
-            return false;
-        }
-        let total = self.invoice.total;
-        self.received(total, reference.clone(), *at)
-    }
-
-    fn knows(&self, reference: &str) -> bool {
-        self.invoice.attempts.iter().any(|a| a.code.is_none() && a.reference.as_deref() == Some(reference))
-    }
-
-    fn captured(&mut self, claim: &Claim, reference: String, at: Instant) -> bool {
-        let paid_by = Some(PaidBy { gateway: claim.method.gateway.clone(), kind: claim.method.kind.clone() });
-        let attempt = Attempt { attempt: claim.attempt, at, code: None, reference: Some(reference), paid_by };
-        self.invoice.attempts.push(attempt);
-        if self.invoice.purpose.opens() && self.invoice.withdrawn {
-            // The contract was given up before its money came: the money belongs to the customer.
-            self.invoice.state = InvoiceState::Void;
-            self.attempt_fact(|_| EventType::Payment, claim, at, None);
-            self.credit(claim.amount, "late", at);
-            return true;
-        }
-        self.invoice.state = InvoiceState::Paid { at };
-        if self.invoice.purpose.opens() {
-            let (amount, tax_minor) = (claim.amount, self.invoice.tax_minor);
-            let opened = Input::OpeningPaid { amount, tax_minor, claim: Some(Box::new(claim.clone())), at };
-            self.effects.push(InvoiceEffect::Subscription(opened));
-        }
-        if self.invoice.purpose == Purpose::Opening {
-            // The contract's `signup` carries the money.
-            return true;
-        }
-        let event = |purpose| match (purpose, claim.attempt) {
-            (Purpose::Period, 1) => EventType::Renewal,
-            (Purpose::Trial, _) | (_, 1) => EventType::Payment,
-            _ => EventType::PaymentRecovered,
-        };
-        self.attempt_fact(event, claim, at, None);
-        self.restore();
-        self.topped_up(at);
-        true
-    }
-
-    /// What a top-up sold is the contract's from its payment on, by whichever way the money came.
-    fn topped_up(&mut self, at: Instant) {
-        if let Some(top_up) = self.invoice.basis.top_up().copied() {
-            let invoice = self.invoice.id.clone();
-            self.effects.push(InvoiceEffect::Subscription(Input::TopUpPaid { invoice, top_up, at }));
-        }
-    }
-
-    fn restore(&mut self) {
-        if self.invoice.suspends {
-            self.invoice.suspends = false;
-            self.tell(Input::Restore { invoice: self.invoice.id.clone() });
-        }
-    }
-
-    fn received(&mut self, amount: Money, reference: String, at: Instant) -> bool {
-        if self.knows(&reference) {
-            return false;
-        }
-        let attempt = Attempt { attempt: 0, at, code: None, reference: Some(reference), paid_by: None };
-        self.invoice.attempts.push(attempt);
-        self.fact(EventType::Payment, at, amount, |f, _| f.reason = Some("transfer".into()));
-        let total = self.invoice.total;
-        // While an attempt is under way its answer may still take the money: what comes by another way is credit.
-        let settles = matches!(self.invoice.state, InvoiceState::Due { .. } | InvoiceState::Waiting { .. })
-            && amount.currency == total.currency
-            && amount.minor >= total.minor;
-        let (over, reason) =
-            if settles { (amount.minor - total.minor, "overpaid") } else { (amount.minor, "unallocated") };
-        if settles {
-            self.invoice.state = InvoiceState::Paid { at };
-            self.invoice.resend = None;
-            self.restore();
-            self.topped_up(at);
-            if self.invoice.purpose.opens() {
-                let tax_minor = self.invoice.tax_minor;
-                let opened = Input::OpeningPaid { amount: total, tax_minor, claim: None, at };
-                self.effects.push(InvoiceEffect::Subscription(opened));
-            }
-        } else {
-            let text = format!("{amount} arrived for {} and could not settle it: kept as credit", self.invoice.id);
-            self.effects.push(InvoiceEffect::Alarm(text));
-        }
-        if over > 0 {
-            self.credit(Money::new(over, amount.currency), reason, at);
-        }
-        true
-    }
-
-    fn credit(&mut self, amount: Money, reason: &'static str, at: Instant) {
-        self.effects.push(InvoiceEffect::Subscription(Input::Credit { amount, tax_minor: 0, reason, at }));
-    }
-
     fn asked(
         &mut self,
         ladder: &Ladder,
@@ -421,12 +324,15 @@ impl Next {
             }
             Lookup::NotFound { authoritative: true } if settled => {
                 // The same attempt goes again, under the same number and key: nothing was definitively declined.
+                if self.invoice.withdrawn {
+                    self.withdraw(now);
+                    return true;
+                }
                 self.invoice.state = match climb {
-                    _ if self.invoice.withdrawn => InvoiceState::Void,
                     Some(climb) => InvoiceState::Waiting { at: now, climb },
                     None => InvoiceState::Due { at: now },
                 };
-                self.invoice.resend = (!self.invoice.withdrawn).then(|| Box::new(claim));
+                self.invoice.resend = Some(Box::new(claim));
                 true
             }
             _ => {
@@ -443,11 +349,10 @@ impl Next {
         }
     }
 
-    fn void(&mut self) -> bool {
+    fn void(&mut self, now: Instant) -> bool {
         match self.invoice.state {
             InvoiceState::Due { .. } | InvoiceState::Waiting { .. } | InvoiceState::Gathering { .. } => {
-                self.invoice.state = InvoiceState::Void;
-                self.invoice.resend = None;
+                self.withdraw(now);
                 true
             }
             // Its money may be on the way, and the answer decides; but nothing is tried after that.

@@ -135,16 +135,11 @@ fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     let restarts = step.next.scheduled.change.as_ref().is_some_and(|(_, t)| t.price.interval != old.price.interval);
     let usage = if restarts || agreed == Some(false) { step.close_usage(at)? } else { Closed::default() };
     let usage = if restarts { usage } else { step.issue_arrears(usage, at).map(|()| Closed::default())? };
-    let keeps = step.next.proration.interval_change == IntervalChange::KeepAnchor;
-    let kept = if restarts && keeps { Some(step.next.kept_day()?) } else { None };
+    let kept = if restarts { cut::kept_by_policy(&step.next)? } else { None };
     adopt(&mut step.next, at)?;
     if restarts {
         // The renewal that follows at this instant starts at boundary 0 of a new anchor.
-        let interval = step.next.terms.price.interval;
-        match kept {
-            Some(kept) => step.next.cut_along(kept, at, interval)?,
-            None => step.next.cut_from(at, interval)?,
-        }
+        cut::begin(&mut step.next, kept, at)?;
         let credit = step.next.credit_minor;
         let invoice = step.next.start_period(0, Purpose::Period, at, &step.known.taxes)?;
         step.issue_with_usage(invoice, usage, credit)?;

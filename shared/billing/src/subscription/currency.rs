@@ -58,12 +58,11 @@ pub(super) fn check_prepaid(next: &Subscription) -> Result<(), Refusal> {
 
 /// That a coupon that is redeemed now can be kept when the agreed currency comes.
 pub(super) fn check_coupon(next: &Subscription, coupon: &Coupon) -> Result<(), Refusal> {
-    let Some((_, terms)) = &next.scheduled.change else { return Ok(()) };
-    let currency = terms.price.currency;
-    if coupon.is_good_in(currency) {
-        return Ok(());
-    }
-    let detail = format!("{} has no amount in {currency}, in which the contract will be billed", coupon.id);
+    let agreed = next.scheduled.change.as_ref().map(|(_, terms)| terms.price.currency);
+    // The present one may have come since the coupon was looked up.
+    let billed_in = [Some(next.terms.price.currency), agreed].into_iter().flatten();
+    let Some(currency) = billed_in.into_iter().find(|currency| !coupon.is_good_in(*currency)) else { return Ok(()) };
+    let detail = format!("{} has no amount in {currency}, in which the contract is or will be billed", coupon.id);
     Err(Refusal::InvalidField { field: "coupon", detail })
 }
 
@@ -97,9 +96,12 @@ pub(super) fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     let (before, old) = (step.run_rate()?, step.next.terms.clone());
     let usage = step.close_usage(at)?;
     bill_before(step, usage, at)?;
+    let restarts =
+        step.next.scheduled.change.as_ref().is_some_and(|(_, terms)| terms.price.interval != old.price.interval);
+    let kept = if restarts { cut::kept_by_policy(&step.next)? } else { None };
     change::adopt(&mut step.next, at)?;
-    if step.next.terms.price.interval != old.price.interval {
-        step.next.cut_from(at, step.next.terms.price.interval)?;
+    if restarts {
+        cut::begin(&mut step.next, kept, at)?;
         let invoice = step.next.start_period(0, Purpose::Period, at, &step.known.taxes)?;
         step.issue(invoice);
     }

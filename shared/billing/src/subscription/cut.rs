@@ -15,6 +15,7 @@ use crate::{
         schedule::Schedule,
     },
     invoice::{Basis, StubOf, time_bought},
+    proration::IntervalChange,
     refusal::Refusal,
     terms::Terms,
 };
@@ -54,6 +55,21 @@ pub(super) fn open(next: &mut Subscription, terms: &Terms, cuts: Cuts, now: Inst
     next.stub = next.stub_of(whole, &period);
     next.next_ordinal += 1;
     Ok(period)
+}
+
+/// The cut that the contract's policy keeps where the interval changes at the end of a period.
+pub(super) fn kept_by_policy(next: &Subscription) -> Result<Option<Kept>, Refusal> {
+    let keeps = next.proration.interval_change == IntervalChange::KeepAnchor;
+    if keeps { next.kept_day().map(Some) } else { Ok(None) }
+}
+
+/// Periods of the contract's terms from `at` on: along the cut that is kept, or anew.
+pub(super) fn begin(next: &mut Subscription, kept: Option<Kept>, at: Instant) -> Result<(), Refusal> {
+    let interval = next.terms.price.interval;
+    match kept {
+        Some(kept) => next.cut_along(kept, at, interval),
+        None => next.cut_from(at, interval),
+    }
 }
 
 /// What was agreed for the end of the old period moves to the end of the new one: nobody loses a year that was just paid for.

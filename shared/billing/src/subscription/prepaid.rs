@@ -19,14 +19,11 @@ use crate::{
     ids::{Cause, InvoiceId},
     invoice::{Adjustments, Basis, Once, prepaid_cost, prepaid_drawn},
     money::Money,
-    prepaid::{GRANTS_MAX, GrantSource, PrepaidGrant, PrepaidSource, TopUp, Unused, VALID_DAYS_MAX},
+    prepaid::{GRANTS_MAX, GrantSource, PrepaidGrant, PrepaidSource, TopUp, UNUSED, Unused, VALID_DAYS_MAX},
     refusal::Refusal,
     tax::TaxTreatment,
     usage::{Closed, Running},
 };
-
-/// The reason of the `credit` fact where bought credit was left at the end of its contract.
-const UNUSED: &str = "prepaid_unused";
 
 /// The reason of the `credit` fact where a top-up was paid when it could not be granted any more.
 const LATE: &str = "prepaid_late";

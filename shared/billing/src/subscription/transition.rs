@@ -13,7 +13,7 @@ use crate::{
     calendar::Instant,
     fact::{EventType, Happening},
     ids::{Cause, InvoiceId},
-    invoice::{Claim, NewInvoice},
+    invoice::{Claim, NewInvoice, Purpose},
     money::Money,
     refusal::Refusal,
     tax::Taxes,
@@ -194,13 +194,7 @@ impl Step {
                 input @ (Input::Realign { .. } | Input::Pause { .. } | Input::Resume | Input::Reactivate { .. }),
             ) => self.cut_or_rest(state, input, action, now),
             (state, Input::Suspend { invoice }) if state.is_running() => self.suspend(invoice, now),
-            (_, Input::Restore { invoice }) => {
-                if self.next.suspended_by.as_ref() != Some(&invoice) {
-                    return Ok(false);
-                }
-                self.next.suspended_by = None;
-                self.write(EventType::Restored, now, None)
-            }
+            (_, Input::Restore { invoice }) => self.restore(&invoice, now),
             (State::Canceled { .. }, Input::Suspend { .. } | Input::EndForNonPayment { .. }) => Ok(false),
             (_, Input::EndForNonPayment { at, .. }) => self.end(at, CancelReason::Involuntary),
 
@@ -268,6 +262,14 @@ impl Step {
         self.write(EventType::Suspended, now, None)
     }
 
+    fn restore(&mut self, invoice: &InvoiceId, now: Instant) -> Result<bool, Refusal> {
+        if self.next.suspended_by.as_ref() != Some(invoice) {
+            return Ok(false);
+        }
+        self.next.suspended_by = None;
+        self.write(EventType::Restored, now, None)
+    }
+
     fn wake(&mut self, now: Instant) -> Result<bool, Refusal> {
         let Some((at, kind)) = next_event(&self.next).filter(|(at, _)| *at <= now) else { return Ok(false) };
         self.by_itself = true;
@@ -312,7 +314,9 @@ impl Step {
     /// Asks for an invoice. What periods and usage come to by themselves waits for the customer's other contracts, where
     /// that was agreed; what somebody asked for, also for a date, is an invoice of its own.
     pub(super) fn issue(&mut self, mut invoice: NewInvoice) {
-        let gathers = self.by_itself && matches!(invoice.cause, Cause::Period(_) | Cause::Usage(_));
+        let billed = matches!(invoice.cause, Cause::Usage(_))
+            || matches!((invoice.cause, invoice.purpose), (Cause::Period(_), Purpose::Period));
+        let gathers = self.by_itself && billed;
         let gathering = self.next.gathering.filter(|_| gathers);
         invoice.gathers_until = gathering.map(|time| time.after(invoice.at));
         self.effects.push(Effect::Issue(Box::new(invoice)));

@@ -313,6 +313,10 @@ fn what_went_back_is_told_by_facts_and_known_by_the_gateway() {
     let deadline = wall("2027-04-01T00:00:00Z");
     let unknown = refunded(RefundState::Unknown { deadline, asked: 1, ask_at: deadline });
     assert_eq!((with(&unknown, 500), unknown.ledger(&unknown.captures).len()), (Vec::new(), 0));
+    let late = unknown.check("2027-04-01T01:00:01Z");
+    assert_eq!(late.iter().map(|f| f.invariant).collect::<Vec<_>>(), [Invariant::NoStuckAttempt], "{late:?}");
+    let due = refunded(RefundState::Due { at: begin() });
+    assert_eq!(due.check(IN_TIME).iter().map(|f| f.invariant).collect::<Vec<_>>(), [Invariant::InTime]);
     let failed = refunded(RefundState::Failed { at: begin(), code: "no".into() });
     assert_eq!(with(&failed, 500), ["inv_ana-p2:r1"]);
 }
@@ -354,6 +358,17 @@ fn a_number_may_follow_its_invoice_within_the_grace() {
     let mut numbers = NumbersCheck::default();
     numbers.invoice(&books.invoices[2], &moment("2027-03-31T09:59:00Z"));
     assert_eq!(numbers.findings(), []);
+}
+
+#[test]
+fn credit_that_nobody_gave_is_found() {
+    assert_eq!(broken(|books| books.held.credit_minor = 1), Invariant::Balances);
+    assert_eq!(broken(|books| books.held.credits.push(usd(5))), Invariant::Balances);
+    let granted = |books: &mut Books| {
+        let grant = serde_json::json!({"id": "g", "source": "given", "amount_minor": 5, "granted_at": begin()});
+        books.held.prepaid.grants.push(serde_json::from_value(grant).unwrap());
+    };
+    assert_eq!(broken(granted), Invariant::Balances);
 }
 
 #[test]

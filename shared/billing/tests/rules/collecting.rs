@@ -135,6 +135,7 @@ impl World {
                 InvoiceEffect::Subscription(Input::Credit { amount, .. }) => self.credit += amount.minor,
                 InvoiceEffect::Subscription(_)
                 | InvoiceEffect::EverySubscription(_)
+                | InvoiceEffect::Contract(..)
                 | InvoiceEffect::Items(_)
                 | InvoiceEffect::Refund(_)
                 | InvoiceEffect::Alarm(_) => {}

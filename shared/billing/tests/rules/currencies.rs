@@ -8,7 +8,7 @@ use billing::{
     fact::EventType,
     invoice::{Invoice, LineKind, OneOff, compute, credit},
     money::{Currency, Money},
-    proration::{Destination, ProratedSides, ProrationPolicy, ProrationUnit},
+    proration::{Destination, IntervalChange, ProratedSides, ProrationPolicy, ProrationUnit},
     subscription::{CancelReason, Input, Order, Outcome, State, Subscription, When, open, transition},
     terms::Terms,
 };
@@ -169,6 +169,36 @@ fn a_coupon_with_another_currencys_amount_is_refused_by_name() {
     let apply = |coupon| transition(&agreed, 8, Input::ApplyCoupon { coupon: Box::new(coupon) }, day("2027-01-12"));
     assert_eq!(apply(fixed).expect_err("no amount in EUR").field(), Some("coupon"));
     assert!(apply(half).is_ok());
+}
+
+/// The worker is late: the coupon was looked up while the contract was still in dollars.
+#[test]
+fn a_coupon_that_comes_after_the_agreed_day_must_be_good_in_the_new_currency() {
+    let held = dollars();
+    let (asked, _) = give(&held, to_euros("28", &held, When::At(day("2027-01-11"))), day("2027-01-02"));
+    let mut five = coupon(10, r#"{"is": "forever"}"#);
+    five.benefit =
+        serde_json::from_value(serde_json::json!({"kind": "fixed", "amounts": [{"currency": "USD", "amount": "5"}]}))
+            .expect("a benefit");
+    let redeem = Input::ApplyCoupon { coupon: Box::new(five) };
+    let refused = transition(&asked, 9, redeem, at("2027-01-11T00:00:20Z"));
+    assert!(matches!(refused, Err(billing::refusal::Refusal::InvalidField { field: "coupon", .. })), "{refused:?}");
+}
+
+/// A day that is kept at a change of interval is kept with another currency, too.
+#[test]
+fn a_kept_anchor_is_kept_in_another_currency() {
+    let proration = ProrationPolicy { interval_change: IntervalChange::KeepAnchor, ..ProrationPolicy::default() };
+    let agreed = Order { proration, ..order(terms("team", "month", "31", 1)) };
+    let (held, _) = applied(open(agreed, day("2027-01-31")).expect("an order"));
+    let (held, _) = give(&held, change(euros("year", "300"), &held, When::PeriodEnd), day("2027-02-10"));
+    let (held, _) = give(&held, Input::Wake, day("2027-02-28"));
+    assert_eq!(held.terms.price.currency, eur(0).currency);
+    let next = held.running_schedule().expect("a schedule").recurrence().day();
+    assert_eq!(
+        format!("{next:?}"),
+        format!("{:?}", billing::calendar::recurrence::DayOfMonth::of("2027-01-31".parse().expect("a day")))
+    );
 }
 
 #[test]

@@ -269,6 +269,7 @@ fn of_invoice(before: &Invoice, input: InvoiceInput) -> String {
                     InvoiceEffect::Charge(claim) => format!(" +charge {}", claim.attempt),
                     InvoiceEffect::Refund(_) => " +refund".into(),
                     InvoiceEffect::Subscription(input) => format!(" +contract must {}", input.action()),
+                    InvoiceEffect::Contract(id, input) => format!(" +{id} must {}", input.action()),
                     InvoiceEffect::EverySubscription(input) => format!(" +contracts must {}", input.action()),
                     InvoiceEffect::Items(state) => format!(" +items {}", state.name()),
                     InvoiceEffect::Alarm(_) => " +alarm".into(),

@@ -233,3 +233,32 @@ fn two_workers_on_one_document_take_the_money_once_for_all_on_it() {
         assert_eq!(states, ["paid"; 3], "{schedule:b}");
     }
 }
+
+/// More open invoices than a transaction has writes: the contract ends, and nothing of it is collected any more.
+#[test]
+fn a_contract_with_very_many_open_invoices_ends_with_all_of_them() {
+    let world = World::new();
+    let body = serde_json::json!({
+        "customer": {"id": "cus_ana", "currency": "USD"}, "plan": "team", "subscription": "sub_ana", "collection": "invoice",
+    });
+    run(world.send(body, "k1")).unwrap();
+    world.clocks.set_business(at("2027-01-02T00:00:00Z"));
+    for n in 0..110 {
+        let caller = Caller::new("web".into(), format!("c{n}"), "change", b"x");
+        let body = serde_json::json!({
+            "customer": "cus_ana", "subscription": "sub_ana", "action": "charge", "amount": "1", "description": "a call",
+        });
+        let request: ChangeRequest = serde_json::from_value(body).unwrap();
+        run(change_plan(&world.ledger, &world.gateways, &caller, None, &request)).unwrap();
+    }
+    for day in (20..=90).step_by(10) {
+        world.clocks.set_business(at("2027-01-01T00:00:00Z") + chrono::TimeDelta::days(day));
+        world.settle();
+    }
+    let file = world.file("ana");
+    assert_eq!(file.subscriptions[0].value.state.name(), "canceled");
+    let states: Vec<_> = file.invoices.iter().map(|i| i.value.state.name()).collect();
+    let of = |name: &str| states.iter().filter(|state| **state == name).count();
+    assert!(states.len() > 110, "{}", states.len());
+    assert_eq!((of("uncollectible"), of("void")), (1, states.len() - 1), "{states:?}");
+}

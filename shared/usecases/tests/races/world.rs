@@ -287,7 +287,7 @@ impl World {
         self.send(body, key).await
     }
 
-    async fn send(&self, body: serde_json::Value, key: &str) -> Result<SignupReply, Error> {
+    pub(crate) async fn send(&self, body: serde_json::Value, key: &str) -> Result<SignupReply, Error> {
         let caller = Caller::new("web".into(), key.into(), "signup", body.to_string().as_bytes());
         let request = serde_json::from_value(body).unwrap();
         signup(&self.ledger, &self.gateways, "sandbox", &caller, request).await
