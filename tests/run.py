@@ -67,7 +67,7 @@ def steps() -> list[Step]:
             15,
         ),
         Step("clippy", "no lint is broken anywhere", lint, 45),
-        Step("test", "every test of every member passes", ["cargo", "test", "--workspace", "--locked"], 60),
+        Step("test", "every test of every member passes", ["cargo", "test", "--workspace", "--locked", "--no-fail-fast"], 60, env=(("PERENNIAL_DEPTH", "full"),)),
         Step(
             "docs",
             "the documentation builds without a warning",

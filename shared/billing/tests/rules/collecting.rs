@@ -247,7 +247,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::sample::cases(2_000))]
 
     #[test]
     fn nobody_pays_twice_and_no_money_vanishes(
@@ -269,7 +269,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(crate::sample::cases(100))]
 
     /// Without new declines and with a gateway that answers, every invoice comes to an end: nothing waits for nothing.
     #[test]

@@ -233,7 +233,7 @@ fn play(trial_days: u32, alignment: Option<AlignmentPolicy>, zone: Tz, steps: Ve
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(crate::sample::cases(512))]
 
     #[test]
     fn no_gap_no_overlap_and_facts_that_tell_the_run_rate(

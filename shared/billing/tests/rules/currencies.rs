@@ -301,7 +301,7 @@ fn input(held: &Subscription, step: &Move, now: Instant) -> Input {
 const WAKES: usize = 4;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(crate::sample::cases(300))]
 
     /// Whatever is asked for, in every currency what documents keep as credit less what they use is what the contract has.
     #[test]

@@ -293,7 +293,7 @@ proptest! {
 
 proptest! {
     // What rounds beyond is rare: a small tax, given back in many small shares.
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(crate::sample::cases(3000))]
 
     #[test]
     fn credit_notes_never_exceed_and_the_last_one_gives_exactly_the_rest(

@@ -296,7 +296,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(crate::sample::cases(128))]
 
     /// Every input gets an answer or a refusal: dates out of every order, amounts at the limits, all policies.
     #[test]

@@ -255,7 +255,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(crate::sample::cases(1_000))]
 
     #[test]
     fn nothing_goes_back_twice_and_no_money_vanishes(
@@ -279,7 +279,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(crate::sample::cases(100))]
 
     /// With a gateway that answers and banks that decide, every refund comes to an end, and nothing waits for nothing.
     #[test]

@@ -11,6 +11,14 @@ use billing::{
     terms::Terms,
 };
 use chrono_tz::Tz;
+use proptest::prelude::ProptestConfig;
+
+/// How many cases a property tries: all where `PERENNIAL_DEPTH=full` (as the whole run has it), else a fifth, so that
+/// `cargo test` answers soon.
+pub(crate) fn cases(full: u32) -> ProptestConfig {
+    let all = std::env::var("PERENNIAL_DEPTH").is_ok_and(|depth| depth == "full");
+    ProptestConfig::with_cases(if all { full } else { full / 5 })
+}
 
 pub(crate) fn at(text: &str) -> Instant {
     text.parse().expect("an instant")

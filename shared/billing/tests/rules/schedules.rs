@@ -121,7 +121,7 @@ fn one_interval_later(date: NaiveDate, interval: Interval) -> NaiveDate {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..crate::sample::cases(400) })]
 
     #[test]
     fn periods_have_no_gap_and_no_overlap(schedule in schedule()) {
