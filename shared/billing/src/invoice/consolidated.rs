@@ -264,3 +264,33 @@ pub(super) fn parts(
         (item, Money::new(part, amount.currency))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::money::Currency;
+
+    fn item(name: &str, total: i64) -> DocumentItem {
+        let json = serde_json::json!({
+            "invoice": format!("inv_{name}-p2"), "subscription": format!("sub_{name}"), "purpose": "period", "plan": "team@1",
+            "interval": "month", "quantity": 1, "total_minor": total, "mrr12": 12 * total, "period_end": "2027-04-01T00:00:00Z",
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn money_that_settles_nothing_is_shared_in_the_order_of_the_items() {
+        let items = [item("a", 60), item("b", 40), item("c", 5)];
+        let shared = |minor| {
+            let amount = Money::new(minor, Currency::try_new("USD").unwrap());
+            let parts: Vec<_> =
+                shares(&items, amount).map(|(item, part)| (item.subscription.body(), part.minor)).collect();
+            assert_eq!(parts.iter().map(|(_, part)| part).sum::<i64>(), minor);
+            parts
+        };
+        assert_eq!(shared(50), [("a", 50)]);
+        assert_eq!(shared(100), [("a", 60), ("b", 40)]);
+        assert_eq!(shared(105), [("a", 60), ("b", 40), ("c", 5)]);
+        assert_eq!(shared(125), [("a", 80), ("b", 40), ("c", 5)]);
+    }
+}

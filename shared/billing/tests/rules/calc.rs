@@ -317,3 +317,18 @@ fn a_profile_in_the_question_wins_over_the_one_of_the_prompt() {
     let found: Value = serde_json::from_str(&answer(Kind::Price, question, polar).expect("an answer")).expect("JSON");
     assert_eq!((&found["id"], &found["profile"]), (&json!("x"), &json!({"name": "lago", "rules": "lago"})));
 }
+
+/// A run that finds nothing new is a run, and one that goes back is refused.
+#[test]
+fn runs_go_forward_and_may_come_twice_at_one_instant() {
+    let asked = |runs: &str| {
+        let question =
+            format!(r#"{{"zone": "UTC", "start": "2026-01-01", "interval": "month", "count": 3, "runs": {runs}}}"#);
+        ask(Kind::Dates, &question)
+    };
+    let answer = asked(r#"["2026-01-01", "2026-02-01", "2026-02-01"]"#).unwrap();
+    let due: Vec<_> =
+        answer["runs"].as_array().unwrap().iter().map(|run| run["due"].as_array().unwrap().len()).collect();
+    assert_eq!(due, [0, 1, 0]);
+    assert!(asked(r#"["2026-02-01", "2026-01-31"]"#).is_err());
+}
