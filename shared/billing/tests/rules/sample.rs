@@ -16,7 +16,7 @@ use proptest::prelude::ProptestConfig;
 /// How many cases a property tries: all where `PERENNIAL_DEPTH=full` (as the whole run has it), else a fifth, so that
 /// `cargo test` answers soon.
 pub(crate) fn cases(full: u32) -> ProptestConfig {
-    let all = std::env::var("PERENNIAL_DEPTH").is_ok_and(|depth| depth == "full");
+    let all = std::env::var_os("PERENNIAL_DEPTH").is_some_and(|depth| depth == "full");
     ProptestConfig::with_cases(if all { full } else { full / 5 })
 }
 

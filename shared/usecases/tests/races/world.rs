@@ -195,7 +195,7 @@ pub(crate) const SCHEDULE_BITS: u32 = 12;
 
 /// Every order where `PERENNIAL_DEPTH=full` (as the whole run has it), else every eleventh, so that `cargo test` answers soon.
 pub(crate) fn schedules() -> impl Iterator<Item = u32> {
-    let all = std::env::var("PERENNIAL_DEPTH").is_ok_and(|depth| depth == "full");
+    let all = std::env::var_os("PERENNIAL_DEPTH").is_some_and(|depth| depth == "full");
     (0..1 << SCHEDULE_BITS).step_by(if all { 1 } else { 11 })
 }
 
