@@ -12,7 +12,7 @@ use strum::IntoEnumIterator;
 mod common;
 
 fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+    PathBuf::from("tests/golden")
 }
 
 /// Folders with a case of the report.

@@ -118,7 +118,7 @@ fn check_rest(out: &Path, expect: &Value, id: &str) {
 
 #[test]
 fn movements_follow_the_policy_in_every_case() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/policy/metrics_policy.json");
+    let file = Path::new("tests/policy/metrics_policy.json");
     let cases: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     let cases = cases["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 7);

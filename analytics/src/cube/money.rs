@@ -79,11 +79,6 @@ pub(crate) fn is_collected(event_type: EventType) -> bool {
     matches!(event_type, Signup | Renewal | Resume | Reactivation | PaymentRecovered)
 }
 
-/// Whether a fact of this type says that money came in.
-pub(crate) fn is_captured(event_type: EventType) -> bool {
-    is_collected(event_type) || event_type == EventType::Payment
-}
-
 /// Folds all facts.
 pub(crate) fn fold(
     facts: &FactFiles,
@@ -181,7 +176,7 @@ impl Part {
         let captured = match key.event_type {
             // What went back was captured before, and is below zero where a bank returned it.
             EventType::Refund => -amount,
-            event_type if is_captured(event_type) => amount,
+            event_type if event_type.is_receipt() => amount,
             _ => return Ok(()),
         };
         if has_cohort {

@@ -29,7 +29,7 @@ use usecases::{
 const SHARDS: u16 = 64;
 
 fn here(folder: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder)
+    PathBuf::from(folder)
 }
 
 /// Every form that the rules store, as they promise it themselves.

@@ -11,13 +11,17 @@ mod gateway;
 mod invoices;
 mod numbers;
 
-use std::{collections::BTreeSet, fmt::Display};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
 
 use chrono::TimeDelta;
 
 use crate::{
     calendar::{Instant, WallTime},
-    fact::Fact,
+    fact::{Fact, Happening},
+    ids::{InvoiceId, SubscriptionId},
     invoice::Invoice,
     journal::JournalEntry,
     subscription::Subscription,
@@ -135,14 +139,24 @@ pub fn customer(records: &Records<'_>, moment: &Moment) -> Vec<Finding> {
     let mut found = Vec::new();
     let facts = facts(records);
     event_ids(&facts, &mut found);
+    let mut of_invoices: BTreeMap<&InvoiceId, Vec<&Happening>> = BTreeMap::new();
+    let mut of_contracts: BTreeMap<&SubscriptionId, Vec<&Happening>> = BTreeMap::new();
+    for what in facts.iter().map(|fact| &fact.what) {
+        of_contracts.entry(&what.subscription_id).or_default().push(what);
+        if let Some(invoice) = &what.invoice_id {
+            of_invoices.entry(invoice).or_default().push(what);
+        }
+    }
     for invoice in &records.invoices {
-        invoices::check(invoice, &facts, moment, &mut found);
+        let told = of_invoices.remove(&invoice.id).unwrap_or_default();
+        invoices::check(invoice, &told, moment, &mut found);
     }
     documents::check(&records.invoices, &mut found);
-    for subscription in &records.subscriptions {
-        let own: Vec<_> = records.invoices.iter().copied().filter(|i| i.is_of(&subscription.id)).collect();
-        balances::check(subscription, &own, &facts, &mut found);
-        contracts::check(subscription, own, &facts, moment, &mut found);
+    for held in &records.subscriptions {
+        let own: Vec<_> = records.invoices.iter().copied().filter(|i| i.is_of(&held.id)).collect();
+        let told = of_contracts.remove(&held.id).unwrap_or_default();
+        balances::check(held, &own, &told, &mut found);
+        contracts::check(held, &own, &told, moment, &mut found);
     }
     found
 }

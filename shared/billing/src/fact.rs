@@ -72,6 +72,13 @@ impl EventType {
         matches!(self, Signup | Upgrade | Downgrade | Pause | Resume | Cancel | Reactivation)
     }
 
+    /// Whether it tells of money that came in.
+    #[must_use]
+    pub fn is_receipt(self) -> bool {
+        use EventType::{Payment, PaymentRecovered, Reactivation, Renewal, Resume, Signup};
+        matches!(self, Signup | Resume | Reactivation | Renewal | PaymentRecovered | Payment)
+    }
+
     /// The name under which the bus announces it (`detail-type`).
     #[must_use]
     pub fn bus_name(self) -> &'static str {
@@ -172,6 +179,14 @@ pub struct Happening {
     /// The arm of an experiment.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub arm: Option<String>,
+}
+
+impl Happening {
+    /// Its money with the tax on top, in minor units.
+    #[must_use]
+    pub fn gross_minor(&self) -> i64 {
+        self.amount_minor + self.tax_minor.unwrap_or(0)
+    }
 }
 
 /// A committed fact.

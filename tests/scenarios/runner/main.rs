@@ -22,7 +22,7 @@ use std::{
 };
 
 fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts")
+    PathBuf::from("scripts")
 }
 
 fn files_ending(ending: &str) -> BTreeSet<PathBuf> {

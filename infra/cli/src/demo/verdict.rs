@@ -6,7 +6,6 @@ use analytics::{Figures, Ratio, Summary};
 use billing::{
     calendar::WallTime,
     check::{Finding, Invariant},
-    fact::EventType,
 };
 use strum::IntoEnumIterator;
 
@@ -79,9 +78,8 @@ pub(crate) async fn ledger(local: Arc<Local>, rows: Arc<Vec<Row>>) -> Result<Led
         let Some(file) = file else { continue };
         let on_invoices = file.invoices.iter().flat_map(|i| &i.value.facts);
         for fact in on_invoices.chain(file.journal.iter().flat_map(|j| &j.facts)) {
-            use EventType::{Payment, PaymentRecovered, Reactivation, Renewal, Resume, Signup};
             sum.facts += 1;
-            if matches!(fact.what.event_type, Signup | Renewal | Resume | Reactivation | Payment | PaymentRecovered) {
+            if fact.what.event_type.is_receipt() {
                 sum.collected_minor += fact.what.amount_minor;
             }
         }

@@ -3,34 +3,33 @@
 use super::{Finding, Invariant, Moment};
 use crate::{
     calendar::{Instant, Period},
-    fact::{EventType, Fact},
+    fact::{EventType, Happening},
     invoice::{Basis, Invoice, Purpose},
     subscription::{Subscription, wake_at},
 };
 
 pub(super) fn check(
     held: &Subscription,
-    invoices: Vec<&Invoice>,
-    facts: &[&Fact],
+    invoices: &[&Invoice],
+    own: &[&Happening],
     moment: &Moment,
     found: &mut Vec<Finding>,
 ) {
-    let own: Vec<&Fact> = facts.iter().copied().filter(|fact| fact.what.subscription_id == held.id).collect();
     let mut say = |invariant, detail: String| found.push(Finding::new(invariant, &held.id, detail));
-    if let Some(detail) = wrong_run_rate(held, &own) {
+    if let Some(detail) = wrong_run_rate(held, own) {
         say(Invariant::RunRate, detail);
     }
     if let Some(at) = wake_at(held).filter(|at| *at + moment.grace < moment.now) {
         say(Invariant::InTime, format!("it is {} and was to be looked after at {at}", held.state.name()));
     }
-    for detail in wrong_periods(held, invoices, &own) {
+    for detail in wrong_periods(held, invoices, own) {
         say(Invariant::Periods, detail);
     }
 }
 
 /// The last fact that changes run-rate tells the state after it.
-fn wrong_run_rate(held: &Subscription, own: &[&Fact]) -> Option<String> {
-    let told = own.iter().rfind(|fact| fact.what.event_type.changes_run_rate()).map_or(0, |fact| fact.what.mrr12_minor);
+fn wrong_run_rate(held: &Subscription, own: &[&Happening]) -> Option<String> {
+    let told = own.iter().rfind(|what| what.event_type.changes_run_rate()).map_or(0, |what| what.mrr12_minor);
     match held.mrr12() {
         Ok(is) if is == told => None,
         Ok(is) => Some(format!("its run-rate is {is} twelfths of a minor unit, its facts tell {told}")),
@@ -53,8 +52,8 @@ fn billed(invoice: &Invoice) -> Option<Billed> {
     Some(Billed { period, purpose: invoice.purpose, mrr12: invoice.mrr12 })
 }
 
-fn wrong_periods(held: &Subscription, invoices: Vec<&Invoice>, own: &[&Fact]) -> Vec<String> {
-    let mut periods: Vec<Billed> = invoices.into_iter().filter_map(billed).collect();
+fn wrong_periods(held: &Subscription, invoices: &[&Invoice], own: &[&Happening]) -> Vec<String> {
+    let mut periods: Vec<Billed> = invoices.iter().copied().filter_map(billed).collect();
     periods.sort_by_key(|billed| billed.period.ordinal);
     // Credit note and invoice of one change bill one period.
     periods.dedup_by_key(|billed| billed.period);
@@ -70,7 +69,7 @@ fn wrong_periods(held: &Subscription, invoices: Vec<&Invoice>, own: &[&Fact]) ->
     wrong
 }
 
-fn does_not_follow(pair: &[Billed], own: &[&Fact]) -> Option<String> {
+fn does_not_follow(pair: &[Billed], own: &[&Happening]) -> Option<String> {
     let [before, after] = pair else { return None };
     let (last, next) = (&before.period, &after.period);
     let text = || format!("period {} ({} .. {})", next.ordinal, next.start, next.end);
@@ -90,9 +89,9 @@ const LEAVES: [EventType; 4] = [EventType::Pause, EventType::Cancel, EventType::
 
 /// Whether the contract rested or had ended between two periods. One that was free until then comes back with a `signup`,
 /// one that is still free without a fact.
-fn rested(from: Instant, next: &Billed, own: &[&Fact]) -> bool {
+fn rested(from: Instant, next: &Billed, own: &[&Happening]) -> bool {
     let at = |events: &'static [EventType]| {
-        own.iter().filter(|fact| events.contains(&fact.what.event_type)).map(|fact| fact.what.occurred_at)
+        own.iter().filter(|what| events.contains(&what.event_type)).map(|what| what.occurred_at)
     };
     let until = next.period.start + chrono::TimeDelta::seconds(1);
     let mut back = at(&[EventType::Resume, EventType::Reactivation, EventType::Signup]);
@@ -100,7 +99,7 @@ fn rested(from: Instant, next: &Billed, own: &[&Fact]) -> bool {
 }
 
 /// Whether a period was left before its end, and the next began after that.
-fn ended_within(last: &Period, next: &Period, own: &[&Fact]) -> bool {
-    let left = own.iter().filter(|fact| LEAVES.contains(&fact.what.event_type)).map(|fact| fact.what.occurred_at);
-    left.into_iter().any(|left| last.start <= left && left <= next.start)
+fn ended_within(last: &Period, next: &Period, own: &[&Happening]) -> bool {
+    let mut left = own.iter().filter(|what| LEAVES.contains(&what.event_type)).map(|what| what.occurred_at);
+    left.any(|left| last.start <= left && left <= next.start)
 }

@@ -3,12 +3,12 @@
 use super::{Finding, Invariant, Moment};
 use crate::{
     calendar::WallTime,
-    fact::{EventType, Fact},
+    fact::{EventType, Happening},
     invoice::{Invoice, InvoiceState, InvoiceWake, RefundState, compute, wake_at},
     money::Money,
 };
 
-pub(super) fn check(invoice: &Invoice, facts: &[&Fact], moment: &Moment, found: &mut Vec<Finding>) {
+pub(super) fn check(invoice: &Invoice, told: &[&Happening], moment: &Moment, found: &mut Vec<Finding>) {
     let mut say = |invariant, detail: String| found.push(Finding::new(invariant, &invoice.id, detail));
     if let Some(detail) = wrong_lines(invoice) {
         say(Invariant::Lines, detail);
@@ -16,7 +16,7 @@ pub(super) fn check(invoice: &Invoice, facts: &[&Fact], moment: &Moment, found: 
     if let Some(detail) = wrong_attempts(invoice) {
         say(Invariant::OneCapture, detail);
     }
-    if let Some(detail) = wrong_booking(invoice, facts) {
+    if let Some(detail) = wrong_booking(invoice, told) {
         say(Invariant::Booked, detail);
     }
     if let Some(detail) = late(invoice, moment) {
@@ -54,16 +54,9 @@ fn wrong_attempts(invoice: &Invoice) -> Option<String> {
     twice.map(|(_, attempt)| format!("attempt {} ended twice", attempt.attempt))
 }
 
-/// Whether a fact tells of money that came in.
-fn is_money(event: EventType) -> bool {
-    use EventType::{Payment, PaymentRecovered, Reactivation, Renewal, Resume, Signup};
-    matches!(event, Signup | Resume | Reactivation | Renewal | PaymentRecovered | Payment)
-}
-
-fn wrong_booking(invoice: &Invoice, facts: &[&Fact]) -> Option<String> {
-    let about = facts.iter().map(|fact| &fact.what).filter(|what| what.invoice_id.as_ref() == Some(&invoice.id));
-    let money: Vec<_> = about.filter(|what| is_money(what.event_type)).collect();
-    let told: i64 = money.iter().map(|what| what.amount_minor + what.tax_minor.unwrap_or(0)).sum();
+fn wrong_booking(invoice: &Invoice, told: &[&Happening]) -> Option<String> {
+    let money: Vec<_> = told.iter().filter(|what| what.event_type.is_receipt()).collect();
+    let received: i64 = money.iter().map(|what| what.gross_minor()).sum();
     let paid = matches!(invoice.state, InvoiceState::Paid { .. });
     let mut came = invoice.attempts.iter().filter(|attempt| attempt.code.is_none()).count();
     if invoice.is_document() {
@@ -74,24 +67,26 @@ fn wrong_booking(invoice: &Invoice, facts: &[&Fact]) -> Option<String> {
     if money.len() != came {
         return Some(format!("money came {came} times, and {} facts tell of it", money.len()));
     }
-    if paid && invoice.total.minor > 0 && told < invoice.total.minor {
-        return Some(format!("it is paid, and the facts tell of {told} of its {} minor units", invoice.total.minor));
+    if paid && invoice.total.minor > 0 && received < invoice.total.minor {
+        return Some(format!(
+            "it is paid, and the facts tell of {received} of its {} minor units",
+            invoice.total.minor
+        ));
     }
-    if let Some(detail) = wrong_refunds(invoice, facts) {
+    if let Some(detail) = wrong_refunds(invoice, told) {
         return Some(detail);
     }
     let captured = invoice.attempts.iter().any(|attempt| attempt.attempt > 0 && attempt.code.is_none());
-    (captured && told < invoice.total.minor).then(|| format!("its capture is told as {told} minor units"))
+    (captured && received < invoice.total.minor).then(|| format!("its capture is told as {received} minor units"))
 }
 
 /// What went back and stayed there is what the facts tell; what came back again is told below zero.
-fn wrong_refunds(invoice: &Invoice, facts: &[&Fact]) -> Option<String> {
+fn wrong_refunds(invoice: &Invoice, told: &[&Happening]) -> Option<String> {
     let done = invoice.refunds.iter().filter(|refund| matches!(refund.state, RefundState::Done { .. }));
     let went: i64 = done.map(|refund| refund.claim.amount.minor).sum();
-    let about = facts.iter().map(|fact| &fact.what).filter(|what| what.invoice_id.as_ref() == Some(&invoice.id));
-    let refunds = about.filter(|what| what.event_type == EventType::Refund);
-    let told: i64 = refunds.map(|what| what.amount_minor + what.tax_minor.unwrap_or(0)).sum();
-    (told != went).then(|| format!("{went} minor units went back, and the facts tell of {told}"))
+    let refunds = told.iter().filter(|what| what.event_type == EventType::Refund);
+    let back: i64 = refunds.map(|what| what.gross_minor()).sum();
+    (back != went).then(|| format!("{went} minor units went back, and the facts tell of {back}"))
 }
 
 fn late(invoice: &Invoice, moment: &Moment) -> Option<String> {

@@ -21,8 +21,8 @@ use crate::{
     refusal::Refusal,
 };
 
-/// Most invoices on one document. What ends it may end each contract on it too, with a journal entry and another open
-/// invoice that is withdrawn: four writes each, and a transaction has a hundred.
+/// Most invoices on one document. What ends it ends each contract on it too, with a journal entry: three writes each, and a
+/// transaction has a hundred.
 pub const DOCUMENT_ITEMS_MAX: usize = 20;
 
 /// Most hours that invoices wait for each other: nobody's money is late because of a document.
@@ -239,7 +239,7 @@ fn line(item: &DocumentItem, currency: Currency) -> Line {
     }
 }
 
-/// `amount`, which settled nothing, by item: each up to what it comes to, in their order; what is more is the first's.
+/// `amount` by item: each up to what it comes to, in their order; what is more is the first's.
 pub(super) fn shares(items: &[DocumentItem], amount: Money) -> impl Iterator<Item = (&DocumentItem, Money)> {
     let owed: i64 = items.iter().map(|item| item.total_minor).sum();
     let mut more = (amount.minor - owed).max(0);
@@ -249,19 +249,6 @@ pub(super) fn shares(items: &[DocumentItem], amount: Money) -> impl Iterator<Ite
         left -= own;
         let part = own + std::mem::take(&mut more);
         (part > 0).then(|| (item, Money::new(part, amount.currency)))
-    })
-}
-
-/// `amount`, which covers a document of `total`, by item: each what it comes to, and what is more with the first.
-pub(super) fn parts(
-    items: &[DocumentItem],
-    amount: Money,
-    total: Money,
-) -> impl Iterator<Item = (&DocumentItem, Money)> {
-    let mut more = amount.minor.saturating_sub(total.minor);
-    items.iter().map(move |item| {
-        let part = item.total_minor.saturating_add(std::mem::take(&mut more));
-        (item, Money::new(part, amount.currency))
     })
 }
 

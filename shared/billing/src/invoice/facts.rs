@@ -4,7 +4,7 @@
 //! contract paid, and their sum is what was captured.
 
 use super::{
-    consolidated::{DocumentItem, parts},
+    consolidated::{DocumentItem, shares},
     state::{Claim, Invoice, Purpose},
     transition::Next,
 };
@@ -61,8 +61,7 @@ impl Next {
         let whole = about(invoice, event, at, amount);
         let mut facts: Vec<(Happening, Purpose)> = match invoice.basis.items() {
             Some(items) if amount.minor >= invoice.total.minor => {
-                let facts = parts(items, amount, invoice.total)
-                    .map(|(item, part)| (about_item(item, &whole, part), item.purpose));
+                let facts = shares(items, amount).map(|(item, part)| (about_item(item, &whole, part), item.purpose));
                 facts.collect()
             }
             _ => vec![(whole, invoice.purpose)],

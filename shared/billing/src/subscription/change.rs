@@ -13,7 +13,7 @@ use crate::{
     discount::start_period,
     fact::EventType,
     ids::Cause,
-    invoice::{Adjustments, Basis, LineKind, Purpose, compute, tax_in_refund, tax_of_kept},
+    invoice::{Adjustments, Basis, LineKind, NewInvoice, Purpose, compute, tax_in_refund, tax_of_kept},
     proration::{IntervalChange, ProrationPolicy, TerminationCredit},
     refusal::Refusal,
     terms::Terms,
@@ -132,19 +132,32 @@ fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     let before = step.run_rate()?;
     let agreed = step.next.scheduled.change.as_ref().map(|(_, terms)| terms.usage_terms() == old.usage_terms());
     // What was used under the old terms is billed by them. The same prices of usage wait for the renewal that follows.
-    let restarts = step.next.scheduled.change.as_ref().is_some_and(|(_, t)| t.price.interval != old.price.interval);
+    let restarts = restarts(&step.next);
     let usage = if restarts || agreed == Some(false) { step.close_usage(at)? } else { Closed::default() };
     let usage = if restarts { usage } else { step.issue_arrears(usage, at).map(|()| Closed::default())? };
-    let kept = if restarts { cut::kept_by_policy(&step.next)? } else { None };
-    adopt(&mut step.next, at)?;
-    if restarts {
-        // The renewal that follows at this instant starts at boundary 0 of a new anchor.
-        cut::begin(&mut step.next, kept, at)?;
-        let credit = step.next.credit_minor;
-        let invoice = step.next.start_period(0, Purpose::Period, at, &step.known.taxes)?;
+    let credit = step.next.credit_minor;
+    if let Some(invoice) = begin_agreed(step, at)? {
         step.issue_with_usage(invoice, usage, credit)?;
     }
     changed(step, &old, before, at)
+}
+
+/// Whether the agreed terms are billed by another interval.
+fn restarts(next: &Subscription) -> bool {
+    next.scheduled.change.as_ref().is_some_and(|(_, terms)| terms.price.interval != next.terms.price.interval)
+}
+
+/// The agreed terms hold from `at` on. With another interval periods are cut anew, or along the cut that the policy keeps:
+/// the invoice of the first one, to be issued. Else the renewal that follows at this instant bills them.
+pub(super) fn begin_agreed(step: &mut Step, at: Instant) -> Result<Option<NewInvoice>, Refusal> {
+    let restarts = restarts(&step.next);
+    let kept = if restarts { cut::kept_by_policy(&step.next)? } else { None };
+    adopt(&mut step.next, at)?;
+    if !restarts {
+        return Ok(None);
+    }
+    cut::begin(&mut step.next, kept, at)?;
+    step.next.start_period(0, Purpose::Period, at, &step.known.taxes).map(Some)
 }
 
 /// How a period is divided.

@@ -96,13 +96,7 @@ pub(super) fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     let (before, old) = (step.run_rate()?, step.next.terms.clone());
     let usage = step.close_usage(at)?;
     bill_before(step, usage, at)?;
-    let restarts =
-        step.next.scheduled.change.as_ref().is_some_and(|(_, terms)| terms.price.interval != old.price.interval);
-    let kept = if restarts { cut::kept_by_policy(&step.next)? } else { None };
-    change::adopt(&mut step.next, at)?;
-    if restarts {
-        cut::begin(&mut step.next, kept, at)?;
-        let invoice = step.next.start_period(0, Purpose::Period, at, &step.known.taxes)?;
+    if let Some(invoice) = change::begin_agreed(step, at)? {
         step.issue(invoice);
     }
     changed(step, &old, before, at)

@@ -16,7 +16,7 @@ use billing::{
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use crate::sample::{at, method, order, terms, usd};
+use crate::sample::{at, method, order, pick, terms, usd};
 
 /// Wall seconds after which a request that has not arrived never will; the model's `NotFound` is authoritative then.
 const ARRIVES_WITHIN: i64 = 900;
@@ -92,14 +92,6 @@ struct World {
     transfers: i64,
     credit: i64,
     paid: bool,
-}
-
-fn pick<T: Clone>(list: &mut Vec<T>, which: usize, keep: bool) -> Option<T> {
-    if list.is_empty() {
-        return None;
-    }
-    let which = which % list.len();
-    if keep { list.get(which).cloned() } else { Some(list.remove(which)) }
 }
 
 impl World {

@@ -22,7 +22,7 @@ use crate::adjusted::{applied as adjusted, coupon, opened, taxed, taxes};
 use crate::sample::{active, applied, at, give, method, order, terms, wall};
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+    PathBuf::from("tests/golden")
 }
 
 fn start() -> Instant {

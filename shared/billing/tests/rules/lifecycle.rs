@@ -364,11 +364,11 @@ fn document() -> String {
 
 #[test]
 fn the_lifecycle_is_the_reviewed_one() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("LIFECYCLE.md");
+    let path = Path::new("LIFECYCLE.md");
     let found = document();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
-        std::fs::write(&path, &found).expect("LIFECYCLE.md can be written");
+        std::fs::write(path, &found).expect("LIFECYCLE.md can be written");
     }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let expected = std::fs::read_to_string(path).unwrap_or_default();
     assert!(expected == found, "LIFECYCLE.md differs: run UPDATE_EXPECT=1 cargo test -p billing, and review the diff");
 }

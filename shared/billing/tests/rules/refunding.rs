@@ -21,6 +21,7 @@ use crate::{
     adjusted::start,
     credit_notes::{gross, sold},
     refunds::{DECLARATION, REFUNDS, captured, write},
+    sample::pick,
 };
 
 /// Wall seconds after which a request that has not arrived never will.
@@ -87,14 +88,6 @@ struct World {
     credit: (i64, i64),
     /// What the facts say went back, and the tax in it.
     back: (i64, i64),
-}
-
-fn pick<T: Clone>(list: &mut Vec<T>, which: usize, keep: bool) -> Option<T> {
-    if list.is_empty() {
-        return None;
-    }
-    let which = which % list.len();
-    if keep { list.get(which).cloned() } else { Some(list.remove(which)) }
 }
 
 impl World {

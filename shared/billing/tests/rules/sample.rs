@@ -89,3 +89,12 @@ pub(crate) fn active(terms: Terms, now: Instant) -> Subscription {
 pub(crate) fn give(subscription: &Subscription, input: Input, now: Instant) -> (Subscription, Vec<Invoice>) {
     applied(transition(subscription, 7, input, now).expect("allowed"))
 }
+
+/// One of `list`, whatever number is asked for; it stays there where it is to be delivered again.
+pub(crate) fn pick<T: Clone>(list: &mut Vec<T>, which: usize, keep: bool) -> Option<T> {
+    if list.is_empty() {
+        return None;
+    }
+    let which = which % list.len();
+    if keep { list.get(which).cloned() } else { Some(list.remove(which)) }
+}
