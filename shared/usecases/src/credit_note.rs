@@ -3,6 +3,8 @@
 //! Exists as an action of `change-plan`, so that support sees the note before it is written, and one commit writes the note,
 //! the invoice that remembers it, and the credit or the refund. The money of a refund moves later, by `collect`.
 
+use std::borrow::Cow;
+
 use billing::{
     document::{CreditAmount, CreditRequest, LineCredit},
     ids::InvoiceId,
@@ -53,13 +55,23 @@ pub(crate) async fn input(
     let found = found.ok_or_else(|| Refusal::NotFound { what: "invoice of this subscription", id: id.to_string() })?;
     let request = request(&found.value, asked.lines)?;
     let (credited, basis) = if asked.refund {
-        let gateway = found.value.paid_by().and_then(|paid_by| gateways.get(&paid_by.gateway));
-        refund(&found.value, &request, gateway.and_then(|g| g.declaration().refunds), draft.now)?
+        let payer = payer(ledger, &found.value).await?;
+        let gateway = payer.paid_by().and_then(|paid_by| gateways.get(&paid_by.gateway));
+        refund(&found.value, &payer, &request, gateway.and_then(|g| g.declaration().refunds), draft.now)?
     } else {
         credit(&found.value, &request)?
     };
     draft.invoice(credited, Vec::new(), found.version);
     Ok(Input::CreditNote { basis: Box::new(basis), invoice: id, reason: asked.reason })
+}
+
+/// Whose attempts paid `invoice`: the document that it is on, or itself.
+async fn payer<'a>(ledger: &Ledger, invoice: &'a Invoice) -> Result<Cow<'a, Invoice>, Error> {
+    let Some(id) = &invoice.document else { return Ok(Cow::Borrowed(invoice)) };
+    let document = ledger.store.invoice(&invoice.customer, id).await?;
+    let document =
+        document.ok_or_else(|| Refusal::NotFound { what: "document of this invoice", id: id.to_string() })?;
+    Ok(Cow::Owned(document.value))
 }
 
 fn request(invoice: &Invoice, lines: Option<&[WantedCredit]>) -> Result<CreditRequest, Refusal> {

@@ -283,10 +283,11 @@ impl World {
     fn booked(&self) -> BTreeMap<String, i64> {
         let mut booked: BTreeMap<String, i64> = BTreeMap::new();
         for file in self.seen.values() {
-            // What is on a document was received with that.
-            for invoice in file.invoices.iter().map(|i| &i.value).filter(|i| !i.gathered) {
+            for invoice in file.invoices.iter().map(|i| &i.value) {
                 if let InvoiceState::Paid { .. } = invoice.state {
-                    let kept = invoice.total.minor - news::booked_back(invoice);
+                    // What is on a document was received with that, and goes back by itself.
+                    let received = if invoice.gathered { 0 } else { invoice.total.minor };
+                    let kept = received - news::booked_back(invoice);
                     *booked.entry(invoice.total.currency.to_string()).or_default() += kept;
                 }
             }

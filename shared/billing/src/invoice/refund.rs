@@ -108,35 +108,38 @@ impl RefundState {
 }
 
 /// Gives back what `request` asks for of a paid `invoice`, as [`super::credit`] does, and sends the money back to the
-/// payment that brought it, as far as that goes; what credit had paid becomes credit again. `gateway`: what the adapter
-/// named by [`Invoice::paid_by`] declares; none when it declares no refunds or is not set up. The answer is the invoice
-/// with the note and the refund, and the basis of the note's document.
+/// payment that brought it, as far as that goes; what credit had paid becomes credit again. `payer` is whose attempt was
+/// captured: the document that the invoice is on, or the invoice itself. `gateway`: what the adapter named by
+/// [`Invoice::paid_by`] of the payer declares; none when it declares no refunds or is not set up. The answer is the
+/// invoice with the note and the refund, and the basis of the note's document.
 ///
 /// # Errors
 /// As [`super::credit`]; [`Refusal::InvalidField`] where there is no payment to send it back to, where the gateway cannot,
 /// or where nothing of the payment is left.
 pub fn refund(
     invoice: &Invoice,
+    payer: &Invoice,
     request: &CreditRequest,
     gateway: Option<RefundDeclaration>,
     now: Instant,
 ) -> Result<(Invoice, Basis), Refusal> {
     let note = note(invoice, request)?;
-    let (payment, paid_by) = payment(invoice)?;
+    let (payment, paid_by) = payment(payer)?;
     let Some(gateway) = gateway else {
         let can_not =
             format!("gateway {} makes no refunds here; send the money back on its own pages", paid_by.gateway);
         return Err(refused(&can_not));
     };
-    let captured = invoice.total;
-    let left = captured.plus(returned(invoice)?.negated()?)?;
-    let parts = settle(note.total, Money::zero(captured.currency), left, SettlementWish::Refund);
+    // Of a document's payment an invoice brought what it owed.
+    let left = invoice.total.plus(returned(invoice)?.negated()?)?;
+    let parts = settle(note.total, Money::zero(left.currency), left, SettlementWish::Refund);
     let amount = parts.map_err(|e| Refusal::InvalidField { field: "lines", detail: e.to_string() })?.refund;
     if amount.minor == 0 {
         return Err(refused("all that this payment brought is refunded, or is on its way"));
     }
-    if !gateway.partial && amount != captured {
-        return Err(refused(&format!("gateway {} refunds whole payments only; refund all lines", paid_by.gateway)));
+    if !gateway.partial && amount != payer.total {
+        let whole = if payer.is_document() { "this one is for several invoices" } else { "refund all lines" };
+        return Err(refused(&format!("gateway {} refunds whole payments only; {whole}", paid_by.gateway)));
     }
     let key = refund_key(&invoice.id, invoice.refunds.len() + 1);
     let claim = RefundClaim { key, amount, paid_by: paid_by.clone(), payment: payment.to_owned(), at: now };
@@ -162,11 +165,6 @@ impl Invoice {
 fn payment(invoice: &Invoice) -> Result<(&str, &PaidBy), Refusal> {
     // Attempt 0 is money that came without an attempt of ours: nobody knows where it could go back to.
     let capture = invoice.attempts.iter().find(|a| a.attempt > 0 && a.code.is_none());
-    if let (None, Some(document)) = (capture, &invoice.document) {
-        let why =
-            format!("it was paid with {document}, whose payment is for several invoices and is not sent back in parts");
-        return Err(refused(&why));
-    }
     let Some(capture) = capture else {
         let why =
             "the invoice was paid by transfer or credit, and not by a payment that can be sent back; send a transfer";

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use billing::{
     calendar::Instant,
-    document::is_final,
+    document::{CreditRequest, is_final},
     dunning::Ladder,
     fact::{EventType, Happening},
-    gateway::{ChargeOutcome, DeclineClass},
+    gateway::{ChargeOutcome, DeclineClass, RefundDeclaration},
     ids::{Cause, InvoiceId, SubscriptionId},
     invoice::{
         Answer, DOCUMENT_ITEMS_MAX, GatheringTime, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState,
-        Method, compute, consolidate, credit, key, transition,
+        Method, compute, consolidate, credit, key, refund, transition,
     },
     money::{Currency, Money},
     subscription::{Collection, Input, Subscription, When, open},
@@ -21,6 +21,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use crate::golden::pretty;
+use crate::refunds::{REFUNDS, captured};
 use crate::sample::{applied, at, give, method, order, terms, wall};
 
 const WALL: &str = "2027-03-01T02:00:00Z";
@@ -139,7 +140,7 @@ fn a_document_adds_up_its_items_and_is_computed_again() {
         assert_eq!(compute(document.rules, &document.basis).expect("lines"), document.lines);
         assert_eq!(document.state, InvoiceState::Due { at: renewal().1 });
         assert!(is_final(&document) && document.is_document());
-        let refused = credit(&document, &billing::document::CreditRequest::Whole).expect_err("several invoices");
+        let refused = credit(&document, &CreditRequest::Whole).expect_err("several invoices");
         assert!(refused.to_string().contains("name the one on it"), "{refused}");
     }
     let grouped = put_on(&document_of(&items), &items);
@@ -147,6 +148,25 @@ fn a_document_adds_up_its_items_and_is_computed_again() {
     let again = consolidate(&items[0].id, &grouped, renewal().1).expect("a sum");
     assert_eq!(again, None, "an item is on one document");
     assert!(apply(&grouped[0], InvoiceInput::Grouped { document: items[1].id.clone() }).is_none());
+}
+
+#[test]
+fn what_an_item_brought_of_a_documents_payment_goes_back_to_it() {
+    let items = [renewed("ana", "10"), renewed("ben", "5")];
+    let document = document_of(&items);
+    let payer = captured(Invoice { state: InvoiceState::Paid { at: renewal().1 }, ..document.clone() });
+    let items = put_on(&document, &items).into_iter();
+    let paid: Vec<Invoice> = items.map(|i| Invoice { state: InvoiceState::Paid { at: renewal().1 }, ..i }).collect();
+    let back = |item: &Invoice, how| refund(item, &payer, &CreditRequest::Whole, how, renewal().1);
+    let claims = paid.iter().map(|item| back(item, Some(REFUNDS)).expect("a refund").0.refunds.remove(0).claim);
+    let claims: Vec<_> = claims.map(|c| (c.key, c.amount.minor, c.payment)).collect();
+    let of = |key: &str, amount| (key.to_owned(), amount, "ch_1".to_owned());
+    assert_eq!(claims, [of("inv_ana-p2:r1", 1_000), of("inv_ben-p2:r1", 500)]);
+    let twice = back(&back(&paid[0], Some(REFUNDS)).expect("a refund").0, Some(REFUNDS)).unwrap_err();
+    assert!(twice.to_string().contains("nothing is left"), "{twice}");
+    let whole_only = RefundDeclaration { partial: false, ..REFUNDS };
+    let refused = back(&paid[0], Some(whole_only)).unwrap_err().to_string();
+    assert!(refused.contains("whole payments only; this one is for several invoices"), "{refused}");
 }
 
 #[test]

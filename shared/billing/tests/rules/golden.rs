@@ -311,7 +311,7 @@ fn refund_samples() -> Vec<(String, String)> {
     for minor in [500, 500, 500, 500, 1_000] {
         let request = gross(1, minor, &invoice);
         let (next, basis) =
-            billing::invoice::refund(&invoice, &request, Some(refunds::REFUNDS), start()).expect("a refund");
+            billing::invoice::refund(&invoice, &invoice, &request, Some(refunds::REFUNDS), start()).expect("a refund");
         notes = refunds::write(&held, &invoice, basis).1;
         invoice = next;
     }

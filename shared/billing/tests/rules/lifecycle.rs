@@ -294,7 +294,7 @@ fn refunds() -> Vec<(&'static str, Invoice)> {
         ("failed", RefundState::Failed { at, code: "no".into() }),
     ];
     let whole = billing::document::CreditRequest::Whole;
-    let (decided, _) = invoice::refund(&paid, &whole, DECLARATION.refunds, at).expect("a refund");
+    let (decided, _) = invoice::refund(&paid, &paid, &whole, DECLARATION.refunds, at).expect("a refund");
     let in_state = |state| {
         let refund = Refund { state, ..decided.refunds[0].clone() };
         Invoice { refunds: vec![refund], ..decided.clone() }

@@ -123,7 +123,7 @@ impl World {
 
     fn decide(&mut self, minor: Option<i64>) {
         let request = minor.map_or(billing::document::CreditRequest::Whole, |minor| gross(1, minor, &self.invoice));
-        let Ok((next, basis)) = refund(&self.invoice, &request, Some(REFUNDS), self.now) else { return };
+        let Ok((next, basis)) = refund(&self.invoice, &self.invoice, &request, Some(REFUNDS), self.now) else { return };
         let (held, notes, facts) = write(&self.held, &self.invoice, basis);
         assert_eq!(notes[0].total.minor, 0);
         self.count(&facts);

@@ -51,7 +51,7 @@ pub(crate) fn write(held: &Subscription, invoice: &Invoice, basis: billing::invo
 }
 
 fn refunding(request: &CreditRequest, invoice: &Invoice) -> Invoice {
-    refund(invoice, request, Some(REFUNDS), start()).expect("a refund").0
+    refund(invoice, invoice, request, Some(REFUNDS), start()).expect("a refund").0
 }
 
 type After = (Invoice, Vec<InvoiceEffect>, Vec<Happening>);
@@ -93,7 +93,8 @@ fn told(facts: &[Happening]) -> Vec<(EventType, i64, Option<i64>)> {
 #[test]
 fn a_refund_is_a_note_whose_sum_goes_back_and_not_into_credit() {
     let (held, invoice) = paid();
-    let (after, basis) = refund(&invoice, &gross(1, 1_190, &invoice), Some(REFUNDS), start()).expect("a refund");
+    let (after, basis) =
+        refund(&invoice, &invoice, &gross(1, 1_190, &invoice), Some(REFUNDS), start()).expect("a refund");
     let (held, notes, facts) = write(&held, &invoice, basis);
     let lines: Vec<_> = notes[0].lines.iter().map(|l| (l.kind, l.amount.minor)).collect();
     assert_eq!(lines, [(LineKind::Credited, -1_000), (LineKind::Tax, -190), (LineKind::Refunded, 1_190)]);
@@ -112,7 +113,7 @@ fn what_credit_paid_becomes_credit_again_with_its_share_of_the_tax() {
     // 10.00 of the 49.98 came from credit, so the card brought 39.98.
     let (held, mut invoice) = paid();
     invoice.total = Money::new(3_998, invoice.total.currency);
-    let (after, basis) = refund(&invoice, &CreditRequest::Whole, Some(REFUNDS), start()).expect("a refund");
+    let (after, basis) = refund(&invoice, &invoice, &CreditRequest::Whole, Some(REFUNDS), start()).expect("a refund");
     let (held, notes, facts) = write(&held, &invoice, basis);
     let lines: Vec<_> = notes[0].lines.iter().map(|l| (l.kind, l.amount.minor)).collect();
     let back = [(LineKind::Refunded, 3_998), (LineKind::CreditKept, 1_000)];
@@ -131,7 +132,7 @@ fn refunds_and_credit_share_what_was_paid() {
     let invoice = refunding(&CreditRequest::Whole, &invoice);
     let amounts: Vec<_> = invoice.refunds.iter().map(|r| (r.claim.key.as_str(), r.claim.amount.minor)).collect();
     assert_eq!(amounts, [("inv_ana-p1:r1", 1_000), ("inv_ana-p1:r2", 1_998)]);
-    let refusal = refund(&invoice, &CreditRequest::Whole, Some(REFUNDS), start()).unwrap_err();
+    let refusal = refund(&invoice, &invoice, &CreditRequest::Whole, Some(REFUNDS), start()).unwrap_err();
     assert!(refusal.to_string().contains("nothing is left"), "{refusal}");
 }
 
@@ -139,7 +140,7 @@ fn refunds_and_credit_share_what_was_paid() {
 fn what_cannot_be_sent_back_is_refused_with_what_to_do() {
     let (_, invoice) = paid();
     let refused = |invoice: &Invoice, request: &CreditRequest, gateway| {
-        let refusal = refund(invoice, request, gateway, start()).unwrap_err().to_string();
+        let refusal = refund(invoice, invoice, request, gateway, start()).unwrap_err().to_string();
         assert!(
             refusal.starts_with("refund: ") && refusal.ends_with("or leave refund out to give credit"),
             "{refusal}"
@@ -157,7 +158,7 @@ fn what_cannot_be_sent_back_is_refused_with_what_to_do() {
     let whole = Some(RefundDeclaration { partial: false, ..REFUNDS });
     assert!(refused(&invoice, &gross(1, 1_000, &invoice), whole).contains("whole payments only"));
     assert_eq!(
-        refund(&invoice, &CreditRequest::Whole, whole, start()).expect("all").0.refunds[0].claim.amount.minor,
+        refund(&invoice, &invoice, &CreditRequest::Whole, whole, start()).expect("all").0.refunds[0].claim.amount.minor,
         4_998
     );
     // The card brought 10.00 of it, and those are on their way.
@@ -166,7 +167,7 @@ fn what_cannot_be_sent_back_is_refused_with_what_to_do() {
     let little = refunding(&gross(1, 1_000, &little), &little);
     assert!(refused(&little, &gross(1, 1_000, &invoice), Some(REFUNDS)).contains("on its way"));
     let unpaid = Invoice { state: billing::invoice::InvoiceState::Void, ..invoice };
-    let refusal = refund(&unpaid, &CreditRequest::Whole, Some(REFUNDS), start()).unwrap_err();
+    let refusal = refund(&unpaid, &unpaid, &CreditRequest::Whole, Some(REFUNDS), start()).unwrap_err();
     assert!(refusal.to_string().starts_with("invoice: is not paid"));
 }
 
@@ -213,7 +214,7 @@ fn a_failure_is_credit_and_a_person_is_told() {
     assert_eq!(answered(&after, failed()), None);
     assert_eq!(answered(&after, done()), None, "a failure is final: this is the older news");
     // Its money can be refunded no more, as credit it was given already; what is left of the payment can.
-    let again = refund(&after, &CreditRequest::Whole, Some(REFUNDS), start()).expect("the rest").0;
+    let again = refund(&after, &after, &CreditRequest::Whole, Some(REFUNDS), start()).expect("the rest").0;
     assert_eq!(again.refunds[1].claim.amount.minor, 4_998 - 1_190);
 }
 
