@@ -106,12 +106,9 @@ fn fresh_folder(out: &Path) -> Result<(), Failure> {
 async fn agree(local: &Local, rows: &[Row]) -> Result<(), Failure> {
     let catalog = catalog::parse(catalog::STARTER)?;
     catalog::publish(local.store(), &catalog).await?;
-    for row in rows {
-        let contract = contract_price(row)?;
-        let agreed = usecases::publish::agree_on_price(local.store(), &contract).await;
-        agreed.map_err(|e| Failure::because(format!("agree on a price with {}", contract.customer), e))?;
-    }
-    Ok(())
+    let contracts = rows.iter().map(contract_price).collect::<Result<Vec<_>, _>>()?;
+    let agreed = usecases::publish::agree_on_prices(local.store(), &contracts).await;
+    agreed.map_err(|e| Failure::because("agree on the prices of the sample", e))
 }
 
 fn contract_price(row: &Row) -> Result<ContractPrice, Failure> {

@@ -13,6 +13,7 @@ mod export;
 mod failure;
 mod keys;
 mod local;
+mod prices;
 mod report;
 mod serve;
 mod target;
@@ -59,6 +60,9 @@ enum Command {
     /// Check and publish a catalog.
     #[command(subcommand)]
     Catalog(catalog::Command),
+    /// Agree on prices with customers, show and withdraw them.
+    #[command(subcommand)]
+    Prices(prices::Command),
     /// Give a storefront a key.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -86,6 +90,7 @@ async fn main() -> std::process::ExitCode {
             Err(failure) => Err(failure),
         },
         Command::Catalog(command) => catalog::run(command).await,
+        Command::Prices(command) => prices::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Clock(args) => clock::run(args).await,
     };

@@ -273,6 +273,11 @@ impl Store for AwsStore {
         self.put("agree on a price", item.attributes).await
     }
 
+    async fn remove_contract_price(&self, price: &ContractPrice) -> Result<(), Error> {
+        let key = keys::contract(&price.customer, &price.plan, price.price.currency, price.price.interval);
+        self.remove("withdraw a price", &key).await
+    }
+
     async fn coupon(&self, id: &str) -> Result<Option<Coupon>, Error> {
         let found = self.get("load the coupon", &keys::coupon(id)).await?;
         found.map(item::read_coupon).transpose().map_err(unreadable)

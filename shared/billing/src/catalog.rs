@@ -5,6 +5,7 @@
 
 mod add_ons;
 mod offers;
+mod prices;
 mod trials;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
@@ -13,7 +14,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    calendar::{Instant, Interval, alignment::AlignmentPolicy},
+    calendar::{Interval, alignment::AlignmentPolicy},
     discount::{Coupon, LongTerm, Loyalty},
     document::DocumentPolicy,
     dunning::Ladder,
@@ -369,23 +370,8 @@ fn plan_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
         if plan.prices[..i].iter().any(|p| p.currency == price.currency && p.interval == price.interval) {
             report(found, &what, "there is an earlier price for this currency and interval");
         }
-        if !price.model.is_by_quantity() {
-            let model = price.model.name();
-            report(found, &what, &format!("contracts cannot be billed by {model} yet; use a price by quantity"));
-        }
-        if let Err(problem) = price.check() {
+        for problem in prices::problems(plan, price) {
             report(found, &what, &problem);
-        }
-        if price.usage_minimum.is_some() && plan.usage.is_empty() {
-            report(found, &what, "usage_minimum: the plan has no usage that it could be the least of");
-        }
-        if price.usage_minimum_part.is_some() && price.usage_minimum.is_none() {
-            report(found, &what, "usage_minimum_part: the price has no usage_minimum that a part could have");
-        }
-        // Whether an alignment fits an interval does not depend on the day.
-        let fits = plan.alignment.map(|a| a.resolve(Instant::UNIX_EPOCH, price.interval, chrono_tz::Tz::UTC));
-        if let Some(Err(problem)) = fits {
-            report(found, &what, &format!("alignment: {problem}"));
         }
     }
     usage_problems(plan, place, found);
@@ -423,11 +409,6 @@ fn usage_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
             place,
             "prepaid: no usage of the plan is paid from prepaid credit; write prepaid = true beside its price",
         );
-    }
-    for price in &plan.prices {
-        if let Err(refusal) = plan.usage_of(price) {
-            report(found, place, &format!("every meter needs a price for every currency and interval: {refusal}"));
-        }
     }
 }
 

@@ -99,3 +99,12 @@ pub struct ContractPrice {
     /// What is paid.
     pub price: Price,
 }
+
+impl ContractPrice {
+    /// Whether both are for the same customer, plan, currency and interval: only one of them can be agreed on.
+    #[must_use]
+    pub fn stands_for(&self, other: &Self) -> bool {
+        let what = |of: &Self| (of.customer.clone(), of.plan.clone(), of.price.currency, of.price.interval);
+        what(self) == what(other)
+    }
+}

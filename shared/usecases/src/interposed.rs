@@ -116,6 +116,10 @@ impl<I: Interposer> Store for Interposed<I> {
         self.inner.put_contract_price(price).await
     }
 
+    async fn remove_contract_price(&self, price: &ContractPrice) -> Result<(), Error> {
+        self.inner.remove_contract_price(price).await
+    }
+
     async fn coupon(&self, id: &str) -> Result<Option<Coupon>, Error> {
         self.inner.coupon(id).await
     }

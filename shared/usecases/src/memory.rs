@@ -277,15 +277,13 @@ impl Store for MemoryStore {
     }
 
     async fn put_contract_price(&self, price: &ContractPrice) -> Result<(), Error> {
-        let same = |c: &ContractPrice| {
-            c.customer == price.customer
-                && c.plan == price.plan
-                && c.price.currency == price.price.currency
-                && c.price.interval == price.price.interval
-        };
-        let mut tables = self.tables();
-        tables.contracts.retain(|c| !same(c));
-        tables.contracts.push(price.clone());
+        self.remove_contract_price(price).await?;
+        self.tables().contracts.push(price.clone());
+        Ok(())
+    }
+
+    async fn remove_contract_price(&self, price: &ContractPrice) -> Result<(), Error> {
+        self.tables().contracts.retain(|held| !held.stands_for(price));
         Ok(())
     }
 

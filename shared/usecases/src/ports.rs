@@ -238,6 +238,9 @@ pub trait Store: Send + Sync {
     async fn current_policy(&self, name: &str) -> Result<Option<Policy>, Error>;
     /// Agrees on a price with a customer; replaces an earlier one for the same plan, currency and interval.
     async fn put_contract_price(&self, price: &ContractPrice) -> Result<(), Error>;
+
+    /// Forgets the price that was agreed on for the plan, currency and interval of this one.
+    async fn remove_contract_price(&self, price: &ContractPrice) -> Result<(), Error>;
     /// A coupon or offer, by id. Immutable.
     async fn coupon(&self, id: &str) -> Result<Option<Coupon>, Error>;
     /// The coupon that a code belongs to now.

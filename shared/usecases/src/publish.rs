@@ -1,8 +1,11 @@
 //! Publish a catalog: every plan and policy version once, immutable.
 
+use std::collections::BTreeMap;
+
 use billing::{
-    catalog::{Catalog, CatalogProblem},
+    catalog::{Catalog, CatalogProblem, Plan},
     customer::ContractPrice,
+    refusal::Refusal,
 };
 
 use crate::{error::Error, ports::Store};
@@ -72,11 +75,29 @@ async fn changed_versions(store: &dyn Store, catalog: &Catalog) -> Result<Vec<Ca
     Ok(found)
 }
 
-/// Agrees on a contract price.
+/// Agrees on contract prices, each in the place of one for the same customer, plan, currency and interval; on none of them
+/// when one cannot be billed. They hold for what the customer agrees to from then on; a running contract keeps what it has
+/// until it is changed.
 ///
 /// # Errors
-/// [`billing::refusal::Refusal::InvalidField`] when the price cannot be billed; the store's.
-pub async fn agree_on_price(store: &dyn Store, contract: &ContractPrice) -> Result<(), Error> {
-    contract.price.check().map_err(|detail| billing::refusal::Refusal::InvalidField { field: "price", detail })?;
-    store.put_contract_price(contract).await
+/// [`Refusal::NotFound`] when such a plan is not on sale; [`Refusal::InvalidField`] when a price cannot be billed; the
+/// store's.
+pub async fn agree_on_prices(store: &dyn Store, contracts: &[ContractPrice]) -> Result<(), Error> {
+    let mut plans: BTreeMap<&str, Plan> = BTreeMap::new();
+    for contract in contracts {
+        let name = contract.plan.as_str();
+        if !plans.contains_key(name) {
+            let plan = store.current_plan(name).await?;
+            plans.insert(name, plan.ok_or_else(|| Refusal::NotFound { what: "plan", id: name.into() })?);
+        }
+        let problems = contract.problems(&plans[name]);
+        if !problems.is_empty() {
+            let detail = format!("of {} for {name}: {}", contract.customer, problems.join("; "));
+            return Err(Refusal::InvalidField { field: "price", detail }.into());
+        }
+    }
+    for contract in contracts {
+        store.put_contract_price(contract).await?;
+    }
+    Ok(())
 }

@@ -13,7 +13,7 @@ use usecases::{
     change_plan::{ChangeReply, ChangeRequest, change_plan},
     error::Error,
     gateway_event::Notice,
-    publish::{Published, agree_on_price, publish},
+    publish::{Published, agree_on_prices, publish},
     signup::{Caller, signup as sign_up},
     view::{InvoiceView, SubscriptionView},
 };
@@ -183,12 +183,13 @@ pub(crate) async fn contract(world: &mut World, mut args: Args) -> Result<(), St
     let plan = args.next("a plan")?;
     let model = args.next("a price model")?;
     let currency = args.setting("currency").unwrap_or_else(|| "USD".into());
-    for price in prices(&model, &currency, args.settings()) {
+    let agreed = prices(&model, &currency, args.settings()).into_iter().map(|price| {
         let price = serde_json::from_value(price).map_err(|e| e.to_string())?;
-        let contract = ContractPrice { customer: customer.clone(), plan: plan.clone(), price };
-        let agreed = agree_on_price(&*world.store, &contract).await;
-        world.report(agreed);
-    }
+        Ok(ContractPrice { customer: customer.clone(), plan: plan.clone(), price })
+    });
+    let agreed = agreed.collect::<Result<Vec<_>, String>>()?;
+    let done = agree_on_prices(&*world.store, &agreed).await;
+    world.report(done);
     args.finish()
 }
 

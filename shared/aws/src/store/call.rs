@@ -76,6 +76,15 @@ impl AwsStore {
         self.wrote(answer.consumed_capacity());
         Ok(())
     }
+
+    /// Removes an item of the main table, if it is there.
+    pub(super) async fn remove(&self, operation: &'static str, key: &Key) -> Result<(), Error> {
+        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(whole_key(key.clone())));
+        let delete = delete.set_return_consumed_capacity(self.metering());
+        let answer = delete.send().await.map_err(|e| Error::unavailable(operation, e))?;
+        self.wrote(answer.consumed_capacity());
+        Ok(())
+    }
 }
 
 /// What a refused put means: somebody was first, or the service did not do it.

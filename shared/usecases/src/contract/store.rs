@@ -210,9 +210,13 @@ pub(super) async fn a_contract_price_replaces_the_earlier_one(subject: &Subject)
     subject.store.put_contract_price(&yearly).await?;
     let mut agreed = subject.store.contract_price(&customer, &second.plan).await?;
     agreed.sort_by_key(|c| c.price.interval.to_string());
-    assert_eq!(agreed, [second, yearly]);
+    assert_eq!(agreed, [second.clone(), yearly]);
     let other = subject.store.contract_price(&subject.customer_id("price-2")?, &first.plan).await?;
     assert_eq!(other, [], "a price of somebody else");
+    for _ in 0..2 {
+        subject.store.remove_contract_price(&first).await?;
+        assert_eq!(subject.store.contract_price(&customer, &second.plan).await?, agreed[1..], "one was withdrawn");
+    }
     Ok(())
 }
 
