@@ -9,6 +9,7 @@ mod consolidated;
 mod credit;
 mod explain;
 mod facts;
+mod kept;
 mod lines;
 mod receive;
 mod refund;
@@ -23,6 +24,7 @@ pub use consolidated::{
 };
 pub use credit::credit;
 pub use explain::explain;
+pub use kept::{Kept, keep};
 pub(crate) use lines::time_bought;
 pub use lines::{Basis, DocumentSide, Explanation, Line, LineKind, Once, OneOff, StubOf, UsedUnits, compute};
 pub(crate) use lines::{prepaid_cost, prepaid_drawn};

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use billing::{
     document::{CreditAmount, CreditRequest, LineCredit},
     ids::InvoiceId,
-    invoice::{Invoice, credit, refund},
+    invoice::{Invoice, Kept, credit, keep, refund},
     refusal::Refusal,
     subscription::{Input, Subscription},
 };
@@ -61,8 +61,18 @@ pub(crate) async fn input(
     } else {
         credit(&found.value, &request)?
     };
+    let kept = kept(ledger, held, &found.value, &credited).await?;
     draft.invoice(credited, Vec::new(), found.version);
-    Ok(Input::CreditNote { basis: Box::new(basis), invoice: id, reason: asked.reason })
+    Ok(Input::CreditNote { basis: Box::new(basis), invoice: id, reason: asked.reason, kept })
+}
+
+/// What the note leaves of the money for its period; all of the contract's invoices have a say in that.
+async fn kept(ledger: &Ledger, held: &Subscription, before: &Invoice, credited: &Invoice) -> Result<Kept, Error> {
+    let file = ledger.store.file(&held.customer).await?;
+    let invoices = file.iter().flat_map(|file| &file.invoices).map(|invoice| &invoice.value);
+    let own: Vec<&Invoice> = invoices.filter(|invoice| invoice.is_of(&held.id)).collect();
+    let note = credited.credits.last().ok_or_else(|| needed("invoice", "a note on it"))?;
+    Ok(keep(before, note, &own, &held.pending)?)
 }
 
 /// Whose attempts paid `invoice`: the document that it is on, or itself.

@@ -117,6 +117,17 @@ pub struct CreditedLine {
     pub exact_net_minor: Decimal,
 }
 
+impl CreditedLine {
+    /// As the line was on the invoice: with the tax that is in its price, without what came on top.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn amount(&self) -> Result<Money, MoneyError> {
+        let inside = self.taxes.iter().filter(|tax| tax.rate.inclusive).map(|tax| tax.amount);
+        self.net.plus(Money::sum(self.net.currency, inside)?)
+    }
+}
+
 /// A credit note.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreditNote {

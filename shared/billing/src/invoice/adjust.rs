@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     charged::Charged,
+    kept::Kept,
     lines::{Explanation, Line, LineKind},
 };
 use crate::{
@@ -41,6 +42,9 @@ pub struct Adjustments {
     /// What was charged for the old terms in the running period, where the policy gives back by that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged: Option<Box<Charged>>,
+    /// What is left of the money for the running period, where a credit note gave back some of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
     /// In which order, and where it is rounded.
     #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub policy: DocumentPolicy,

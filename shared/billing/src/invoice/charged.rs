@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjust::{Full, full_period},
-    lines::{Line, LineKind, StubOf, sided},
+    kept::is_of_period,
+    lines::{Line, StubOf, sided},
 };
 use crate::{
     calendar::{Period, recurrence::Span},
@@ -101,11 +102,7 @@ impl Charged {
 fn sides(lines: &[Line], currency: Currency) -> Result<Vec<(Option<String>, Money, Money)>, MoneyError> {
     let zero = Money::zero(currency);
     let mut found: Vec<(Option<String>, Money, Money)> = Vec::new();
-    let of_period = |kind| {
-        use LineKind::{Discount, ProrationCharge, ProrationCredit, Recurring};
-        matches!(kind, ProrationCredit | ProrationCharge | Recurring | Discount)
-    };
-    for (gives_back, line) in sided(lines).filter(|(_, line)| of_period(line.kind)) {
+    for (gives_back, line) in sided(lines).filter(|(_, line)| is_of_period(line.kind)) {
         let place = found.iter().position(|(add_on, ..)| *add_on == line.add_on);
         let place = place.unwrap_or_else(|| {
             found.push((line.add_on.clone(), zero, zero));

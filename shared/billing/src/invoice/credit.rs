@@ -109,8 +109,7 @@ fn breakdown(note: &CreditNote) -> Result<Vec<TaxTotal>, MoneyError> {
 
 fn of_line(terms: &Terms, line: &CreditedLine) -> Result<Line, MoneyError> {
     // Tax that is in the price is given back with it, as it was charged.
-    let inside = line.taxes.iter().filter(|tax| tax.rate.inclusive).map(|tax| tax.amount);
-    let amount = line.net.plus(Money::sum(line.net.currency, inside)?)?.negated()?;
+    let amount = line.amount()?.negated()?;
     let minor = Decimal::from(amount.minor);
     let why = plain(&format!("line {}", line.line), minor, minor, Rounding::HalfUp);
     Ok(of_terms(LineKind::Credited, terms, amount, why))

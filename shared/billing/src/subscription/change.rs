@@ -229,9 +229,13 @@ pub(super) fn divide(
         cut::follow_end(&mut step.next, &period, &running);
     }
     let tax = basis.adjustments().tax.clone();
-    let lines = if charged.is_some() { compute(crate::RULES_VERSION, &basis)? } else { Vec::new() };
+    let noted = charged.is_some() || step.next.kept.is_some();
+    let lines = if noted { compute(crate::RULES_VERSION, &basis)? } else { Vec::new() };
     step.bill(Cause::Change(version), basis, usage, now)?;
     step.next.note_charges(&policy, charged, &lines, now)?;
+    // A new period was charged whole.
+    let kept = step.next.kept.filter(|_| !restarts);
+    step.next.kept = kept.map(|kept| kept.after(&lines, terms.price.currency)).transpose()?;
     step.next.terms = terms.clone();
     if !restarts {
         cut::reprice(&mut step.next)?;
@@ -274,6 +278,7 @@ fn before_change(step: &Step) -> Result<Box<Adjustments>, Refusal> {
         earlier_discounts: step.next.discounts_now()?,
         earlier_tax: step.next.tax.as_deref().cloned(),
         charged: step.next.charged_so_far(&step.next.proration)?,
+        kept: step.next.kept,
         policy: step.next.terms.conditions.document,
         ..Adjustments::default()
     }))

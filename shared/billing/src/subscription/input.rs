@@ -6,7 +6,7 @@ use crate::{
     calendar::{Instant, alignment::AlignmentPolicy},
     discount::Coupon,
     ids::InvoiceId,
-    invoice::{Basis, Claim, GatheringTime, OneOff},
+    invoice::{Basis, Claim, GatheringTime, Kept, OneOff},
     money::Money,
     prepaid::TopUp,
     terms::Terms,
@@ -169,6 +169,9 @@ pub enum Input {
         invoice: InvoiceId,
         /// Why, in the support's words.
         reason: Option<String>,
+        /// What is left of the money for the period that the invoice is for.
+        #[serde(skip)]
+        kept: Kept,
     },
     /// The customer gets credit.
     Credit {

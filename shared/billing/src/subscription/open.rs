@@ -142,6 +142,7 @@ pub fn open_with(order: Order, now: Instant, taxes: &Taxes) -> Result<Outcome, R
         tax: None,
         pending: Vec::new(),
         charged: None,
+        kept: None,
         suspended_by: None,
         created_at: now,
         started_at: None,
@@ -206,7 +207,7 @@ impl Subscription {
             period.start = first_start(at);
         }
         self.period = Some(period);
-        self.charged = None;
+        (self.charged, self.kept) = (None, None);
         self.stub = self.stub_of(whole, &period);
         self.next_ordinal += 1;
         start_period(&mut self.discounts);

@@ -11,7 +11,7 @@ use crate::{
     calendar::{Anchor, Instant, Period, alignment::AlignmentPolicy, schedule::Schedule},
     discount::Held,
     ids::{CustomerId, InvoiceId, SubscriptionId},
-    invoice::{Basis, Charged, GatheringTime, StubOf},
+    invoice::{Basis, Charged, GatheringTime, Kept, StubOf},
     money::Money,
     prepaid::PrepaidAccount,
     proration::ProrationPolicy,
@@ -198,6 +198,9 @@ pub struct Subscription {
     /// gives back by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged: Option<Box<Charged>>,
+    /// What is left of the money for the running period, where a credit note gave back some of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
     /// The invoice whose ladder took access away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_by: Option<InvoiceId>,

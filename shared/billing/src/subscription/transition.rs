@@ -10,7 +10,7 @@ use super::{
     trial,
 };
 use crate::{
-    calendar::Instant,
+    calendar::{Instant, recurrence::Span},
     fact::{EventType, Happening},
     ids::{Cause, InvoiceId},
     invoice::{Claim, NewInvoice, Purpose},
@@ -199,7 +199,11 @@ impl Step {
             (_, Input::EndForNonPayment { at, .. }) => self.end(at, CancelReason::Involuntary),
 
             (_, Input::Credit { amount, tax_minor, reason, at }) => self.credit(amount, tax_minor, reason, at),
-            (_, Input::CreditNote { basis, .. }) => {
+            (_, Input::CreditNote { basis, kept, .. }) => {
+                let running = self.next.period.as_ref().map(Span::from);
+                if kept.noted_minor > 0 && running == Some(basis.period().into()) {
+                    self.next.kept = Some(kept);
+                }
                 self.bill_only(Cause::CreditNote(self.version), *basis, now)?;
                 Ok(true)
             }

@@ -2,7 +2,7 @@
 
 use billing::{
     document::{CreditAmount, CreditRequest, LineCredit},
-    invoice::{Invoice, InvoiceState, LineKind, compute, credit, explain, tax_of},
+    invoice::{Invoice, InvoiceState, Kept, LineKind, compute, credit, explain, tax_of},
     money::Money,
     subscription::{Input, Subscription, transition_with},
     tax::Taxes,
@@ -30,7 +30,8 @@ pub(crate) fn gross(line: u32, minor: i64, invoice: &Invoice) -> CreditRequest {
 /// Writes the credit note: the contract, the invoice that remembers it, and the note.
 fn write(held: &Subscription, invoice: &Invoice, request: &CreditRequest) -> (Subscription, Invoice, Invoice) {
     let (credited, basis) = credit(invoice, request).expect("a credit note");
-    let input = Input::CreditNote { basis: Box::new(basis), invoice: invoice.id.clone(), reason: None };
+    let input =
+        Input::CreditNote { basis: Box::new(basis), invoice: invoice.id.clone(), reason: None, kept: Kept::default() };
     let outcome = transition_with(held, 9, input, start(), &Taxes::default().into()).expect("applied");
     let (held, mut notes, facts) = applied(outcome);
     assert_eq!((notes.len(), facts.len()), (1, 1));

@@ -229,7 +229,12 @@ fn money_and_notes_about_old_invoices_stay_in_their_currency() {
     let (held, _) = give(&held, late, day("2027-01-12"));
     assert_eq!((held.credit_minor, &held.credits), (0, &vec![usd(2_200)]));
     let (_, note) = credit(&paid, &billing::document::CreditRequest::Whole).expect("it is paid");
-    let input = Input::CreditNote { basis: Box::new(note), invoice: paid.id, reason: None };
+    let input = Input::CreditNote {
+        basis: Box::new(note),
+        invoice: paid.id,
+        reason: None,
+        kept: billing::invoice::Kept::default(),
+    };
     assert_eq!(facts(&held, input.clone(), day("2027-01-13"))[0].1, "USD");
     let (held, _) = give(&held, input, day("2027-01-13"));
     assert_eq!((held.credit_minor, &held.credits), (0, &vec![usd(5_300)]));

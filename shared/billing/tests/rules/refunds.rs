@@ -7,7 +7,7 @@ use billing::{
     fact::{EventType, Happening},
     gateway::{GatewayDeclaration, Lookup, RefundDeclaration, RefundOutcome},
     invoice::{
-        Attempt, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceWake, LineKind, PaidBy, RefundNews,
+        Attempt, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceWake, Kept, LineKind, PaidBy, RefundNews,
         RefundState, compute, credit, explain, parse_key, parse_refund_key, refund, transition, wake_at,
     },
     money::Money,
@@ -46,7 +46,8 @@ fn paid() -> (Subscription, Invoice) {
 
 /// Writes the note of a refund: what the contract becomes, the notes, the facts.
 pub(crate) fn write(held: &Subscription, invoice: &Invoice, basis: billing::invoice::Basis) -> Applied {
-    let input = Input::CreditNote { basis: Box::new(basis), invoice: invoice.id.clone(), reason: None };
+    let input =
+        Input::CreditNote { basis: Box::new(basis), invoice: invoice.id.clone(), reason: None, kept: Kept::default() };
     applied(transition_with(held, 9, input, start(), &Taxes::default().into()).expect("applied"))
 }
 

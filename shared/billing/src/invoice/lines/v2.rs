@@ -144,6 +144,19 @@ impl Cut<'_> {
         ProrationPolicy { denominator, ..policy }
     }
 
+    /// Credit notes gave back some of what the period was charged: together nobody gives back more than that.
+    fn limited(
+        &self,
+        lines: Vec<ProratedLine>,
+        policy: &ProrationPolicy,
+        goes_on: bool,
+    ) -> Result<Vec<ProratedLine>, MoneyError> {
+        match self.with.kept {
+            Some(kept) => kept.limit(lines, policy, goes_on),
+            None => Ok(lines),
+        }
+    }
+
     /// Whether the period is one of days that were bought.
     fn is_bought(&self) -> bool {
         self.stub.is_some_and(|of| of.bought.is_some())
@@ -217,7 +230,7 @@ fn changed(
     let kind = if same { ChangeKind::Quantity } else { ChangeKind::Terms };
     let outcome = change(&policy, &cut.input(kind, inputs, from, reach))?;
     let mut lines = Vec::new();
-    for line in outcome.lines {
+    for line in cut.limited(outcome.lines, &policy, opens.is_none())? {
         let item = items.iter().find(|item| item.name() == line.item);
         let (old, new) = item.map_or((None, None), |item| (item.old.as_ref(), item.new.as_ref()));
         lines.extend(match (line.rule, old, new) {
@@ -268,9 +281,9 @@ fn ended(cut: &Cut<'_>, terms: &Terms, policy: ProrationPolicy) -> Result<Vec<Li
     let inputs = cut.inputs(&items, terms)?;
     let outcome = change(&policy, &cut.input(ChangeKind::Termination, inputs, terms, Reach::Period))?;
     let mut lines = Vec::new();
-    for line in &outcome.lines {
+    for line in cut.limited(outcome.lines, &policy, false)? {
         let old = items.iter().find(|item| item.name() == line.item).and_then(|item| item.old.as_ref());
-        lines.extend(divided(line, old.ok_or_else(|| no_side(line.rule, &line.item))?, &policy)?);
+        lines.extend(divided(&line, old.ok_or_else(|| no_side(line.rule, &line.item))?, &policy)?);
     }
     Ok(lines)
 }

@@ -1,0 +1,155 @@
+//! What of the money for a period is left with the seller: charged, less what changes, ends and credit notes gave back.
+//!
+//! Exists because two hands give back the same money: a credit note looks at its invoice, a change or an end at the price of
+//! the period. Each has to know what the other gave, or a customer gets more than was ever charged.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    lines::{Basis, Line, LineKind, compute, sided},
+    state::{Invoice, InvoiceState},
+};
+use crate::{
+    calendar::{Period, recurrence::Span},
+    document::{CreditNote, CreditedLine},
+    money::{Currency, Money, MoneyError},
+    proration::{CreditCap, ProratedLine, ProrationPolicy},
+    refusal::Refusal,
+};
+
+/// What is left of the money for the running period of a contract, once a credit note gave back some of it; without tax
+/// that came on top.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// What is left, in minor units.
+    pub minor: i64,
+    /// What credit notes gave back, in minor units.
+    pub noted_minor: i64,
+}
+
+impl Kept {
+    /// After decisions with these `lines` about the period.
+    pub(crate) fn after(self, lines: &[Line], currency: Currency) -> Result<Self, MoneyError> {
+        let moved = Money::sum(currency, lines.iter().filter(|l| is_of_period(l.kind)).map(|l| l.amount))?;
+        Ok(Self { minor: self.minor.checked_add(moved.minor).ok_or(MoneyError::Overflow)?, ..self })
+    }
+
+    /// `lines` of a change or an end, of which what gives back is together no more than is left, and what the same lines
+    /// charge for the same period where it goes on (`goes_on`): a smaller plan costs nobody anything. Where the policy takes
+    /// off what was given back before, that is taken off, too. Later lines give way.
+    pub(super) fn limit(
+        self,
+        lines: Vec<ProratedLine>,
+        policy: &ProrationPolicy,
+        goes_on: bool,
+    ) -> Result<Vec<ProratedLine>, MoneyError> {
+        let sum = |side: fn(i64) -> i64| {
+            let sum = lines.iter().map(|l| side(l.amount.minor)).try_fold(0_i64, i64::checked_add);
+            sum.ok_or(MoneyError::Overflow)
+        };
+        let (back, charged) = (sum(|minor| minor.min(0))?, sum(|minor| minor.max(0))?);
+        let mut left = self.minor.max(0).saturating_add(if goes_on { charged } else { 0 });
+        if policy.cap == CreditCap::LessEarlierCredits {
+            left = left.min((-back).saturating_sub(self.noted_minor).max(0));
+        }
+        let cut = |line: ProratedLine| {
+            let given = line.amount.minor.min(0).max(-left);
+            left += given;
+            if line.amount.minor >= given {
+                return Some(line);
+            }
+            let amount = Money::new(given, line.amount.currency);
+            (given < 0).then_some(ProratedLine { amount, unrounded_minor: given.into(), capped: true, ..line })
+        };
+        Ok(lines.into_iter().filter_map(cut).collect())
+    }
+}
+
+/// What is left of the money for the period that `invoice` is for, before and after `note` on it; `all` are the contract's
+/// invoices, `pending` its decisions that wait for one.
+///
+/// # Errors
+/// [`Refusal::InvalidField`] when the note gives back more than is left, and how much that is; [`Refusal::Money`].
+pub fn keep(invoice: &Invoice, note: &CreditNote, all: &[&Invoice], pending: &[Basis]) -> Result<Kept, Refusal> {
+    let (period, currency) = (Span::from(invoice.basis.period()), invoice.total.currency);
+    let mut left = Money::zero(currency);
+    let mut noted = of_period(invoice, note)?;
+    let asked = noted;
+    let same = |i: &&&Invoice| i.total.currency == currency && i.state != InvoiceState::Void;
+    for other in all.iter().filter(same) {
+        left = left.plus(moved(&other.basis, other.rules, period, currency)?)?;
+        if Span::from(other.basis.period()) == period {
+            for earlier in &other.credits {
+                noted = noted.plus(of_period(other, earlier)?)?;
+            }
+        }
+    }
+    for basis in pending {
+        left = left.plus(moved(basis, crate::RULES_VERSION, period, currency)?)?;
+    }
+    let after = left.plus(noted.negated()?)?;
+    if asked.minor > 0 && after.minor < 0 {
+        let most = Money::new(after.plus(asked)?.minor.max(0), currency);
+        let detail = format!(
+            "give back {asked} of what this period was charged, of which {most} is left: the rest was given back when the \
+             contract changed or ended, or by other notes (without tax); name lines with an amount"
+        );
+        return Err(Refusal::InvalidField { field: "lines", detail });
+    }
+    Ok(Kept { minor: after.minor, noted_minor: noted.minor })
+}
+
+/// What the decisions on a document charge for `period`, less what they give back of it.
+fn moved(basis: &Basis, rules: u16, period: Span, currency: Currency) -> Result<Money, Refusal> {
+    let is = |other: &Period| Span::from(other) == period;
+    let (charges, gives_back) = match basis {
+        Basis::Carried { base, earlier } => {
+            let mut sum = moved(base, rules, period, currency)?;
+            for basis in earlier {
+                sum = sum.plus(moved(basis, rules, period, currency)?)?;
+            }
+            return Ok(sum);
+        }
+        Basis::Metered { base, .. } | Basis::Prepaid { base, .. } | Basis::Once { base, .. } => {
+            return moved(base, rules, period, currency);
+        }
+        Basis::Side { of, .. } => (charges(of, is), gives_back(of, is)),
+        other => (charges(other, is), gives_back(other, is)),
+    };
+    if !charges && !gives_back {
+        return Ok(Money::zero(currency));
+    }
+    let lines = compute(rules, basis)?;
+    let counted = sided(lines.iter().filter(|line| is_of_period(line.kind)));
+    let counted = counted.filter(|(back, _)| if *back { gives_back } else { charges });
+    Ok(Money::sum(currency, counted.map(|(_, line)| line.amount))?)
+}
+
+fn charges(basis: &Basis, is: impl Fn(&Period) -> bool) -> bool {
+    match basis {
+        Basis::Period { period, .. } => is(period),
+        Basis::Change { period, next, .. } => is(next.as_ref().unwrap_or(period)),
+        _ => false,
+    }
+}
+
+fn gives_back(basis: &Basis, is: impl Fn(&Period) -> bool) -> bool {
+    matches!(basis, Basis::Change { period, .. } | Basis::End { period, .. } if is(period))
+}
+
+/// What a note gives back of the price of a period: not of usage or of what was charged once.
+fn of_period(invoice: &Invoice, note: &CreditNote) -> Result<Money, MoneyError> {
+    let place = |line: &CreditedLine| line.line.parse::<usize>().ok()?.checked_sub(1);
+    let is_counted = |line: &&CreditedLine| {
+        place(line).and_then(|at| invoice.lines.get(at)).is_some_and(|line| is_of_period(line.kind))
+    };
+    let amounts = note.lines.iter().filter(is_counted).map(CreditedLine::amount);
+    Money::sum(note.total.currency, amounts.collect::<Result<Vec<_>, _>>()?)
+}
+
+/// Whether a line is about the price of a period, with the discounts off it.
+pub(super) fn is_of_period(kind: LineKind) -> bool {
+    use LineKind::{Discount, ProrationCharge, ProrationCredit, Recurring};
+    matches!(kind, ProrationCredit | ProrationCharge | Recurring | Discount)
+}
