@@ -16,7 +16,7 @@ mod state;
 mod transition;
 
 pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
-pub(crate) use adjust::{coupon_of, tax_of_kept};
+pub(crate) use adjust::{coupon_of, tax_of_kept, wrong_discount};
 pub use charged::{Charged, ChargedItem};
 pub use consolidated::{
     BadGatheringTime, DOCUMENT_ITEMS_MAX, DocumentItem, GATHERING_HOURS_MAX, GatheringTime, consolidate,

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     charged::Charged,
-    lines::{Explanation, Line, LineKind},
+    lines::{Basis, Explanation, Line, LineKind, Rules},
 };
 use crate::{
-    discount::{Applied, Cut, Discount, DiscountableLine, LineDiscount, apply},
+    discount::{Applied, Cut, Discount, DiscountableLine, KeptParts, LineDiscount, apply_keeping},
     document::{DocumentLine, DocumentPolicy},
     ids::SubscriptionId,
     money::{Currency, Money, MoneyError, Rounding},
@@ -130,6 +130,7 @@ pub(super) fn full_period<'a>(
     terms: &'a Terms,
     discounts: &[Discount],
     policy: DocumentPolicy,
+    rules: Rules,
 ) -> Result<Vec<Full<'a>>, Refusal> {
     let lists =
         terms.items().map(|item| Ok((item, item.full_period_money()?))).collect::<Result<Vec<_>, MoneyError>>()?;
@@ -142,7 +143,8 @@ pub(super) fn full_period<'a>(
     let line =
         |(item, list): &(Item<'_>, Money)| DiscountableLine { item: item.name(), amount: *list, discountable: true };
     let lines: Vec<DiscountableLine> = lists.iter().map(line).collect();
-    let done = apply(&lines, discounts, currency, policy.discount)?;
+    let kept = if rules.keep_every_part() { KeptParts::All } else { KeptParts::LastGroup };
+    let done = apply_keeping(kept, &lines, discounts, currency, policy.discount)?;
     let taken = done.lines.into_iter().zip(done.parts);
     let full = |((item, list), (off, parts)): ((Item<'a>, Money), (LineDiscount, Vec<Applied>))| {
         let applied = parts.into_iter().filter(|a| a.amount.minor != 0).collect();
@@ -165,6 +167,31 @@ pub(super) fn discount_lines(full: &Full<'_>, rounding: Rounding) -> Result<Vec<
         Ok(of_item(LineKind::Discount, &full.item, applied.amount.negated()?, why))
     };
     full.applied.iter().map(line).collect()
+}
+
+/// What an item's lines have of its discounts, where that is not what the discounts take off it: the item, and both.
+///
+/// # Errors
+/// As [`super::compute`].
+pub(crate) fn wrong_discount(lines: &[Line], basis: &Basis) -> Result<Option<(String, Money, Money)>, Refusal> {
+    let (Basis::Period { terms, adjustments: with, .. } | Basis::Change { to: terms, adjustments: with, .. }) =
+        basis.decision()
+    else {
+        return Ok(None);
+    };
+    for full in full_period(terms, &with.discounts, with.policy, Rules::TODAY)? {
+        let is_charge = |line: &&Line| line.kind == LineKind::Recurring && line.add_on.as_deref() == full.item.add_on;
+        // Parts of a period have their part of the whole discount; only whole periods tell each discount apart.
+        let Some(after) = lines.iter().position(|line| is_charge(&line)).and_then(|at| lines.get(at + 1..)) else {
+            continue;
+        };
+        let those = after.iter().take_while(|line| line.kind == LineKind::Discount).map(|line| line.amount);
+        let told = Money::sum(full.off.currency, those)?.negated()?;
+        if told != full.off {
+            return Ok(Some((full.item.name(), told, full.off)));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn of_terms(kind: LineKind, terms: &Terms, amount: Money, why: Explanation) -> Line {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjust::{Full, full_period},
-    lines::{Line, LineKind, StubOf, sided},
+    lines::{Line, LineKind, Rules, StubOf, sided},
 };
 use crate::{
     calendar::{Period, recurrence::Span},
@@ -47,7 +47,7 @@ impl Charged {
         period: &Period,
         stub: Option<&StubOf>,
     ) -> Result<Self, Refusal> {
-        let items = full_period(terms, discounts, terms.conditions.document)?;
+        let items = full_period(terms, discounts, terms.conditions.document, Rules::TODAY)?;
         let items =
             stub.map_or_else(|| Ok(items.clone()), |of| of.all_charged(&items, period, terms.price.interval))?;
         let one = |full: Full<'_>| {

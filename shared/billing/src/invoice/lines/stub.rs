@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Line,
+    Line, Rules,
     items::{self, Changed},
     v2,
 };
@@ -78,7 +78,7 @@ impl StubOf {
         if self.bought.is_none() {
             return Ok(self);
         }
-        let full = full_period(terms, discounts, terms.conditions.document)?;
+        let full = full_period(terms, discounts, terms.conditions.document, Rules::TODAY)?;
         let priced = self.all_priced(&full, period, terms.price.interval)?;
         let sum = Money::sum(terms.price.currency, priced.iter().map(|full| full.net))?;
         Ok(Self { bought: Some(sum), ..self })
@@ -140,14 +140,21 @@ fn paid<'a>(full: &Full<'a>, part: Money) -> Full<'a> {
 
 /// The lines of a stub that is billed in advance: its part of a full period, or all of it where the policy bills first
 /// periods in full.
-pub(super) fn lines(terms: &Terms, period: &Period, of: &StubOf, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
+pub(super) fn lines(
+    rules: Rules,
+    terms: &Terms,
+    period: &Period,
+    of: &StubOf,
+    with: &Adjustments,
+) -> Result<Vec<Line>, Refusal> {
     if of.proration.first_period == FirstPeriod::Full {
-        return v2::recurring(terms, with);
+        return v2::recurring(rules, terms, with);
     }
     // What other changes credit or leave out does not concern a period that begins.
     let (sides, lines, destination) = (ProratedSides::Both, ChangeLines::Two, Destination::InvoiceNow);
     let policy = ProrationPolicy { sides, lines, destination, ..of.proration };
-    let items = items::changes(Vec::new(), full_period(terms, &with.discounts, with.policy)?, with, true);
+    let full = full_period(terms, &with.discounts, with.policy, rules)?;
+    let items = items::changes(Vec::new(), full, with, true);
     let outcome = change(
         &policy,
         &ChangeInput {

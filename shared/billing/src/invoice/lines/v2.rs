@@ -1,12 +1,13 @@
 //! Rules version 2: changes and ends are divided by `proration::change`, whatever the policy says; prices bring their steps.
 //!
-//! Under a policy of unit and rounding alone it gives the amounts of version 1.
+//! Under a policy of unit and rounding alone it gives the amounts of version 1. Version 3 is the same with what [`Rules`]
+//! names.
 
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use super::{
-    Basis, DocumentSide, Explanation, Line, LineKind,
+    Basis, DocumentSide, Explanation, Line, LineKind, Rules,
     items::{self, Changed},
     sided,
     stub::{self, StubOf},
@@ -29,8 +30,8 @@ use crate::{
 };
 
 /// See [`super::compute`].
-pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
-    let (decided, credit_minor) = decided(basis)?;
+pub(super) fn compute(rules: Rules, basis: &Basis) -> Result<Vec<Line>, Refusal> {
+    let (decided, credit_minor) = decided(rules, basis)?;
     let taxes = adjust::taxes(&decided, basis.terms())?;
     let mut lines: Vec<Line> = decided.into_iter().flat_map(|d| d.lines).chain(taxes).collect();
     lines.extend(super::prepaid::lines(basis)?);
@@ -39,54 +40,56 @@ pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
 }
 
 /// The lines of every decision on the document, its own the last, and the customer's credit.
-fn decided(basis: &Basis) -> Result<(Vec<Decided<'_>>, i64), Refusal> {
+fn decided(rules: Rules, basis: &Basis) -> Result<(Vec<Decided<'_>>, i64), Refusal> {
     let Basis::Carried { base, earlier } = basis else {
-        let (lines, credit_minor) = unsettled(basis)?;
+        let (lines, credit_minor) = unsettled(rules, basis)?;
         return Ok((vec![Decided { lines, with: basis.adjustments() }], credit_minor));
     };
     let mut all = Vec::with_capacity(earlier.len() + 1);
     for basis in earlier {
-        all.extend(decided(basis)?.0);
+        all.extend(decided(rules, basis)?.0);
     }
-    let (own, credit_minor) = decided(base)?;
+    let (own, credit_minor) = decided(rules, base)?;
     all.extend(own);
     Ok((all, credit_minor))
 }
 
 /// See [`super::creditable`].
-pub(super) fn creditable(basis: &Basis) -> Result<Vec<DocumentLine>, Refusal> {
-    adjust::document_lines(&decided(basis)?.0, basis.terms())
+pub(super) fn creditable(rules: Rules, basis: &Basis) -> Result<Vec<DocumentLine>, Refusal> {
+    adjust::document_lines(&decided(rules, basis)?.0, basis.terms())
 }
 
 /// The lines before taxes and the customer's credit, and that credit.
-fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
+fn unsettled(rules: Rules, basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
     Ok(match basis {
         Basis::Period { terms, period, stub: Some(of), credit_minor, adjustments } => {
-            (stub::lines(terms, period, of, adjustments)?, *credit_minor)
+            (stub::lines(rules, terms, period, of, adjustments)?, *credit_minor)
         }
-        Basis::Period { terms, credit_minor, adjustments, .. } => (recurring(terms, adjustments)?, *credit_minor),
+        Basis::Period { terms, credit_minor, adjustments, .. } => {
+            (recurring(rules, terms, adjustments)?, *credit_minor)
+        }
         Basis::Change { from, to, period, stub, at, zone, proration, next, next_stub, credit_minor, adjustments } => {
-            let cut = Cut { period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
+            let cut = Cut { rules, period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
             let opens = next.as_ref().map(|next| (next, next_stub.as_deref()));
             (changed(&cut, from, to, *proration, opens)?, *credit_minor)
         }
         Basis::End { terms, period, stub, at, zone, proration, credit_minor, adjustments } => {
-            let cut = Cut { period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
+            let cut = Cut { rules, period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
             (ended(&cut, terms, *proration)?, *credit_minor)
         }
         Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
         Basis::CreditNote { terms, note, refund_minor, .. } => (credit::lines(terms, note, *refund_minor)?, 0),
         Basis::Document { terms, items, .. } => (consolidated::lines(items, terms.price.currency), 0),
-        Basis::Side { of, side, credit_minor } => (one_side(unsettled(of)?.0, *side), *credit_minor),
+        Basis::Side { of, side, credit_minor } => (one_side(unsettled(rules, of)?.0, *side), *credit_minor),
         // Only a whole document carries earlier decisions; prepaid credit pays after its taxes.
-        Basis::Carried { base, .. } | Basis::Prepaid { base, .. } => unsettled(base)?,
+        Basis::Carried { base, .. } | Basis::Prepaid { base, .. } => unsettled(rules, base)?,
         Basis::Once { base, once } => {
-            let (mut lines, credit_minor) = unsettled(base)?;
+            let (mut lines, credit_minor) = unsettled(rules, base)?;
             lines.extend(super::once::lines(base.terms(), once));
             (lines, credit_minor)
         }
         Basis::Metered { base, usage, minimums } => {
-            let (mut lines, credit_minor) = unsettled(base)?;
+            let (mut lines, credit_minor) = unsettled(rules, base)?;
             lines.extend(super::usage::lines(base.terms(), usage)?);
             lines.extend(super::usage::true_ups(base.terms(), minimums)?);
             (lines, credit_minor)
@@ -102,6 +105,7 @@ fn one_side(lines: Vec<Line>, side: DocumentSide) -> Vec<Line> {
 
 /// Where a period is cut, and with which discounts.
 struct Cut<'a> {
+    rules: Rules,
     period: &'a Period,
     stub: Option<&'a StubOf>,
     at: Instant,
@@ -128,13 +132,13 @@ impl Cut<'_> {
 
     /// A full period of the old terms, as it was charged.
     fn before<'t>(&self, terms: &'t Terms) -> Result<Vec<Full<'t>>, Refusal> {
-        let full = full_period(terms, &self.with.earlier_discounts, self.with.policy)?;
+        let full = full_period(terms, &self.with.earlier_discounts, self.with.policy, self.rules)?;
         self.stub.map_or_else(|| Ok(full.clone()), |of| of.all_charged(&full, self.period, terms.price.interval))
     }
 
     /// The same period of the new terms.
     fn after<'t>(&self, terms: &'t Terms) -> Result<Vec<Full<'t>>, Refusal> {
-        let full = full_period(terms, &self.with.discounts, self.with.policy)?;
+        let full = full_period(terms, &self.with.discounts, self.with.policy, self.rules)?;
         self.stub.map_or_else(|| Ok(full.clone()), |of| of.all_priced(&full, self.period, terms.price.interval))
     }
 
@@ -152,7 +156,7 @@ impl Cut<'_> {
     /// What is unused of the old terms, as days of the new ones: every item is given back and bought anew, because the end of
     /// the period moves for all of them. None where nothing is bought.
     fn extra_time(&self, from: &Terms, to: &Terms, policy: ProrationPolicy) -> Result<Option<ExtraTime>, Refusal> {
-        let new = full_period(to, &self.with.discounts, self.with.policy)?;
+        let new = full_period(to, &self.with.discounts, self.with.policy, self.rules)?;
         let inputs = self.inputs(&items::changes(self.before(from)?, new, self.with, true), from)?;
         let of = ProrationPolicy { interval_change: IntervalChange::Restart, ..policy };
         let input = self.input(ChangeKind::Terms, inputs, from, Reach::Interval(to.price.interval));
@@ -208,7 +212,7 @@ fn changed(
     let keeps = matches!(reach, Reach::Anchor(_)) && policy.interval_change == IntervalChange::RestartWithoutCredit;
     let old = if keeps { Vec::new() } else { cut.before(from)? };
     let new = match opens {
-        Some(_) => full_period(to, &cut.with.discounts, cut.with.policy)?,
+        Some(_) => full_period(to, &cut.with.discounts, cut.with.policy, cut.rules)?,
         None => cut.after(to)?,
     };
     let items = items::changes(old, new, cut.with, opens.is_some());
@@ -239,7 +243,7 @@ fn changed(
 fn bought(cut: &Cut<'_>, from: &Terms, to: &Terms, policy: ProrationPolicy) -> Result<Vec<Line>, Refusal> {
     let Some(extra) = cut.extra_time(from, to, policy)? else { return Ok(Vec::new()) };
     let policy = ProrationPolicy { discount: DiscountOrder::BeforeProration, ..policy };
-    let new = full_period(to, &cut.with.discounts, cut.with.policy)?;
+    let new = full_period(to, &cut.with.discounts, cut.with.policy, cut.rules)?;
     let items = items::changes(cut.before(from)?, new, cut.with, true);
     let mut lines = Vec::new();
     for line in extra.lines {
@@ -252,9 +256,9 @@ fn bought(cut: &Cut<'_>, from: &Terms, to: &Terms, policy: ProrationPolicy) -> R
 }
 
 /// What a change buys of the new terms where its policy says so; none where nothing is bought.
-pub(super) fn time_bought(basis: &Basis) -> Result<Option<ExtraTime>, Refusal> {
+pub(super) fn time_bought(rules: Rules, basis: &Basis) -> Result<Option<ExtraTime>, Refusal> {
     let Basis::Change { from, to, period, stub, at, zone, proration, adjustments, .. } = basis else { return Ok(None) };
-    let cut = Cut { period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
+    let cut = Cut { rules, period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
     if proration.buys_time() { cut.extra_time(from, to, *proration) } else { Ok(None) }
 }
 
@@ -288,9 +292,9 @@ fn difference<'a>(old: &Full<'_>, new: &Full<'a>) -> Result<Full<'a>, MoneyError
 }
 
 /// A full period of every item, in advance, each followed by the discounts off it.
-pub(super) fn recurring(terms: &Terms, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
+pub(super) fn recurring(rules: Rules, terms: &Terms, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
     let mut lines = Vec::new();
-    for full in full_period(terms, &with.discounts, with.policy)? {
+    for full in full_period(terms, &with.discounts, with.policy, rules)? {
         lines.extend(full_item(&full, with)?);
     }
     Ok(lines)
