@@ -118,13 +118,13 @@ fn a_first_period_that_is_cut_short_costs_its_part_and_buys_time_too() {
     let order = Order { proration: Profile::Samsung.policy(), alignment: Some(alignment), ..order(month("31.00")) };
     let (held, invoices, _) = applied(open(order, day("2027-01-11")).expect("an order"));
     assert_eq!(amounts(&invoices[0]), [(ProrationCharge, 2_100)]);
-    // Of 21.00, ten of the usual 30 days are left; 7.00 are 6.8 days of 31.00 for 30, and a begun one.
+    // Of 21.00 ten of its 21 days are left, the day of the change was used; 10.00 are 9.7 days of 31.00 for 30, a begun one.
     let (next, invoices) = give(&held, now(&held, terms("next", "month", "31.00", 1)), day("2027-01-21"));
-    assert_eq!(amounts(&invoices[0]), [(ProrationCredit, -700), (ProrationCharge, 700)]);
-    assert_eq!(span(&next), dates("2027-01-21", "2027-01-28"));
+    assert_eq!(amounts(&invoices[0]), [(ProrationCredit, -1_000), (ProrationCharge, 1_000)]);
+    assert_eq!(span(&next), dates("2027-01-21", "2027-01-31"));
     // From there to the end of the calendar month, and whole months.
-    let (next, invoices) = give(&next, Input::Wake, day("2027-01-28"));
-    assert_eq!((amounts(&invoices[0]), span(&next)), (vec![(ProrationCharge, 400)], dates("2027-01-28", "2027-02-01")));
+    let (next, invoices) = give(&next, Input::Wake, day("2027-01-31"));
+    assert_eq!((amounts(&invoices[0]), span(&next)), (vec![(ProrationCharge, 100)], dates("2027-01-31", "2027-02-01")));
 }
 
 #[test]

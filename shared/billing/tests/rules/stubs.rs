@@ -112,6 +112,23 @@ fn a_change_within_a_stub_divides_what_the_stub_was_charged() {
 }
 
 #[test]
+fn what_a_stub_was_charged_is_divided_by_its_own_days_whatever_a_whole_period_is_divided_by() {
+    use billing::proration::Profile;
+    let (s, b) = (terms("s", "month", "33.33", 3), terms("b", "month", "77.77", 3));
+    let start = at("2027-02-10T00:00:00Z");
+    for (profile, stub, other) in [(Profile::Recurly, 6_333, 14_776), (Profile::Meteroid, 6_785, 15_832)] {
+        let (held, invoices) = opened(s.clone(), CALENDAR, profile.policy(), start);
+        assert_eq!(invoices[0].total.minor, stub, "{profile}");
+        let (_, invoices) = give(&held, change(b.clone(), &held), start);
+        let lines = [(LineKind::ProrationCredit, -stub), (LineKind::ProrationCharge, other)];
+        assert_eq!(amounts(&invoices[0])[..2], lines, "{profile}");
+        // What was issued by version 2 is computed again as it was.
+        let earlier = compute(2, &invoices[0].basis).expect("lines");
+        assert!(earlier[0].amount.minor > -stub && earlier[1].amount.minor < other, "{earlier:?}");
+    }
+}
+
+#[test]
 fn an_end_within_a_stub_gives_back_a_part_of_what_was_charged() {
     for (first_period, back) in [(FirstPeriod::Prorated, 250), (FirstPeriod::Full, 500)] {
         let policy =
@@ -165,7 +182,11 @@ proptest! {
     #[test]
     fn a_stub_is_at_most_a_period_and_there_and_back_is_worth_nothing(
         policy in any_policy(), start in 0_i64..400 * 86_400, later in 1_i64..40 * 86_400, price in 0_i64..100_000,
+        whole in prop_oneof![
+            Just(Denominator::Period), Just(Denominator::Nominal), Just(Denominator::PeriodOrNominal)
+        ],
     ) {
+        let policy = ProrationPolicy { denominator: whole, leading: whole, ..policy };
         let start = at("2027-01-01T00:00:00Z") + TimeDelta::seconds(start);
         let team = terms("team", "month", &format!("{}.{:02}", price / 100, price % 100), 1);
         let (held, invoices) = opened(team.clone(), DAY_15, policy, start);
@@ -176,5 +197,10 @@ proptest! {
         let (there, one) = give(&held, change(terms("business", "month", "77.77", 1), &held), now);
         let (back, other) = give(&there, change(team, &there), now);
         prop_assert_eq!(one[0].total.minor + other[0].total.minor - back.credit_minor, 0);
+        // At its very start nothing of it was used, so all that it cost comes back.
+        if held.stub.is_some() && policy.change_day == billing::proration::DayOwner::New {
+            let (_, at_once) = give(&held, change(terms("free", "month", "0", 1), &held), start);
+            prop_assert_eq!(at_once[0].lines[0].amount.minor, -invoices[0].total.minor);
+        }
     }
 }

@@ -21,4 +21,9 @@ impl Rules {
     pub(in crate::invoice) fn keep_every_part(self) -> bool {
         self.0 >= 3
     }
+
+    /// Whether what a stub was charged is divided by the stub's own length, whatever a whole period is divided by.
+    pub(super) fn divide_stubs_by_themselves(self) -> bool {
+        self.0 >= 3
+    }
 }

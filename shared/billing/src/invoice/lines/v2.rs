@@ -142,15 +142,15 @@ impl Cut<'_> {
         self.stub.map_or_else(|| Ok(full.clone()), |of| of.all_priced(&full, self.period, terms.price.interval))
     }
 
-    /// The policy for this period: one of days that were bought is divided by itself, however its price is.
+    /// The policy for this period: what is a part already is divided by itself, whatever a whole period is divided by.
     fn policy(&self, policy: ProrationPolicy) -> ProrationPolicy {
-        let denominator = if self.is_bought() { Denominator::Period } else { policy.denominator };
+        let denominator = if self.is_part() { Denominator::Period } else { policy.denominator };
         ProrationPolicy { denominator, ..policy }
     }
 
-    /// Whether the period is one of days that were bought.
-    fn is_bought(&self) -> bool {
-        self.stub.is_some_and(|of| of.bought.is_some())
+    /// Whether what the period was charged is for its own days: those that were bought, those of a stub.
+    fn is_part(&self) -> bool {
+        self.stub.is_some_and(|of| of.bought.is_some() || self.rules.divide_stubs_by_themselves())
     }
 
     /// What is unused of the old terms, as days of the new ones: every item is given back and bought anew, because the end of
@@ -160,7 +160,7 @@ impl Cut<'_> {
         let inputs = self.inputs(&items::changes(self.before(from)?, new, self.with, true), from)?;
         let of = ProrationPolicy { interval_change: IntervalChange::Restart, ..policy };
         let input = self.input(ChangeKind::Terms, inputs, from, Reach::Interval(to.price.interval));
-        extra_time(&of, &input, self.is_bought())
+        extra_time(&of, &input, self.is_part())
     }
 
     /// The changed items, each with what was charged for it, as far as the policy asks.
