@@ -66,6 +66,9 @@ fn heading(text: &mut String, invoice: &Invoice) {
 
 fn what_for(basis: &Basis) -> String {
     match basis {
+        Basis::Period { stub: Some(of), .. } if of.trailing => {
+            format!("a stub up to the end of the contract, of {} to {}", day(of.whole.start), day(of.whole.end))
+        }
         Basis::Period { stub: Some(of), .. } => {
             format!("a stub of {} to {}, in advance", day(of.whole.start), day(of.whole.end))
         }

@@ -38,6 +38,10 @@ pub struct StubOf {
     /// What the whole of it was bought with, where unused value became its days (it may be longer than `whole` then).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bought: Option<Money>,
+    /// Whether it ends with the contract: its end was known when it began. Its part is then divided as a trailing stub,
+    /// which `proration` says as it stands here.
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+    pub trailing: bool,
 }
 
 impl StubOf {
@@ -46,13 +50,21 @@ impl StubOf {
     #[must_use]
     pub fn new(whole: Span, zone: Tz, proration: ProrationPolicy, period: &Period) -> Self {
         let first_period = if period.ordinal == 1 { proration.first_period } else { FirstPeriod::Prorated };
-        Self { whole, zone, proration: ProrationPolicy { first_period, ..proration }, bought: None }
+        Self { whole, zone, proration: ProrationPolicy { first_period, ..proration }, bought: None, trailing: false }
     }
 
     /// A period of days that were bought with `value`, at a price that is for `whole`.
     #[must_use]
     pub fn bought(whole: Span, zone: Tz, proration: ProrationPolicy, value: Money) -> Self {
-        Self { whole, zone, proration, bought: Some(value) }
+        Self { whole, zone, proration, bought: Some(value), trailing: false }
+    }
+
+    /// A period that begins with the end of the contract known, and `whole` without that end.
+    #[must_use]
+    pub fn trailing(whole: Span, zone: Tz, proration: ProrationPolicy) -> Self {
+        let (leading, first_period) = (proration.trailing, FirstPeriod::Prorated);
+        let proration = ProrationPolicy { leading, first_period, ..proration };
+        Self { whole, zone, proration, bought: None, trailing: true }
     }
 
     /// Full periods of all items cut down to what the running period was charged with.
