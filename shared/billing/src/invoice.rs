@@ -7,6 +7,7 @@ mod adjust;
 mod charged;
 mod consolidated;
 mod credit;
+mod credit_tax;
 mod explain;
 mod facts;
 mod lines;

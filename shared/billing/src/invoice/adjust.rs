@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     charged::Charged,
+    credit_tax,
     lines::{Basis, Explanation, Line, LineKind, Rules},
 };
 use crate::{
@@ -16,8 +17,9 @@ use crate::{
     ids::SubscriptionId,
     money::{Currency, Money, MoneyError, Rounding},
     prepaid::PrepaidSource,
+    proration::{ProrationUnit, Share},
     refusal::Refusal,
-    tax::{TaxLine, TaxPolicy, TaxRate, TaxTotal, TaxTreatment, Taxed, TaxedLine, compute},
+    tax::{TaxLine, TaxPolicy, TaxRate, TaxTotal, TaxTreatment, Taxed, TaxedLine},
     terms::{Item, Terms},
     usage::UsageMinimum,
 };
@@ -87,6 +89,20 @@ pub enum Adjustment {
         list_minor: Decimal,
         /// What each took off the full period.
         discounts: Vec<Applied>,
+    },
+    /// The line is a new period, less what is unused of the one before: one line for the difference.
+    LessUnused {
+        /// What the one before cost, in minor units.
+        full_minor: Decimal,
+        /// How much of it is unused.
+        share: Share,
+        /// Counted in what.
+        unit: ProrationUnit,
+        /// The share as the decimal that met the amount, where the policy does not keep it exact.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        factor: Option<Decimal>,
+        /// What that is worth before rounding, in minor units, below zero.
+        back: Decimal,
     },
     /// The line is what is missing to a minimum of usage, or what late usage takes off that again.
     TrueUp(UsageMinimum),
@@ -223,6 +239,8 @@ pub(super) fn plain(rule: &str, full_minor: Decimal, unrounded_minor: Decimal, r
 pub(super) struct Decided<'a> {
     pub(super) lines: Vec<Line>,
     pub(super) with: &'a Adjustments,
+    /// Whether a credit and its tax are rounded as one.
+    pub(super) together: bool,
 }
 
 /// All lines of a document with their discounts and taxes, as a credit note looks at them. Their ids are their places on the
@@ -272,18 +290,19 @@ fn taxed<'a>(
     currency: Currency,
     none: &'a TaxTreatment,
 ) -> Result<(Vec<TaxLine<'a>>, Taxed), Refusal> {
-    let mut amounts = Vec::new();
+    let (mut amounts, mut wanted) = (Vec::new(), Vec::new());
     for decided in all {
         amounts.extend(taxable(&decided.lines, decided.with, currency, none)?);
+        wanted.extend(credit_tax::wanted(decided)?);
     }
-    let taxed = compute(&amounts, currency, tax_policy(all))?;
+    let taxed = credit_tax::compute_with(&amounts, &wanted, currency, tax_policy(all))?;
     Ok((amounts, taxed))
 }
 
 /// What `lines` of a decision come to with their taxes, as on a document of their own.
 pub(super) fn gross(lines: Vec<Line>, with: &Adjustments, currency: Currency) -> Result<Money, Refusal> {
     let none = TaxTreatment::Taxed { rates: Vec::new() };
-    Ok(taxed(&[Decided { lines, with }], currency, &none)?.1.gross)
+    Ok(taxed(&[Decided { lines, with, together: false }], currency, &none)?.1.gross)
 }
 
 /// The lines of a breakdown.

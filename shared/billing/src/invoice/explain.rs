@@ -14,10 +14,10 @@ use super::{
 use crate::{
     calendar::Instant,
     discount::Cut,
-    money::{Money, Rounding},
+    money::{Money, Rounding, Unrounded},
     prepaid::PrepaidSource,
     pricing::{Step, StepKind},
-    proration::{LineRule, ProrationUnit},
+    proration::{LineRule, ProrationUnit, Share},
     refusal::Refusal,
     terms::Terms,
     usage::{SpanPart, UnitTime, UsageMinimum},
@@ -287,7 +287,18 @@ fn adjustment(line: &Line) -> Vec<String> {
             vec![format!("{tax} is in the prices: {} of {of} net: {}", rate.percent, rounded(why.unrounded_minor))]
         }
         Some(Adjustment::Tax { rate, .. }) => {
-            vec![format!("{} of {of} net: {}", rate.percent, rounded(why.unrounded_minor))]
+            let mut said = vec![format!("{} of {of} net: {}", rate.percent, rounded(why.unrounded_minor))];
+            let alone = Unrounded::from_minor(why.unrounded_minor, line.amount.currency).round(why.rounding);
+            if line.amount.minor < 0 && alone != Ok(line.amount) {
+                said.push("what is given back is rounded with its tax, line by line".into());
+            }
+            said
+        }
+        Some(Adjustment::LessUnused { full_minor, share, unit, factor, back }) => {
+            let factor = factor.map_or(String::new(), |f| format!(" = {f}"));
+            let (old, back) = (major(*full_minor, line.amount), major(*back, line.amount));
+            let Share { left, whole } = share;
+            vec![format!("less the unused part of {old}, {left} of {whole} {}{factor}: {back}", units(*unit))]
         }
         Some(Adjustment::TrueUp(least)) => vec![true_up(least)],
         Some(Adjustment::Item { contract, tax_minor: 0 }) => {

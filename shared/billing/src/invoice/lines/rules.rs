@@ -22,6 +22,21 @@ impl Rules {
         self.0 >= 3
     }
 
+    /// Whether the day of a change is used up once, also where bought time began on it.
+    pub(super) fn use_a_day_once(self) -> bool {
+        self.0 >= 3
+    }
+
+    /// Whether one line for the difference is one line also where a period begins with the change.
+    pub(super) fn net_across_periods(self) -> bool {
+        self.0 >= 3
+    }
+
+    /// Whether a credit and its tax are rounded as one where the policy says so.
+    pub(super) fn round_credits_with_their_tax(self) -> bool {
+        self.0 >= 3
+    }
+
     /// Whether what a stub was charged is divided by the stub's own length, whatever a whole period is divided by.
     pub(super) fn divide_stubs_by_themselves(self) -> bool {
         self.0 >= 3

@@ -21,9 +21,9 @@ use crate::{
     document::DocumentLine,
     money::{Money, MoneyError, Rounding, Unrounded},
     proration::{
-        ChangeInput, ChangeKind, ChangeLines, Denominator, Destination, DiscountOrder, ExtraTime, Factor,
-        IntervalChange, ItemChange, LineRule, ProratedLine, ProratedSides, ProrationPolicy, Reach, Share, Timing,
-        change, extra_time,
+        ChangeInput, ChangeKind, ChangeLines, CreditTax, DayOwner, Denominator, Destination, DiscountOrder, ExtraTime,
+        Factor, IntervalChange, ItemChange, LineRule, ProratedLine, ProratedSides, ProrationPolicy, Reach, Share,
+        Timing, change, extra_time,
     },
     refusal::Refusal,
     terms::Terms,
@@ -43,7 +43,10 @@ pub(super) fn compute(rules: Rules, basis: &Basis) -> Result<Vec<Line>, Refusal>
 fn decided(rules: Rules, basis: &Basis) -> Result<(Vec<Decided<'_>>, i64), Refusal> {
     let Basis::Carried { base, earlier } = basis else {
         let (lines, credit_minor) = unsettled(rules, basis)?;
-        return Ok((vec![Decided { lines, with: basis.adjustments() }], credit_minor));
+        return Ok((
+            vec![Decided { lines, with: basis.adjustments(), together: together(rules, basis) }],
+            credit_minor,
+        ));
     };
     let mut all = Vec::with_capacity(earlier.len() + 1);
     for basis in earlier {
@@ -52,6 +55,15 @@ fn decided(rules: Rules, basis: &Basis) -> Result<(Vec<Decided<'_>>, i64), Refus
     let (own, credit_minor) = decided(rules, base)?;
     all.extend(own);
     Ok((all, credit_minor))
+}
+
+/// Whether what the decision gives back is rounded with its tax.
+fn together(rules: Rules, basis: &Basis) -> bool {
+    let says = match basis.decision() {
+        Basis::Change { proration, .. } | Basis::End { proration, .. } => proration.credit_tax == CreditTax::Together,
+        _ => false,
+    };
+    says && rules.round_credits_with_their_tax()
 }
 
 /// See [`super::creditable`].
@@ -153,12 +165,29 @@ impl Cut<'_> {
         self.stub.is_some_and(|of| of.bought.is_some() || self.rules.divide_stubs_by_themselves())
     }
 
+    /// Whether a new period and what is unused of the one before can be one amount: neither is discounted, and both are taxed
+    /// the same.
+    fn is_one_amount(&self) -> bool {
+        let with = self.with;
+        let plain = with.discounts.is_empty() && with.earlier_discounts.is_empty();
+        self.rules.net_across_periods() && plain && with.tax == with.earlier_tax
+    }
+
+    /// Whether the period is one of days that were bought.
+    fn is_bought(&self) -> bool {
+        self.stub.is_some_and(|of| of.bought.is_some())
+    }
+
     /// What is unused of the old terms, as days of the new ones: every item is given back and bought anew, because the end of
     /// the period moves for all of them. None where nothing is bought.
     fn extra_time(&self, from: &Terms, to: &Terms, policy: ProrationPolicy) -> Result<Option<ExtraTime>, Refusal> {
         let new = full_period(to, &self.with.discounts, self.with.policy, self.rules)?;
         let inputs = self.inputs(&items::changes(self.before(from)?, new, self.with, true), from)?;
-        let of = ProrationPolicy { interval_change: IntervalChange::Restart, ..policy };
+        // The day (second) on which bought time began was used up by the change that bought it.
+        let begins = policy.unit.between(self.period.start, self.at, self.zone) == 0;
+        let is_used_up = begins && self.is_bought() && self.rules.use_a_day_once();
+        let change_day = if is_used_up { DayOwner::New } else { policy.change_day };
+        let of = ProrationPolicy { interval_change: IntervalChange::Restart, change_day, ..policy };
         let input = self.input(ChangeKind::Terms, inputs, from, Reach::Interval(to.price.interval));
         extra_time(&of, &input, self.is_part())
     }
@@ -193,8 +222,7 @@ fn changed(
         Some((_, None)) => Reach::Interval(to.price.interval),
         None => Reach::Period,
     };
-    if opens.is_some() {
-        // A difference only makes sense between two parts of the same period.
+    if opens.is_some() && !cut.is_one_amount() {
         policy.lines = ChangeLines::Two;
     }
     if policy.buys_time() {
@@ -219,7 +247,9 @@ fn changed(
     let inputs = cut.inputs(&items, from)?;
     let same = from.plan == to.plan && from.price == to.price;
     let kind = if same { ChangeKind::Quantity } else { ChangeKind::Terms };
-    let outcome = change(&policy, &cut.input(kind, inputs, from, reach))?;
+    let input = cut.input(kind, inputs, from, reach);
+    let outcome = change(&policy, &input)?;
+    let apart = if opens.is_some() { both_sides(&policy, &input)? } else { Vec::new() };
     let mut lines = Vec::new();
     for line in outcome.lines {
         let item = items.iter().find(|item| item.name() == line.item);
@@ -230,6 +260,7 @@ fn changed(
             (LineRule::UnusedPrice | LineRule::UnusedDebit | LineRule::Used, Some(old), _) => {
                 divided(&line, old, &policy)?
             }
+            (LineRule::Difference, Some(_), Some(new)) if opens.is_some() => vec![net(&line, new, &apart, &policy)?],
             (LineRule::Difference, Some(old), Some(new)) => divided(&line, &difference(old, new)?, &policy)?,
             (LineRule::RestOfPeriod | LineRule::Stub | LineRule::Once, _, Some(new)) => divided(&line, new, &policy)?,
             // `change` makes lines of the sides that it was given.
@@ -237,6 +268,38 @@ fn changed(
         });
     }
     Ok(lines)
+}
+
+/// The two sides of every item that has one line for the difference, for its explanation.
+fn both_sides(policy: &ProrationPolicy, input: &ChangeInput) -> Result<Vec<ProratedLine>, Refusal> {
+    if policy.lines == ChangeLines::Two {
+        return Ok(Vec::new());
+    }
+    Ok(change(&ProrationPolicy { lines: ChangeLines::Two, ..*policy }, input)?.lines)
+}
+
+/// One line for a new period less what is unused of the one before, which are parts of two wholes.
+fn net(line: &ProratedLine, new: &Full<'_>, apart: &[ProratedLine], policy: &ProrationPolicy) -> Result<Line, Refusal> {
+    let of_item = || apart.iter().filter(|part| part.item == line.item);
+    let (credit, charge) = (of_item().find(|part| part.full_minor.is_sign_negative()), of_item().next_back());
+    let (Some(credit), Some(charge)) = (credit, charge) else { return Err(no_side(line.rule, &line.item)) };
+    let less = Adjustment::LessUnused {
+        full_minor: credit.full_minor.abs().normalize(),
+        share: Share { left: credit.factor.numerator(), whole: credit.factor.denominator() },
+        unit: credit.unit,
+        factor: as_decimal(credit.factor)?,
+        back: credit.unrounded_minor.normalize(),
+    };
+    let all = divided(&ProratedLine { amount: line.amount, ..charge.clone() }, new, policy)?;
+    let mut own = all.into_iter().next().ok_or_else(|| no_side(line.rule, &line.item))?;
+    own.kind = if line.amount.minor < 0 { LineKind::ProrationCredit } else { LineKind::ProrationCharge };
+    own.why.adjustment = Some(Box::new(less));
+    own.why.unrounded_minor = line.unrounded_minor.normalize();
+    own.why.capped = line.capped;
+    if charge.rule == LineRule::FullPeriod {
+        (own.why.share, own.why.unit, own.why.factor) = (None, None, None);
+    }
+    Ok(own)
 }
 
 /// The lines of a change that buys time: what is unused of every item, and the days of every new one.
