@@ -321,7 +321,7 @@ const fn part(rule: LineRule) -> &'static str {
         LineRule::UnusedPrice => "the unused part",
         LineRule::UnusedDebit => "the unused part of what was debited",
         LineRule::RestOfPeriod => "the rest of the period",
-        LineRule::Stub => "the stub up to the new anchor",
+        LineRule::Stub => "the stub",
         LineRule::FullPeriod => "all",
         LineRule::Once => "all, once",
         LineRule::Difference => "the difference for the rest of the period",
