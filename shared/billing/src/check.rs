@@ -36,8 +36,8 @@ pub use numbers::NumbersCheck;
 )]
 #[strum(serialize_all = "kebab-case")]
 pub enum Invariant {
-    /// The lines of an invoice add up to its total, and come out the same, byte for byte, when they are computed again from
-    /// what they were decided from.
+    /// The lines of an invoice add up to its total, come out the same, byte for byte, when they are computed again from
+    /// what they were decided from, and have all that its discounts take off.
     Lines,
     /// An invoice is captured at most once, and no attempt ends twice.
     OneCapture,

@@ -8,16 +8,16 @@ mod apply;
 mod coupon;
 mod held;
 mod loyalty;
+mod policy;
 mod run_rate;
 mod validity;
 
-pub use apply::{
-    Applied, Cut, Discount, DiscountOrder, DiscountPolicy, DiscountableLine, Discounted, LineDiscount, PercentBase,
-    apply,
-};
+pub use apply::{Applied, Cut, Discount, DiscountableLine, Discounted, LineDiscount, apply};
+pub(crate) use apply::{KeptParts, apply_keeping};
 pub use coupon::{Audience, Benefit, Coupon, CouponDuration, FixedAmount, Stacking};
 pub use held::{Held, discounts, start_period};
 pub use loyalty::{LongTerm, Loyalty, LoyaltyStep, TermDiscount};
+pub use policy::{DiscountOrder, DiscountPolicy, PercentBase};
 pub use run_rate::net_of_lasting;
 pub use validity::{BadCode, CODE_CHARS_MAX, CODE_CHARS_MIN, CouponCode, NotRedeemable, Redeemed, Redemption, Window};
 

@@ -7,6 +7,7 @@ mod adjust;
 mod charged;
 mod consolidated;
 mod credit;
+mod credit_tax;
 mod explain;
 mod facts;
 mod kept;
@@ -17,7 +18,7 @@ mod state;
 mod transition;
 
 pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
-pub(crate) use adjust::{coupon_of, tax_of_kept};
+pub(crate) use adjust::{coupon_of, tax_of_kept, wrong_discount};
 pub use charged::{Charged, ChargedItem};
 pub use consolidated::{
     BadGatheringTime, DOCUMENT_ITEMS_MAX, DocumentItem, GATHERING_HOURS_MAX, GatheringTime, consolidate,

@@ -33,4 +33,4 @@ pub mod usage;
 
 /// The version of the rules in this build. Every decision records it; when a rule changes, the number
 /// grows and the old rule stays callable, so that an old invoice can be recomputed byte for byte.
-pub const RULES_VERSION: u16 = 2;
+pub const RULES_VERSION: u16 = 3;

@@ -11,6 +11,7 @@ mod table;
 mod vat_id;
 
 pub use compute::{LineTax, TaxLevel, TaxLine, TaxPolicy, TaxTotal, Taxed, TaxedLine, compute};
+pub(crate) use rate::on_top;
 pub use rate::{TaxBase, TaxRate, TaxTreatment};
 pub use settings::{Prices, TaxSettings, Taxes};
 pub use table::{

@@ -236,6 +236,7 @@ fn adjusted(line: &Line) -> Option<String> {
             return Some(format!("{} {} of {contract}: {}{tax}", line.kind, why.rule, line.amount));
         }
         Adjustment::Untaxed { note } => note.clone(),
+        Adjustment::LessUnused { back, .. } => format!("{back} of the period before"),
         Adjustment::Discounted { .. } | Adjustment::SharedDiscount { .. } => return None,
     };
     let add_on = line.add_on.as_ref().map(|id| format!(" on {id}")).unwrap_or_default();

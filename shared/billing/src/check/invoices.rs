@@ -4,7 +4,7 @@ use super::{Finding, Invariant, Moment};
 use crate::{
     calendar::WallTime,
     fact::{EventType, Happening},
-    invoice::{Invoice, InvoiceState, InvoiceWake, RefundState, compute, wake_at},
+    invoice::{Invoice, InvoiceState, InvoiceWake, RefundState, compute, wake_at, wrong_discount},
     money::Money,
 };
 
@@ -34,13 +34,21 @@ fn wrong_lines(invoice: &Invoice) -> Option<String> {
         Ok(sum) => return Some(format!("its lines add up to {sum}, its total is {}", invoice.total)),
         Err(error) => return Some(format!("its lines cannot be added up: {error}")),
     }
+    let cannot = |refusal| Some(format!("it cannot be computed again: {refusal}"));
     match compute(invoice.rules, &invoice.basis) {
         Ok(again) => {
             let bytes = |lines| serde_json::to_string(lines).unwrap_or_default();
-            let differs = bytes(&again) != bytes(&invoice.lines);
-            differs.then(|| format!("computed again by rules {}, its lines are others", invoice.rules))
+            if bytes(&again) != bytes(&invoice.lines) {
+                return Some(format!("computed again by rules {}, its lines are others", invoice.rules));
+            }
         }
-        Err(refusal) => Some(format!("it cannot be computed again: {refusal}")),
+        Err(refusal) => return cannot(refusal),
+    }
+    match wrong_discount(&invoice.lines, &invoice.basis) {
+        Ok(wrong) => wrong.map(|(item, told, is)| {
+            format!("its lines take {told} off {item}, its discounts {is}: give the difference back with a credit note")
+        }),
+        Err(refusal) => cannot(refusal),
     }
 }
 

@@ -1,60 +1,18 @@
 //! What discounts take off the lines of an invoice, in a stated order, never more than there is.
 //!
-//! Exists because peers differ in three questions that decide single cents: in which order discounts are taken, whether a
-//! percentage is rounded once or line by line, and how an amount is split over lines. All three are policy here.
+//! How is policy ([`DiscountPolicy`]); what one discount took off which line is kept, because invoices say it line by line.
 
 use std::cmp::Reverse;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{DiscountError, coupon::CouponDuration};
+use super::{DiscountError, DiscountOrder, DiscountPolicy, PercentBase, coupon::CouponDuration};
 use crate::{
     allocation::{Split, by_amounts, fine_shares},
-    money::{Currency, Money, MoneyError, Rounding, Unrounded},
+    money::{Currency, Money, MoneyError, Unrounded},
     percent::Percent,
 };
-
-/// How discounts are taken off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DiscountPolicy {
-    /// In which order.
-    #[serde(default)]
-    pub order: DiscountOrder,
-    /// What a percentage is taken of.
-    #[serde(default)]
-    pub percent_of: PercentBase,
-    /// How an amount is split over lines.
-    #[serde(default)]
-    pub split: Split,
-    /// How a percentage becomes whole minor units.
-    #[serde(default)]
-    pub rounding: Rounding,
-}
-
-/// In which order discounts are taken off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DiscountOrder {
-    /// Percentages first, multiplied with each other and rounded once, then fixed amounts: whatever order they are given
-    /// in, the sum is the same (Meteroid).
-    #[default]
-    PercentFirst,
-    /// One after the other as they are given, each of what the one before left (Lago).
-    AsGiven,
-}
-
-/// What a percentage is taken of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PercentBase {
-    /// The sum of the lines that the same percentages apply to; rounded once, then split over them.
-    #[default]
-    Sum,
-    /// Every line on its own; the sum may drift by a minor unit from the percentage of the sum (Polar).
-    Line,
-}
 
 /// One discount that holds for the invoice at hand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,7 +128,28 @@ pub fn apply(
     currency: Currency,
     policy: DiscountPolicy,
 ) -> Result<Discounted, DiscountError> {
+    apply_keeping(KeptParts::All, lines, discounts, currency, policy)
+}
+
+/// Which parts of a discount are told where several groups of lines have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeptParts {
+    /// Of the last group: the others lost them. Invoices of rules version 2 were issued so.
+    LastGroup,
+    /// All.
+    All,
+}
+
+/// [`apply`], by rules that tell as many parts as `kept` says.
+pub(crate) fn apply_keeping(
+    kept: KeptParts,
+    lines: &[DiscountableLine],
+    discounts: &[Discount],
+    currency: Currency,
+    policy: DiscountPolicy,
+) -> Result<Discounted, DiscountError> {
     let mut taking = Taking::try_new(lines, discounts, currency, policy)?;
+    taking.kept = kept;
     match policy.order {
         DiscountOrder::AsGiven => {
             for place in 0..discounts.len() {
@@ -207,6 +186,7 @@ struct Taking<'a> {
     lines: &'a [DiscountableLine],
     discounts: &'a [Discount],
     policy: DiscountPolicy,
+    kept: KeptParts,
     left: Vec<Left>,
     amounts: Vec<(Money, Decimal)>,
     /// For each discount, for each line: what it took off the line, and of what.
@@ -242,7 +222,8 @@ impl<'a> Taking<'a> {
         let room = Money::new(room.minor.max(0), currency);
         let nothing = (zero, Decimal::ZERO);
         let parts = vec![vec![nothing; lines.len()]; discounts.len()];
-        Ok(Self { lines, discounts, policy, left, amounts: vec![nothing; discounts.len()], parts, room })
+        let (kept, amounts) = (KeptParts::All, vec![nothing; discounts.len()]);
+        Ok(Self { lines, discounts, policy, kept, left, amounts, parts, room })
     }
 
     /// The places of the percentages, then of the fixed amounts, each in an order that does not depend on how they were
@@ -281,7 +262,7 @@ impl<'a> Taking<'a> {
                 let upto = Unrounded::from_minor(minor, whole.currency).round(self.policy.rounding)?;
                 let upto = Money::new(upto.minor.min(self.room.minor), whole.currency);
                 self.count(place, upto.plus(before.negated()?)?, of)?;
-                self.note(place, upto, earlier, &lefts)?;
+                self.note(place, upto, earlier, (&mask, &lefts))?;
                 before = upto;
             }
             self.take(before, &mask)?;
@@ -297,7 +278,7 @@ impl<'a> Taking<'a> {
         let there = Money::sum(self.room.currency, lefts.iter().copied())?;
         let taken = Money::new(amount.minor.min(there.minor).min(self.room.minor), amount.currency);
         self.count(place, taken, Decimal::from(there.minor))?;
-        self.note(place, taken, (Money::zero(taken.currency), Decimal::ONE), &lefts)?;
+        self.note(place, taken, (Money::zero(taken.currency), Decimal::ONE), (&mask, &lefts))?;
         self.take(taken, &mask)
     }
 
@@ -343,11 +324,19 @@ impl<'a> Taking<'a> {
         Ok(())
     }
 
-    /// Remembers which line has which part of a discount: of `upto`, less of what the percentages before it took.
-    fn note(&mut self, place: usize, upto: Money, before: (Money, Decimal), lefts: &[Money]) -> Result<(), MoneyError> {
+    /// Remembers which line in the mask has which part of a discount: of `upto`, less of what the percentages before it took.
+    fn note(
+        &mut self,
+        place: usize,
+        upto: Money,
+        before: (Money, Decimal),
+        (mask, lefts): (&[bool], &[Money]),
+    ) -> Result<(), MoneyError> {
+        let others_too = self.kept == KeptParts::LastGroup;
         let (upto, earlier) = (by_amounts(upto, lefts)?, by_amounts(before.0, lefts)?);
         for row in self.parts.iter_mut().skip(place).take(1) {
-            for (((part, left), upto), earlier) in row.iter_mut().zip(lefts).zip(&upto).zip(&earlier) {
+            let lines = row.iter_mut().zip(lefts).zip(&upto).zip(&earlier).zip(mask);
+            for ((((part, left), upto), earlier), _) in lines.filter(|(_, is_in)| **is_in || others_too) {
                 let of = Decimal::from(left.minor).checked_mul(before.1).ok_or(MoneyError::Overflow)?;
                 *part = (upto.plus(earlier.negated()?)?, of);
             }

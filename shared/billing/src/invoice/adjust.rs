@@ -8,17 +8,19 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     charged::Charged,
+    credit_tax,
     kept::Kept,
-    lines::{Explanation, Line, LineKind},
+    lines::{Basis, Explanation, Line, LineKind, Rules},
 };
 use crate::{
-    discount::{Applied, Cut, Discount, DiscountableLine, LineDiscount, apply},
+    discount::{Applied, Cut, Discount, DiscountableLine, KeptParts, LineDiscount, apply_keeping},
     document::{DocumentLine, DocumentPolicy},
     ids::SubscriptionId,
     money::{Currency, Money, MoneyError, Rounding},
     prepaid::PrepaidSource,
+    proration::{ProrationUnit, Share},
     refusal::Refusal,
-    tax::{TaxLine, TaxPolicy, TaxRate, TaxTotal, TaxTreatment, Taxed, TaxedLine, compute},
+    tax::{TaxLine, TaxPolicy, TaxRate, TaxTotal, TaxTreatment, Taxed, TaxedLine},
     terms::{Item, Terms},
     usage::UsageMinimum,
 };
@@ -92,6 +94,20 @@ pub enum Adjustment {
         /// What each took off the full period.
         discounts: Vec<Applied>,
     },
+    /// The line is a new period, less what is unused of the one before: one line for the difference.
+    LessUnused {
+        /// What the one before cost, in minor units.
+        full_minor: Decimal,
+        /// How much of it is unused.
+        share: Share,
+        /// Counted in what.
+        unit: ProrationUnit,
+        /// The share as the decimal that met the amount, where the policy does not keep it exact.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        factor: Option<Decimal>,
+        /// What that is worth before rounding, in minor units, below zero.
+        back: Decimal,
+    },
     /// The line is what is missing to a minimum of usage, or what late usage takes off that again.
     TrueUp(UsageMinimum),
     /// The line is prepaid credit that pays for usage.
@@ -134,6 +150,7 @@ pub(super) fn full_period<'a>(
     terms: &'a Terms,
     discounts: &[Discount],
     policy: DocumentPolicy,
+    rules: Rules,
 ) -> Result<Vec<Full<'a>>, Refusal> {
     let lists =
         terms.items().map(|item| Ok((item, item.full_period_money()?))).collect::<Result<Vec<_>, MoneyError>>()?;
@@ -146,7 +163,8 @@ pub(super) fn full_period<'a>(
     let line =
         |(item, list): &(Item<'_>, Money)| DiscountableLine { item: item.name(), amount: *list, discountable: true };
     let lines: Vec<DiscountableLine> = lists.iter().map(line).collect();
-    let done = apply(&lines, discounts, currency, policy.discount)?;
+    let kept = if rules.keep_every_part() { KeptParts::All } else { KeptParts::LastGroup };
+    let done = apply_keeping(kept, &lines, discounts, currency, policy.discount)?;
     let taken = done.lines.into_iter().zip(done.parts);
     let full = |((item, list), (off, parts)): ((Item<'a>, Money), (LineDiscount, Vec<Applied>))| {
         let applied = parts.into_iter().filter(|a| a.amount.minor != 0).collect();
@@ -169,6 +187,31 @@ pub(super) fn discount_lines(full: &Full<'_>, rounding: Rounding) -> Result<Vec<
         Ok(of_item(LineKind::Discount, &full.item, applied.amount.negated()?, why))
     };
     full.applied.iter().map(line).collect()
+}
+
+/// What an item's lines have of its discounts, where that is not what the discounts take off it: the item, and both.
+///
+/// # Errors
+/// As [`super::compute`].
+pub(crate) fn wrong_discount(lines: &[Line], basis: &Basis) -> Result<Option<(String, Money, Money)>, Refusal> {
+    let (Basis::Period { terms, adjustments: with, .. } | Basis::Change { to: terms, adjustments: with, .. }) =
+        basis.decision()
+    else {
+        return Ok(None);
+    };
+    for full in full_period(terms, &with.discounts, with.policy, Rules::TODAY)? {
+        let is_charge = |line: &&Line| line.kind == LineKind::Recurring && line.add_on.as_deref() == full.item.add_on;
+        // Parts of a period have their part of the whole discount; only whole periods tell each discount apart.
+        let Some(after) = lines.iter().position(|line| is_charge(&line)).and_then(|at| lines.get(at + 1..)) else {
+            continue;
+        };
+        let those = after.iter().take_while(|line| line.kind == LineKind::Discount).map(|line| line.amount);
+        let told = Money::sum(full.off.currency, those)?.negated()?;
+        if told != full.off {
+            return Ok(Some((full.item.name(), told, full.off)));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn of_terms(kind: LineKind, terms: &Terms, amount: Money, why: Explanation) -> Line {
@@ -200,6 +243,8 @@ pub(super) fn plain(rule: &str, full_minor: Decimal, unrounded_minor: Decimal, r
 pub(super) struct Decided<'a> {
     pub(super) lines: Vec<Line>,
     pub(super) with: &'a Adjustments,
+    /// Whether a credit and its tax are rounded as one.
+    pub(super) together: bool,
 }
 
 /// All lines of a document with their discounts and taxes, as a credit note looks at them. Their ids are their places on the
@@ -249,18 +294,19 @@ fn taxed<'a>(
     currency: Currency,
     none: &'a TaxTreatment,
 ) -> Result<(Vec<TaxLine<'a>>, Taxed), Refusal> {
-    let mut amounts = Vec::new();
+    let (mut amounts, mut wanted) = (Vec::new(), Vec::new());
     for decided in all {
         amounts.extend(taxable(&decided.lines, decided.with, currency, none)?);
+        wanted.extend(credit_tax::wanted(decided)?);
     }
-    let taxed = compute(&amounts, currency, tax_policy(all))?;
+    let taxed = credit_tax::compute_with(&amounts, &wanted, currency, tax_policy(all))?;
     Ok((amounts, taxed))
 }
 
 /// What `lines` of a decision come to with their taxes, as on a document of their own.
 pub(super) fn gross(lines: Vec<Line>, with: &Adjustments, currency: Currency) -> Result<Money, Refusal> {
     let none = TaxTreatment::Taxed { rates: Vec::new() };
-    Ok(taxed(&[Decided { lines, with }], currency, &none)?.1.gross)
+    Ok(taxed(&[Decided { lines, with, together: false }], currency, &none)?.1.gross)
 }
 
 /// The lines of a breakdown.

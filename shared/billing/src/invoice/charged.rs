@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     adjust::{Full, full_period},
     kept::is_of_period,
-    lines::{Line, StubOf, sided},
+    lines::{Line, Rules, StubOf, sided},
 };
 use crate::{
     calendar::{Period, recurrence::Span},
@@ -48,7 +48,7 @@ impl Charged {
         period: &Period,
         stub: Option<&StubOf>,
     ) -> Result<Self, Refusal> {
-        let items = full_period(terms, discounts, terms.conditions.document)?;
+        let items = full_period(terms, discounts, terms.conditions.document, Rules::TODAY)?;
         let items =
             stub.map_or_else(|| Ok(items.clone()), |of| of.all_charged(&items, period, terms.price.interval))?;
         let one = |full: Full<'_>| {

@@ -14,10 +14,10 @@ use super::{
 use crate::{
     calendar::Instant,
     discount::Cut,
-    money::{Money, Rounding},
+    money::{Money, Rounding, Unrounded},
     prepaid::PrepaidSource,
     pricing::{Step, StepKind},
-    proration::{LineRule, ProrationUnit},
+    proration::{LineRule, ProrationUnit, Share},
     refusal::Refusal,
     terms::Terms,
     usage::{SpanPart, UnitTime, UsageMinimum},
@@ -66,6 +66,9 @@ fn heading(text: &mut String, invoice: &Invoice) {
 
 fn what_for(basis: &Basis) -> String {
     match basis {
+        Basis::Period { stub: Some(of), .. } if of.trailing => {
+            format!("a stub up to the end of the contract, of {} to {}", day(of.whole.start), day(of.whole.end))
+        }
         Basis::Period { stub: Some(of), .. } => {
             format!("a stub of {} to {}, in advance", day(of.whole.start), day(of.whole.end))
         }
@@ -284,7 +287,18 @@ fn adjustment(line: &Line) -> Vec<String> {
             vec![format!("{tax} is in the prices: {} of {of} net: {}", rate.percent, rounded(why.unrounded_minor))]
         }
         Some(Adjustment::Tax { rate, .. }) => {
-            vec![format!("{} of {of} net: {}", rate.percent, rounded(why.unrounded_minor))]
+            let mut said = vec![format!("{} of {of} net: {}", rate.percent, rounded(why.unrounded_minor))];
+            let alone = Unrounded::from_minor(why.unrounded_minor, line.amount.currency).round(why.rounding);
+            if line.amount.minor < 0 && alone != Ok(line.amount) {
+                said.push("what is given back is rounded with its tax, line by line".into());
+            }
+            said
+        }
+        Some(Adjustment::LessUnused { full_minor, share, unit, factor, back }) => {
+            let factor = factor.map_or(String::new(), |f| format!(" = {f}"));
+            let (old, back) = (major(*full_minor, line.amount), major(*back, line.amount));
+            let Share { left, whole } = share;
+            vec![format!("less the unused part of {old}, {left} of {whole} {}{factor}: {back}", units(*unit))]
         }
         Some(Adjustment::TrueUp(least)) => vec![true_up(least)],
         Some(Adjustment::Item { contract, tax_minor: 0 }) => {
@@ -307,7 +321,7 @@ const fn part(rule: LineRule) -> &'static str {
         LineRule::UnusedPrice => "the unused part",
         LineRule::UnusedDebit => "the unused part of what was debited",
         LineRule::RestOfPeriod => "the rest of the period",
-        LineRule::Stub => "the stub up to the new anchor",
+        LineRule::Stub => "the stub",
         LineRule::FullPeriod => "all",
         LineRule::Once => "all, once",
         LineRule::Difference => "the difference for the rest of the period",

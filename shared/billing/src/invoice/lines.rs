@@ -1,11 +1,12 @@
 //! Lines of an invoice, computed from its basis; each can explain itself.
 //!
-//! A rules version has a file of its own under `lines/`, so that an old invoice is computed again by the rules that made
-//! it; what they share here is the shape of a line, and never an amount.
+//! Versions 1 and 2 have a file each under `lines/`, so that an old invoice is computed again by the rules that made it;
+//! version 3 is version 2 with what `lines/rules.rs` says was mended.
 
 mod items;
 mod once;
 mod prepaid;
+mod rules;
 mod stub;
 mod usage;
 mod v1;
@@ -36,6 +37,7 @@ use crate::{
 
 pub use once::{Once, OneOff};
 pub(crate) use prepaid::{cost as prepaid_cost, drawn as prepaid_drawn};
+pub(super) use rules::Rules;
 pub use stub::StubOf;
 pub use usage::UsedUnits;
 
@@ -406,7 +408,8 @@ pub struct Line {
 pub fn compute(rules: u16, basis: &Basis) -> Result<Vec<Line>, Refusal> {
     match rules {
         1 => v1::compute(basis),
-        2 => v2::compute(basis),
+        2 => v2::compute(Rules::V2, basis),
+        3 => v2::compute(Rules::V3, basis),
         _ => Err(Refusal::InvalidField { field: "rules", detail: format!("rules version {rules} is not known here") }),
     }
 }
@@ -417,7 +420,7 @@ pub fn compute(rules: u16, basis: &Basis) -> Result<Vec<Line>, Refusal> {
 /// # Errors
 /// As [`compute`].
 pub(crate) fn time_bought(basis: &Basis) -> Result<Option<ExtraTime>, Refusal> {
-    v2::time_bought(basis)
+    v2::time_bought(Rules::TODAY, basis)
 }
 
 /// What is below zero is kept as credit; what is owed is paid from the customer's credit first.
@@ -449,7 +452,8 @@ pub(super) fn sided<L: Borrow<Line>>(lines: impl IntoIterator<Item = L>) -> impl
 /// As [`compute`]; [`Refusal::InvalidField`] for rules version 1, whose invoices were settled otherwise.
 pub(super) fn creditable(rules: u16, basis: &Basis) -> Result<Vec<DocumentLine>, Refusal> {
     match rules {
-        2 => v2::creditable(basis),
+        2 => v2::creditable(Rules::V2, basis),
+        3 => v2::creditable(Rules::V3, basis),
         _ => Err(Refusal::InvalidField {
             field: "invoice",
             detail: format!("rules version {rules} of this invoice knows no credit notes; give credit another way"),

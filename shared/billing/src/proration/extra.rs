@@ -38,15 +38,15 @@ pub(crate) struct ExtraTime {
 }
 
 /// The days that a change buys of the new terms under a policy of extra time, a begun day counted as a whole one; none where
-/// nothing is unused, or where the new terms cost nothing. `on_bought_time`: the running period was bought itself, and is
-/// divided by its own days.
+/// nothing is unused, or where the new terms cost nothing. `by_itself`: the running period is a part already, bought or a
+/// stub, and is divided by its own days.
 ///
 /// # Errors
 /// As [`super::change`].
 pub(crate) fn extra_time(
     policy: &ProrationPolicy,
     input: &ChangeInput,
-    on_bought_time: bool,
+    by_itself: bool,
 ) -> Result<Option<ExtraTime>, Refusal> {
     let policy = &ProrationPolicy {
         // What was paid buys: discounts are off each side first.
@@ -55,7 +55,7 @@ pub(crate) fn extra_time(
         sides: ProratedSides::Both,
         ..*policy
     };
-    let denominator = if on_bought_time { Denominator::Period } else { policy.denominator };
+    let denominator = if by_itself { Denominator::Period } else { policy.denominator };
     let mut lines = priced_lines(&ProrationPolicy { denominator, ..*policy }, input)?;
     let value = Money::sum(input.balance.currency, lines.iter().map(|line| line.amount))?.negated()?;
     let Some(bought) = days_bought(policy, input, value)?.filter(|_| value.minor > 0) else { return Ok(None) };

@@ -99,6 +99,7 @@ impl ProrationPolicy {
         let extra = self.buys_time();
         let checks = [
             (self.denominator == Denominator::Anniversary, "denominator: anniversary (period, nominal ... are)"),
+            (self.trailing == Denominator::Anniversary, "trailing: anniversary (period, nominal ... are)"),
             (self.cap == CreditCap::Allowance, "cap: allowance (paid, less-earlier-credits ... are)"),
             (
                 extra && self.sides != ProratedSides::Both,

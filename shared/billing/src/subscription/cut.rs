@@ -14,7 +14,7 @@ use crate::{
         recurrence::{DayOfMonth, Recurrence, Span},
         schedule::Schedule,
     },
-    invoice::{Basis, StubOf, time_bought},
+    invoice::{Basis, StubOf, ceil_to_second, time_bought},
     proration::IntervalChange,
     refusal::Refusal,
     terms::Terms,
@@ -72,6 +72,15 @@ pub(super) fn begin(next: &mut Subscription, kept: Option<Kept>, at: Instant) ->
     }
 }
 
+/// The period as it begins: one in which the contract is known to end reaches to that end, a trailing stub.
+pub(super) fn begun(next: &Subscription, period: Period, whole: Option<Span>) -> (Period, Option<Box<StubOf>>) {
+    let end = next.scheduled.cancel.map(ceil_to_second).filter(|end| period.start < *end && *end < period.end);
+    let Some(end) = end else { return (period, next.stub_of(whole, &period)) };
+    let whole = whole.unwrap_or_else(|| (&period).into());
+    let stub = StubOf::trailing(whole, next.anchor.zone(), next.proration);
+    (Period { end, ..period }, Some(Box::new(stub)))
+}
+
 /// What was agreed for the end of the old period moves to the end of the new one: nobody loses a year that was just paid for.
 pub(super) fn follow_end(next: &mut Subscription, old: &Period, new: &Period) {
     if next.scheduled.cancel == Some(old.end) {
@@ -118,7 +127,7 @@ impl Subscription {
     pub(super) fn kept_day(&self) -> Result<Kept, Refusal> {
         let schedule = self.running_schedule()?;
         let along = schedule.recurrence();
-        let end = self.period.map_or_else(|| schedule.start(), |period| period.end);
+        let end = self.period.map_or_else(|| schedule.start(), |period| self.cut_end(&period));
         let date = end.with_timezone(&along.zone()).date_naive();
         let of_months = matches!(along.interval().unit(), Unit::Month | Unit::Year);
         let day = if of_months { along.day() } else { DayOfMonth::of(date) };
@@ -132,6 +141,16 @@ impl Subscription {
         self.anchor = Anchor::at(at, zone);
         self.schedule = Some(Box::new(Schedule::along(at, along, OnAnchor::LocalDay)));
         Ok(())
+    }
+
+    /// Where the running `period` is cut; one that was to end with the contract is cut after that.
+    fn cut_end(&self, period: &Period) -> Instant {
+        self.stub.as_ref().filter(|stub| stub.trailing).map_or(period.end, |stub| stub.whole.end)
+    }
+
+    /// Whether the running period ends where the contract was to end when it began.
+    pub(super) fn ends_early(&self) -> bool {
+        self.stub.as_ref().is_some_and(|stub| stub.trailing)
     }
 
     /// Whether the running period ends where bought time ends, so that the next one begins boundaries of its own.

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    aligned,
+    aligned, cut,
     facts::fact,
     state::{Scheduled, State, Subscription},
     transition::{Effect, Outcome},
@@ -206,9 +206,9 @@ impl Subscription {
         if index == 0 {
             period.start = first_start(at);
         }
-        self.period = Some(period);
+        let (period, stub) = cut::begun(self, period, whole);
+        (self.period, self.stub) = (Some(period), stub);
         (self.charged, self.kept) = (None, None);
-        self.stub = self.stub_of(whole, &period);
         self.next_ordinal += 1;
         start_period(&mut self.discounts);
         self.tax = self.treatment(period.start, taxes)?.map(Box::new);

@@ -309,6 +309,12 @@ impl Step {
                     self.next.cut_from(at, self.next.terms.price.interval)?;
                     return self.renew(0, at);
                 }
+                if self.next.ends_early() {
+                    // The end was taken back or put off: the rest of the period follows, on the cut that there is.
+                    let kept = self.next.kept_day()?;
+                    self.next.cut_along(kept, at, self.next.terms.price.interval)?;
+                    return self.renew(0, at);
+                }
                 let index = self.next.period.map_or(0, |p| p.index + 1);
                 self.renew(index, at)
             }

@@ -7,7 +7,7 @@ use crate::{
     invoice::{Adjustments, Basis, NewInvoice},
     money::MoneyError,
     refusal::Refusal,
-    usage::{Closed, Least, Running, UsageRecord},
+    usage::{Closed, InPart, Least, Running, UsageRecord},
 };
 
 impl Step {
@@ -61,6 +61,8 @@ impl Subscription {
         let Some(period) = self.period.filter(|_| !self.terms.usage.is_empty()) else { return Ok(None) };
         let full = self.stub.as_ref().map_or_else(|| Span::from(&period), |stub| stub.whole);
         let (part, zone, unit) = (self.terms.price.usage_minimum_part, self.anchor.zone(), self.proration.unit);
+        // A period that ends with the contract has the part of a minimum that every end leaves of it.
+        let part = if self.ends_early() { part.or(Some(InPart::Share)) } else { part };
         let least = self.terms.usage_minimum()?.map(|amount| Least { amount, part });
         Ok(Some(Running { period: (&period).into(), full, zone, unit, least }))
     }

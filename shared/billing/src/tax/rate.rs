@@ -113,6 +113,18 @@ pub(super) fn factors(rates: &[TaxRate]) -> Result<Vec<Decimal>, MoneyError> {
     Ok(factors)
 }
 
+/// What rates on top of a price put on it, as a part of it; none where one of them is in the price, or there is none.
+///
+/// # Errors
+/// [`MoneyError::Overflow`].
+pub(crate) fn on_top(rates: &[TaxRate]) -> Result<Option<Decimal>, MoneyError> {
+    if rates.is_empty() || rates.iter().any(|rate| rate.inclusive) {
+        return Ok(None);
+    }
+    let add = |sum: Decimal, part: Decimal| sum.checked_add(part).ok_or(MoneyError::Overflow);
+    factors(rates)?.into_iter().try_fold(Decimal::ZERO, add).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -76,9 +76,9 @@ pub(crate) fn samples() -> Vec<(String, String)> {
     let grouped = put_on(&document, &items);
     vec![
         ("subscription-consolidated".into(), pretty(&contract("ana", "10", Collection::Automatic))),
-        ("invoice-rules-2-gathering".into(), pretty(&items[0])),
-        ("invoice-rules-2-grouped".into(), pretty(&grouped[0])),
-        ("invoice-rules-2-document".into(), pretty(&document)),
+        ("invoice-rules-3-gathering".into(), pretty(&items[0])),
+        ("invoice-rules-3-grouped".into(), pretty(&grouped[0])),
+        ("invoice-rules-3-document".into(), pretty(&document)),
         ("catalog-consolidated".into(), pretty(&catalog)),
         ("customer-consolidated".into(), pretty(&customer)),
     ]

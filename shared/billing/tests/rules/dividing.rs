@@ -50,10 +50,54 @@ fn an_end_gives_back_what_the_profile_says_and_can_say_why() {
         "the end of gold@1 × 1 at 2023-05-23 00:00:00 UTC",
         "per-seat: the unused part of 19.95, 22 of 30 days of months that are all as long = 0.733333333",
         "-14.62999999335 before rounding, a half away from zero",
-        "under rules version 2: the same lines",
+        "under rules version 3: the same lines",
     ] {
         assert!(words.contains(said), "{said:?} is not in\n{words}");
     }
+}
+
+#[test]
+fn a_credit_and_its_tax_are_rounded_as_one_where_the_policy_says_so() {
+    use billing::proration::CreditTax;
+    let taxes = crate::adjusted::taxes(false);
+    let lines = |credit_tax, rules| {
+        let policy = ProrationPolicy { credit_tax, ..Profile::Lago.policy() };
+        let order = billing::subscription::Order {
+            proration: policy,
+            ..crate::sample::order(crate::adjusted::taxed(terms("s", "month", "99.99", 1)))
+        };
+        let opened = billing::subscription::open_with(order, at("2027-03-05T00:00:00Z"), &taxes).expect("an order");
+        let held = crate::adjusted::applied(opened).0;
+        let now = at("2027-03-19T00:00:00Z");
+        let ended = billing::subscription::transition_with(&held, 2, cancel(), now, &taxes.clone().into());
+        let (_, invoices, _) = crate::adjusted::applied(ended.expect("an end"));
+        let told = explain(&invoices[0]).expect("words");
+        let lines = compute(rules, &invoices[0].basis).expect("lines");
+        (lines.iter().map(|l| (l.kind, l.amount.minor)).collect::<Vec<_>>(), told)
+    };
+    let of = |tax, kept| vec![(LineKind::ProrationCredit, -5_161), (LineKind::Tax, tax), (LineKind::CreditKept, kept)];
+    let (together, told) = lines(CreditTax::Together, 3);
+    assert_eq!(together, of(-980, 6_141));
+    assert!(told.contains("rounded with its tax, line by line"), "{told}");
+    assert_eq!(lines(CreditTax::Apart, 3).0, of(-981, 6_142));
+    assert_eq!(lines(CreditTax::Together, 2).0, of(-981, 6_142), "what was issued stays");
+}
+
+#[test]
+fn a_difference_is_one_line_also_where_the_interval_changes() {
+    let policy = Profile::PolarSeats.policy();
+    let order =
+        billing::subscription::Order { proration: policy, ..crate::sample::order(terms("s", "month", "99.99", 1)) };
+    let (held, _) =
+        crate::sample::applied(billing::subscription::open(order, at("2027-03-05T00:00:00Z")).expect("an order"));
+    let (_, invoices) = give(&held, change_to(terms("s", "year", "1099.89", 1), policy), at("2027-03-19T06:20:00Z"));
+    let lines: Vec<_> = invoices[0].lines.iter().map(|l| (l.kind, l.amount.minor)).collect();
+    // 1,446,000 of 2,678,400 seconds are left: 53.98..., cut toward zero only in the end.
+    assert_eq!(lines, [(LineKind::ProrationCharge, 104_590)]);
+    let told = explain(&invoices[0]).expect("words");
+    assert!(told.contains("less the unused part of 99.99, 1446000 of 2678400 seconds"), "{told}");
+    let earlier = compute(2, &invoices[0].basis).expect("lines");
+    assert_eq!(earlier.len(), 2, "what was issued stays");
 }
 
 #[test]

@@ -113,18 +113,34 @@ fn what_is_left_of_bought_time_is_a_part_of_what_bought_it() {
 }
 
 #[test]
+fn a_change_and_the_change_back_on_one_day_use_that_day_up_once() {
+    let s = || terms("s", "month", "33.33", 3);
+    let held = samsung(s(), "2027-03-05");
+    let (there, _) = give(&held, now(&held, terms("b", "month", "77.77", 3)), day("2027-03-19"));
+    // 16 of the usual 30 days, 53.33: 6.9 days of 233.31.
+    assert_eq!(span(&there), dates("2027-03-19", "2027-03-26"));
+    for back in ["2027-03-19T00:00:00Z", "2027-03-19T18:30:00Z"] {
+        let (held, invoices) = give(&there, now(&there, s()), at(back));
+        assert_eq!(amounts(&invoices[0]), [(ProrationCredit, -5_333), (ProrationCharge, 5_333)]);
+        assert_eq!(span(&held), dates("2027-03-19", "2027-04-05"));
+        let earlier = compute(2, &invoices[0].basis).expect("lines");
+        assert_eq!(earlier[0].amount.minor, -4_571, "what was issued stays");
+    }
+}
+
+#[test]
 fn a_first_period_that_is_cut_short_costs_its_part_and_buys_time_too() {
     let alignment = serde_json::from_str(r#"{"to": {"calendar": {}}}"#).expect("an alignment");
     let order = Order { proration: Profile::Samsung.policy(), alignment: Some(alignment), ..order(month("31.00")) };
     let (held, invoices, _) = applied(open(order, day("2027-01-11")).expect("an order"));
     assert_eq!(amounts(&invoices[0]), [(ProrationCharge, 2_100)]);
-    // Of 21.00, ten of the usual 30 days are left; 7.00 are 6.8 days of 31.00 for 30, and a begun one.
+    // Of 21.00 ten of its 21 days are left, the day of the change was used; 10.00 are 9.7 days of 31.00 for 30, a begun one.
     let (next, invoices) = give(&held, now(&held, terms("next", "month", "31.00", 1)), day("2027-01-21"));
-    assert_eq!(amounts(&invoices[0]), [(ProrationCredit, -700), (ProrationCharge, 700)]);
-    assert_eq!(span(&next), dates("2027-01-21", "2027-01-28"));
+    assert_eq!(amounts(&invoices[0]), [(ProrationCredit, -1_000), (ProrationCharge, 1_000)]);
+    assert_eq!(span(&next), dates("2027-01-21", "2027-01-31"));
     // From there to the end of the calendar month, and whole months.
-    let (next, invoices) = give(&next, Input::Wake, day("2027-01-28"));
-    assert_eq!((amounts(&invoices[0]), span(&next)), (vec![(ProrationCharge, 400)], dates("2027-01-28", "2027-02-01")));
+    let (next, invoices) = give(&next, Input::Wake, day("2027-01-31"));
+    assert_eq!((amounts(&invoices[0]), span(&next)), (vec![(ProrationCharge, 100)], dates("2027-01-31", "2027-02-01")));
 }
 
 #[test]

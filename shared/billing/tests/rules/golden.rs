@@ -124,14 +124,14 @@ fn invoices() -> (Vec<(&'static str, Invoice)>, Fact) {
     let (_, mut changes) = give(&opened, change, start() + TimeDelta::days(14));
     let fact = stamp(facts, due.id.as_str(), 3, wall).remove(0);
     let list = vec![
-        ("invoice-rules-2-usage", metered().1),
-        ("invoice-rules-2-due", due.clone()),
-        ("invoice-rules-2-collecting", collecting),
-        ("invoice-rules-2-unknown", unknown),
-        ("invoice-rules-2-past-due", past_due),
-        ("invoice-rules-2-captured", paid),
-        ("invoice-rules-2-withdrawn", withdrawn),
-        ("invoice-rules-2-change", changes.remove(0)),
+        ("invoice-rules-3-usage", metered().1),
+        ("invoice-rules-3-due", due.clone()),
+        ("invoice-rules-3-collecting", collecting),
+        ("invoice-rules-3-unknown", unknown),
+        ("invoice-rules-3-past-due", past_due),
+        ("invoice-rules-3-captured", paid),
+        ("invoice-rules-3-withdrawn", withdrawn),
+        ("invoice-rules-3-change", changes.remove(0)),
     ];
     (list, fact)
 }
@@ -206,9 +206,9 @@ fn parts_samples() -> Vec<(String, String)> {
     let (bought, change) = crate::extra_time::on_bought_time();
     vec![
         ("subscription-prorated-usage".into(), pretty(&prorated)),
-        ("invoice-rules-2-prorated-usage".into(), pretty(&late)),
+        ("invoice-rules-3-prorated-usage".into(), pretty(&late)),
         ("subscription-bought-time".into(), pretty(&bought)),
-        ("invoice-rules-2-bought-time".into(), pretty(&change)),
+        ("invoice-rules-3-bought-time".into(), pretty(&change)),
     ]
 }
 
@@ -228,12 +228,12 @@ fn item_samples() -> Vec<(String, String)> {
     let (least, trued_up) = metered_with(Some(rust_decimal::Decimal::new(1_250, 2)));
     vec![
         ("subscription-usage-minimum".into(), pretty(&least)),
-        ("invoice-rules-2-true-up".into(), pretty(&trued_up)),
+        ("invoice-rules-3-true-up".into(), pretty(&trued_up)),
         ("subscription-charged-once".into(), pretty(&give(&once, next, start()).0)),
-        ("invoice-rules-2-once".into(), pretty(&first.remove(0))),
+        ("invoice-rules-3-once".into(), pretty(&first.remove(0))),
         ("catalog-add-ons".into(), pretty(&catalog)),
         ("subscription-add-ons".into(), pretty(&held)),
-        ("invoice-rules-2-add-ons".into(), pretty(&changes.remove(0))),
+        ("invoice-rules-3-add-ons".into(), pretty(&changes.remove(0))),
     ]
 }
 
@@ -254,8 +254,8 @@ fn adjusted_samples() -> Vec<(String, String)> {
     let customer: Customer = serde_json::from_str(BUSINESS).expect("a customer");
     vec![
         ("subscription-discounted".into(), pretty(&held)),
-        ("invoice-rules-2-discounted".into(), pretty(&invoices[0])),
-        ("invoice-rules-2-discounted-change".into(), pretty(&adjusted(changed).1[0])),
+        ("invoice-rules-3-discounted".into(), pretty(&invoices[0])),
+        ("invoice-rules-3-discounted-change".into(), pretty(&adjusted(changed).1[0])),
         ("fact-discounted".into(), pretty(&fact)),
         ("catalog-offers".into(), pretty(&catalog)),
         ("customer-business".into(), pretty(&customer)),
@@ -295,8 +295,8 @@ fn prepaid_samples() -> Vec<(String, String)> {
         ("subscription-prepaid-waits".into(), pretty(&waits)),
         ("subscription-prepaid-held".into(), pretty(&held)),
         ("subscription-prepaid".into(), pretty(&paid)),
-        ("invoice-rules-2-top-up".into(), pretty(&invoices.remove(0))),
-        ("invoice-rules-2-prepaid".into(), pretty(&renewal.remove(0))),
+        ("invoice-rules-3-top-up".into(), pretty(&invoices.remove(0))),
+        ("invoice-rules-3-prepaid".into(), pretty(&renewal.remove(0))),
     ]
 }
 
@@ -326,8 +326,8 @@ fn refund_samples() -> Vec<(String, String)> {
         refund.state = state;
     }
     vec![
-        ("invoice-rules-2-refunds".into(), pretty(&invoice)),
-        ("invoice-rules-2-refund-note".into(), pretty(&notes.remove(0))),
+        ("invoice-rules-3-refunds".into(), pretty(&invoice)),
+        ("invoice-rules-3-refund-note".into(), pretty(&notes.remove(0))),
     ]
 }
 
@@ -359,8 +359,8 @@ fn aligned_samples() -> Vec<(String, String)> {
         ("subscription-aligned".into(), pretty(&held)),
         ("subscription-agreed-for-dates".into(), pretty(&later)),
         ("subscription-trial-may-rest".into(), pretty(&rests)),
-        ("invoice-rules-2-stub".into(), pretty(&invoices[0])),
-        ("invoice-rules-2-moved-anchor".into(), pretty(&moved[0])),
+        ("invoice-rules-3-stub".into(), pretty(&invoices[0])),
+        ("invoice-rules-3-moved-anchor".into(), pretty(&moved[0])),
         ("catalog-aligned".into(), pretty(&catalog)),
     ]
 }

@@ -138,6 +138,62 @@ fn a_coupon_without_plans_is_for_all_items_and_one_for_a_plan_leaves_its_add_ons
     assert_eq!(held.mrr12(), Ok(12 * 1_600));
 }
 
+/// A plan of 100 a month, 1000 a year, with an add-on of 20 and 200.
+fn plan_x(interval: &str, loyalty: &str) -> Terms {
+    let (plan, storage) = if interval == "year" { ("1000", "200") } else { ("100", "20") };
+    let plan: Plan = serde_json::from_str(&format!(
+        r#"{{"id": "x", "version": 1, "title": "X", {loyalty}
+            "prices": [{{"currency": "USD", "interval": "{interval}", "model": "flat", "amount": "{plan}"}}],
+            "add_ons": [{{"id": "storage", "title": "Storage",
+                "prices": [{{"currency": "USD", "interval": "{interval}", "model": "flat", "amount": "{storage}"}}]}}]}}"#
+    ))
+    .expect("a plan");
+    let terms = Terms::try_new(&plan, &billing::catalog::Policy::standard(), &plan.prices[0], false, 1).expect("terms");
+    terms.with_add_ons(&plan, &wanted(&[("storage", 1)])).expect("add-ons")
+}
+
+fn plan_only() -> Coupon {
+    let ten = coupon(10, r#"{"is":"forever"}"#);
+    Coupon { id: "planonly".into(), plans: vec!["x".into()], ..ten }
+}
+
+#[test]
+fn percentages_of_different_reach_all_come_off() {
+    let all = || coupon(20, r#"{"is":"forever"}"#);
+    let total = |terms: Terms, coupons: Vec<Coupon>| {
+        let (held, invoices, _) = opened(terms, coupons, &Taxes::default());
+        let yearly = if held.terms.price.interval.to_string() == "year" { 1 } else { 12 };
+        assert_eq!(held.mrr12(), Ok(yearly * invoices[0].total.minor));
+        invoices[0].total.minor
+    };
+    assert_eq!(total(plan_x("month", ""), vec![plan_only(), all()]), 8_800);
+    assert_eq!(total(plan_x("month", ""), vec![all(), plan_only()]), 8_800);
+    let long = r#""long_term": {"terms": [{"at_least": "year", "percent": "10"}]},"#;
+    assert_eq!(total(plan_x("year", long), vec![plan_only()]), 99_000);
+    let loyalty = r#""loyalty": {"steps": [{"after_paid_periods": 0, "percent": "5"}]},"#;
+    assert_eq!(total(plan_x("month", loyalty), vec![plan_only()]), 10_450);
+    let mut by_line = plan_x("month", "");
+    by_line.conditions.document = serde_json::from_str(r#"{"discount": {"percent_of": "line"}}"#).expect("a policy");
+    assert_eq!(total(by_line, vec![coupon(10, r#"{"is":"forever"}"#)]), 10_800);
+}
+
+#[test]
+fn invoices_of_rules_version_2_stay_as_they_were_issued_and_the_check_finds_what_they_lost() {
+    let (held, mut invoices, _) =
+        opened(plan_x("month", ""), vec![plan_only(), coupon(20, r#"{"is":"forever"}"#)], &Taxes::default());
+    let invoice = &mut invoices[0];
+    invoice.lines = compute(2, &invoice.basis).expect("lines");
+    let discounts = [(LineKind::Discount, "plan", -800), (LineKind::Discount, "storage", -400)];
+    assert_eq!([lines(invoice)[1], lines(invoice)[3]], discounts);
+    (invoice.rules, invoice.total.minor) = (2, 10_800);
+    let records = billing::check::Records { subscriptions: vec![&held], invoices: vec![&invoices[0]], journal: vec![] };
+    let wall = billing::calendar::WallTime(start());
+    let moment = billing::check::Moment { now: start(), wall, grace: TimeDelta::hours(1) };
+    let found = billing::check::customer(&records, &moment);
+    let lost = found.iter().find(|f| f.invariant == billing::check::Invariant::Lines).expect("a finding");
+    assert!(lost.detail.starts_with("its lines take 8.00 USD off x, its discounts 28.00 USD"), "{}", lost.detail);
+}
+
 #[test]
 fn entitlements_are_those_of_the_plan_and_of_every_unit_of_its_add_ons() {
     let (held, plan) = (active(bought("month", 9, &[("storage", 3), ("sso", 1)]), start()), plan());
@@ -243,6 +299,10 @@ fn any_coupons() -> impl Strategy<Value = Vec<Coupon>> {
         (0_u32..=100).prop_map(move |p| vec![percent(p)]),
         (0_u32..=100).prop_map(move |p| vec![Coupon { plans: vec!["team".into()], ..percent(p) }]),
         (0_u32..=100, 1_i64..9_000).prop_map(move |(p, minor)| vec![fixed(minor), percent(p)]),
+        (0_u32..=100, 0_u32..=100, 1_i64..9_000).prop_map(move |(p, of_plan, minor)| {
+            let of_plan = Coupon { id: "of-plan".into(), plans: vec!["team".into()], ..percent(of_plan) };
+            vec![fixed(minor), percent(p), of_plan]
+        }),
     ]
 }
 
@@ -252,6 +312,46 @@ fn adds_up(invoice: &Invoice) {
     let stored: Invoice = serde_json::from_str(&serde_json::to_string(invoice).expect("JSON")).expect("an invoice");
     assert_eq!(stored, *invoice);
     assert_eq!(compute(stored.rules, &stored.basis).expect("lines"), invoice.lines);
+}
+
+fn any_discounts() -> impl Strategy<Value = Vec<billing::discount::Discount>> {
+    let only = prop_oneof![Just(vec![]), Just(vec!["a"]), Just(vec!["b", "c"]), Just(vec!["c"])];
+    let cut = prop_oneof![
+        (0_u32..=100).prop_map(|percent| json!({"kind": "percent", "percent": percent.to_string()})),
+        (0_i64..9_000).prop_map(|minor| json!({"kind": "fixed", "amount": {"minor": minor, "currency": "USD"}})),
+    ];
+    let one = (only, cut).prop_map(|(only, cut)| json!({"source": "d", "cut": cut, "only": only}));
+    let read = |all: Vec<serde_json::Value>| all.into_iter().map(|d| serde_json::from_value(d).expect("a discount"));
+    proptest::collection::vec(one, 0..5).prop_map(move |all| read(all).collect())
+}
+
+proptest! {
+    /// Whatever discounts meet on whatever lines, in whatever order: their parts are what each line and each discount says.
+    #[test]
+    fn parts_of_discounts_add_up_by_line_and_by_discount(
+        amounts in proptest::collection::vec(0_i64..20_000, 3), discounts in any_discounts(), by_line: bool,
+        as_given: bool, fine: bool,
+    ) {
+        use billing::{discount::{DiscountableLine, apply}, money::Currency};
+        let policy = json!({
+            "order": if as_given { "as-given" } else { "percent-first" },
+            "percent_of": if by_line { "line" } else { "sum" },
+            "split": if fine { "fine-shares" } else { "largest-remainder" },
+        });
+        let line = |(item, minor): (&str, &i64)| DiscountableLine {
+            item: item.into(), amount: crate::sample::usd(*minor), discountable: true,
+        };
+        let lines: Vec<_> = ["a", "b", "c"].into_iter().zip(&amounts).map(line).collect();
+        let currency = Currency::try_new("USD").expect("a currency");
+        let policy = serde_json::from_value(policy).expect("a policy");
+        let done = apply(&lines, &discounts, currency, policy).expect("discounts");
+        for (line, parts) in done.lines.iter().zip(&done.parts) {
+            prop_assert_eq!(parts.iter().map(|p| p.amount.minor).sum::<i64>(), line.amount.minor);
+        }
+        for (place, discount) in done.applied.iter().enumerate() {
+            prop_assert_eq!(done.parts.iter().map(|p| p[place].amount.minor).sum::<i64>(), discount.amount.minor);
+        }
+    }
 }
 
 proptest! {

@@ -112,6 +112,73 @@ fn a_change_within_a_stub_divides_what_the_stub_was_charged() {
 }
 
 #[test]
+fn what_a_stub_was_charged_is_divided_by_its_own_days_whatever_a_whole_period_is_divided_by() {
+    use billing::proration::Profile;
+    let (s, b) = (terms("s", "month", "33.33", 3), terms("b", "month", "77.77", 3));
+    let start = at("2027-02-10T00:00:00Z");
+    for (profile, stub, other) in [(Profile::Recurly, 6_333, 14_776), (Profile::Meteroid, 6_785, 15_832)] {
+        let (held, invoices) = opened(s.clone(), CALENDAR, profile.policy(), start);
+        assert_eq!(invoices[0].total.minor, stub, "{profile}");
+        let (_, invoices) = give(&held, change(b.clone(), &held), start);
+        let lines = [(LineKind::ProrationCredit, -stub), (LineKind::ProrationCharge, other)];
+        assert_eq!(amounts(&invoices[0])[..2], lines, "{profile}");
+        // What was issued by version 2 is computed again as it was.
+        let earlier = compute(2, &invoices[0].basis).expect("lines");
+        assert!(earlier[0].amount.minor > -stub && earlier[1].amount.minor < other, "{earlier:?}");
+    }
+}
+
+#[test]
+fn a_period_that_begins_with_its_end_known_costs_its_part() {
+    use billing::proration::Profile;
+    let plan = || terms("s", "month", "33.33", 3);
+    for profile in [Profile::Default, Profile::Killbill, Profile::Recurly, Profile::StripeClassic] {
+        let order = Order { proration: profile.policy(), ..order(plan()) };
+        let (held, _) = applied(open(order, at("2027-03-05T00:00:00Z")).expect("an order"));
+        let cancel = Input::Cancel { when: When::At(at("2027-04-15T00:00:00Z")), reason: None, comment: None };
+        let (held, _) = give(&held, cancel, at("2027-03-10T00:00:00Z"));
+        let (held, invoices) = give(&held, Input::Wake, at("2027-04-05T00:00:00Z"));
+        // 5 to 15 April: ten of the thirty days up to 5 May.
+        assert_eq!(amounts(&invoices[0]), [(LineKind::ProrationCharge, 3_333)], "{profile}");
+        assert_eq!(held.period.expect("a period").end, at("2027-04-15T00:00:00Z"));
+        let told = explain(&invoices[0]).expect("words");
+        assert!(told.contains("a stub up to the end of the contract, of 2027-04-05 00:00 UTC to 2027-05-05"), "{told}");
+        let (ended, invoices) = give(&held, Input::Wake, at("2027-04-15T00:00:00Z"));
+        assert_eq!((ended.state.name(), invoices.len(), ended.credit_minor), ("canceled", 0, 0), "{profile}");
+    }
+}
+
+#[test]
+fn an_end_that_is_taken_back_lets_the_rest_of_the_period_follow_on_the_same_cut() {
+    let start = at("2027-01-31T00:00:00Z");
+    let (held, _) = applied(open(order(terms("s", "month", "30", 1)), start).expect("an order"));
+    let cancel = |held: &Subscription, day: &str, now: &str| {
+        let when = When::At(at(&format!("{day}T00:00:00Z")));
+        give(held, Input::Cancel { when, reason: None, comment: None }, at(now)).0
+    };
+    let held = cancel(&held, "2027-03-10", "2027-02-10T00:00:00Z");
+    let (held, invoices) = give(&held, Input::Wake, at("2027-02-28T00:00:00Z"));
+    // Ten of 31 days, then another day is agreed: five more.
+    assert_eq!(invoices[0].total.minor, 968);
+    let held = cancel(&held, "2027-03-15", "2027-03-05T00:00:00Z");
+    let (held, invoices) = give(&held, Input::Wake, at("2027-03-10T00:00:00Z"));
+    assert_eq!(invoices[0].total.minor, 484);
+    let (held, _) = give(&held, Input::Keep, at("2027-03-12T00:00:00Z"));
+    let (held, invoices) = give(&held, Input::Wake, at("2027-03-15T00:00:00Z"));
+    assert_eq!(invoices[0].total.minor, 1_548);
+    let mut ends = vec![held.period.expect("a period").end];
+    let mut held = held;
+    for _ in 0..2 {
+        let (next, invoices) = give(&held, Input::Wake, ends[ends.len() - 1]);
+        assert_eq!((next.stub.clone(), invoices[0].total.minor), (None, 3_000));
+        ends.push(next.period.expect("a period").end);
+        held = next;
+    }
+    let days: Vec<_> = ends.iter().map(|end| end.date_naive().to_string()).collect();
+    assert_eq!(days, ["2027-03-31", "2027-04-30", "2027-05-31"]);
+}
+
+#[test]
 fn an_end_within_a_stub_gives_back_a_part_of_what_was_charged() {
     for (first_period, back) in [(FirstPeriod::Prorated, 250), (FirstPeriod::Full, 500)] {
         let policy =
@@ -165,7 +232,11 @@ proptest! {
     #[test]
     fn a_stub_is_at_most_a_period_and_there_and_back_is_worth_nothing(
         policy in any_policy(), start in 0_i64..400 * 86_400, later in 1_i64..40 * 86_400, price in 0_i64..100_000,
+        whole in prop_oneof![
+            Just(Denominator::Period), Just(Denominator::Nominal), Just(Denominator::PeriodOrNominal)
+        ],
     ) {
+        let policy = ProrationPolicy { denominator: whole, leading: whole, ..policy };
         let start = at("2027-01-01T00:00:00Z") + TimeDelta::seconds(start);
         let team = terms("team", "month", &format!("{}.{:02}", price / 100, price % 100), 1);
         let (held, invoices) = opened(team.clone(), DAY_15, policy, start);
@@ -176,5 +247,10 @@ proptest! {
         let (there, one) = give(&held, change(terms("business", "month", "77.77", 1), &held), now);
         let (back, other) = give(&there, change(team, &there), now);
         prop_assert_eq!(one[0].total.minor + other[0].total.minor - back.credit_minor, 0);
+        // At its very start nothing of it was used, so all that it cost comes back.
+        if held.stub.is_some() && policy.change_day == billing::proration::DayOwner::New {
+            let (_, at_once) = give(&held, change(terms("free", "month", "0", 1), &held), start);
+            prop_assert_eq!(at_once[0].lines[0].amount.minor, -invoices[0].total.minor);
+        }
     }
 }

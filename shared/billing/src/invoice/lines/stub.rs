@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Line,
+    Line, Rules,
     items::{self, Changed},
     v2,
 };
@@ -38,6 +38,10 @@ pub struct StubOf {
     /// What the whole of it was bought with, where unused value became its days (it may be longer than `whole` then).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bought: Option<Money>,
+    /// Whether it ends with the contract: its end was known when it began. Its part is then divided as a trailing stub,
+    /// which `proration` says as it stands here.
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+    pub trailing: bool,
 }
 
 impl StubOf {
@@ -46,13 +50,21 @@ impl StubOf {
     #[must_use]
     pub fn new(whole: Span, zone: Tz, proration: ProrationPolicy, period: &Period) -> Self {
         let first_period = if period.ordinal == 1 { proration.first_period } else { FirstPeriod::Prorated };
-        Self { whole, zone, proration: ProrationPolicy { first_period, ..proration }, bought: None }
+        Self { whole, zone, proration: ProrationPolicy { first_period, ..proration }, bought: None, trailing: false }
     }
 
     /// A period of days that were bought with `value`, at a price that is for `whole`.
     #[must_use]
     pub fn bought(whole: Span, zone: Tz, proration: ProrationPolicy, value: Money) -> Self {
-        Self { whole, zone, proration, bought: Some(value) }
+        Self { whole, zone, proration, bought: Some(value), trailing: false }
+    }
+
+    /// A period that begins with the end of the contract known, and `whole` without that end.
+    #[must_use]
+    pub fn trailing(whole: Span, zone: Tz, proration: ProrationPolicy) -> Self {
+        let (leading, first_period) = (proration.trailing, FirstPeriod::Prorated);
+        let proration = ProrationPolicy { leading, first_period, ..proration };
+        Self { whole, zone, proration, bought: None, trailing: true }
     }
 
     /// Full periods of all items cut down to what the running period was charged with.
@@ -78,7 +90,7 @@ impl StubOf {
         if self.bought.is_none() {
             return Ok(self);
         }
-        let full = full_period(terms, discounts, terms.conditions.document)?;
+        let full = full_period(terms, discounts, terms.conditions.document, Rules::TODAY)?;
         let priced = self.all_priced(&full, period, terms.price.interval)?;
         let sum = Money::sum(terms.price.currency, priced.iter().map(|full| full.net))?;
         Ok(Self { bought: Some(sum), ..self })
@@ -140,14 +152,21 @@ fn paid<'a>(full: &Full<'a>, part: Money) -> Full<'a> {
 
 /// The lines of a stub that is billed in advance: its part of a full period, or all of it where the policy bills first
 /// periods in full.
-pub(super) fn lines(terms: &Terms, period: &Period, of: &StubOf, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
+pub(super) fn lines(
+    rules: Rules,
+    terms: &Terms,
+    period: &Period,
+    of: &StubOf,
+    with: &Adjustments,
+) -> Result<Vec<Line>, Refusal> {
     if of.proration.first_period == FirstPeriod::Full {
-        return v2::recurring(terms, with);
+        return v2::recurring(rules, terms, with);
     }
     // What other changes credit or leave out does not concern a period that begins.
     let (sides, lines, destination) = (ProratedSides::Both, ChangeLines::Two, Destination::InvoiceNow);
     let policy = ProrationPolicy { sides, lines, destination, ..of.proration };
-    let items = items::changes(Vec::new(), full_period(terms, &with.discounts, with.policy)?, with, true);
+    let full = full_period(terms, &with.discounts, with.policy, rules)?;
+    let items = items::changes(Vec::new(), full, with, true);
     let outcome = change(
         &policy,
         &ChangeInput {

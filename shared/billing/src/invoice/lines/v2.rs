@@ -1,12 +1,13 @@
 //! Rules version 2: changes and ends are divided by `proration::change`, whatever the policy says; prices bring their steps.
 //!
-//! Under a policy of unit and rounding alone it gives the amounts of version 1.
+//! Under a policy of unit and rounding alone it gives the amounts of version 1. Version 3 is the same with what [`Rules`]
+//! names.
 
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use super::{
-    Basis, DocumentSide, Explanation, Line, LineKind,
+    Basis, DocumentSide, Explanation, Line, LineKind, Rules,
     items::{self, Changed},
     sided,
     stub::{self, StubOf},
@@ -20,17 +21,17 @@ use crate::{
     document::DocumentLine,
     money::{Money, MoneyError, Rounding, Unrounded},
     proration::{
-        ChangeInput, ChangeKind, ChangeLines, Denominator, Destination, DiscountOrder, ExtraTime, Factor,
-        IntervalChange, ItemChange, LineRule, ProratedLine, ProratedSides, ProrationPolicy, Reach, Share, Timing,
-        change, extra_time,
+        ChangeInput, ChangeKind, ChangeLines, CreditTax, DayOwner, Denominator, Destination, DiscountOrder, ExtraTime,
+        Factor, IntervalChange, ItemChange, LineRule, ProratedLine, ProratedSides, ProrationPolicy, Reach, Share,
+        Timing, change, extra_time,
     },
     refusal::Refusal,
     terms::Terms,
 };
 
 /// See [`super::compute`].
-pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
-    let (decided, credit_minor) = decided(basis)?;
+pub(super) fn compute(rules: Rules, basis: &Basis) -> Result<Vec<Line>, Refusal> {
+    let (decided, credit_minor) = decided(rules, basis)?;
     let taxes = adjust::taxes(&decided, basis.terms())?;
     let mut lines: Vec<Line> = decided.into_iter().flat_map(|d| d.lines).chain(taxes).collect();
     lines.extend(super::prepaid::lines(basis)?);
@@ -39,54 +40,68 @@ pub(super) fn compute(basis: &Basis) -> Result<Vec<Line>, Refusal> {
 }
 
 /// The lines of every decision on the document, its own the last, and the customer's credit.
-fn decided(basis: &Basis) -> Result<(Vec<Decided<'_>>, i64), Refusal> {
+fn decided(rules: Rules, basis: &Basis) -> Result<(Vec<Decided<'_>>, i64), Refusal> {
     let Basis::Carried { base, earlier } = basis else {
-        let (lines, credit_minor) = unsettled(basis)?;
-        return Ok((vec![Decided { lines, with: basis.adjustments() }], credit_minor));
+        let (lines, credit_minor) = unsettled(rules, basis)?;
+        return Ok((
+            vec![Decided { lines, with: basis.adjustments(), together: together(rules, basis) }],
+            credit_minor,
+        ));
     };
     let mut all = Vec::with_capacity(earlier.len() + 1);
     for basis in earlier {
-        all.extend(decided(basis)?.0);
+        all.extend(decided(rules, basis)?.0);
     }
-    let (own, credit_minor) = decided(base)?;
+    let (own, credit_minor) = decided(rules, base)?;
     all.extend(own);
     Ok((all, credit_minor))
 }
 
+/// Whether what the decision gives back is rounded with its tax.
+fn together(rules: Rules, basis: &Basis) -> bool {
+    let says = match basis.decision() {
+        Basis::Change { proration, .. } | Basis::End { proration, .. } => proration.credit_tax == CreditTax::Together,
+        _ => false,
+    };
+    says && rules.round_credits_with_their_tax()
+}
+
 /// See [`super::creditable`].
-pub(super) fn creditable(basis: &Basis) -> Result<Vec<DocumentLine>, Refusal> {
-    adjust::document_lines(&decided(basis)?.0, basis.terms())
+pub(super) fn creditable(rules: Rules, basis: &Basis) -> Result<Vec<DocumentLine>, Refusal> {
+    adjust::document_lines(&decided(rules, basis)?.0, basis.terms())
 }
 
 /// The lines before taxes and the customer's credit, and that credit.
-fn unsettled(basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
+fn unsettled(rules: Rules, basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
     Ok(match basis {
         Basis::Period { terms, period, stub: Some(of), credit_minor, adjustments } => {
-            (stub::lines(terms, period, of, adjustments)?, *credit_minor)
+            (stub::lines(rules, terms, period, of, adjustments)?, *credit_minor)
         }
-        Basis::Period { terms, credit_minor, adjustments, .. } => (recurring(terms, adjustments)?, *credit_minor),
+        Basis::Period { terms, credit_minor, adjustments, .. } => {
+            (recurring(rules, terms, adjustments)?, *credit_minor)
+        }
         Basis::Change { from, to, period, stub, at, zone, proration, next, next_stub, credit_minor, adjustments } => {
-            let cut = Cut { period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
+            let cut = Cut { rules, period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
             let opens = next.as_ref().map(|next| (next, next_stub.as_deref()));
             (changed(&cut, from, to, *proration, opens)?, *credit_minor)
         }
         Basis::End { terms, period, stub, at, zone, proration, credit_minor, adjustments } => {
-            let cut = Cut { period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
+            let cut = Cut { rules, period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
             (ended(&cut, terms, *proration)?, *credit_minor)
         }
         Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
         Basis::CreditNote { terms, note, refund_minor, .. } => (credit::lines(terms, note, *refund_minor)?, 0),
         Basis::Document { terms, items, .. } => (consolidated::lines(items, terms.price.currency), 0),
-        Basis::Side { of, side, credit_minor } => (one_side(unsettled(of)?.0, *side), *credit_minor),
+        Basis::Side { of, side, credit_minor } => (one_side(unsettled(rules, of)?.0, *side), *credit_minor),
         // Only a whole document carries earlier decisions; prepaid credit pays after its taxes.
-        Basis::Carried { base, .. } | Basis::Prepaid { base, .. } => unsettled(base)?,
+        Basis::Carried { base, .. } | Basis::Prepaid { base, .. } => unsettled(rules, base)?,
         Basis::Once { base, once } => {
-            let (mut lines, credit_minor) = unsettled(base)?;
+            let (mut lines, credit_minor) = unsettled(rules, base)?;
             lines.extend(super::once::lines(base.terms(), once));
             (lines, credit_minor)
         }
         Basis::Metered { base, usage, minimums } => {
-            let (mut lines, credit_minor) = unsettled(base)?;
+            let (mut lines, credit_minor) = unsettled(rules, base)?;
             lines.extend(super::usage::lines(base.terms(), usage)?);
             lines.extend(super::usage::true_ups(base.terms(), minimums)?);
             (lines, credit_minor)
@@ -102,6 +117,7 @@ fn one_side(lines: Vec<Line>, side: DocumentSide) -> Vec<Line> {
 
 /// Where a period is cut, and with which discounts.
 struct Cut<'a> {
+    rules: Rules,
     period: &'a Period,
     stub: Option<&'a StubOf>,
     at: Instant,
@@ -128,19 +144,19 @@ impl Cut<'_> {
 
     /// A full period of the old terms, as it was charged.
     fn before<'t>(&self, terms: &'t Terms) -> Result<Vec<Full<'t>>, Refusal> {
-        let full = full_period(terms, &self.with.earlier_discounts, self.with.policy)?;
+        let full = full_period(terms, &self.with.earlier_discounts, self.with.policy, self.rules)?;
         self.stub.map_or_else(|| Ok(full.clone()), |of| of.all_charged(&full, self.period, terms.price.interval))
     }
 
     /// The same period of the new terms.
     fn after<'t>(&self, terms: &'t Terms) -> Result<Vec<Full<'t>>, Refusal> {
-        let full = full_period(terms, &self.with.discounts, self.with.policy)?;
+        let full = full_period(terms, &self.with.discounts, self.with.policy, self.rules)?;
         self.stub.map_or_else(|| Ok(full.clone()), |of| of.all_priced(&full, self.period, terms.price.interval))
     }
 
-    /// The policy for this period: one of days that were bought is divided by itself, however its price is.
+    /// The policy for this period: what is a part already is divided by itself, whatever a whole period is divided by.
     fn policy(&self, policy: ProrationPolicy) -> ProrationPolicy {
-        let denominator = if self.is_bought() { Denominator::Period } else { policy.denominator };
+        let denominator = if self.is_part() { Denominator::Period } else { policy.denominator };
         ProrationPolicy { denominator, ..policy }
     }
 
@@ -157,6 +173,19 @@ impl Cut<'_> {
         }
     }
 
+    /// Whether what the period was charged is for its own days: those that were bought, those of a stub.
+    fn is_part(&self) -> bool {
+        self.stub.is_some_and(|of| of.bought.is_some() || self.rules.divide_stubs_by_themselves())
+    }
+
+    /// Whether a new period and what is unused of the one before can be one amount: neither is discounted, and both are taxed
+    /// the same.
+    fn is_one_amount(&self) -> bool {
+        let with = self.with;
+        let plain = with.discounts.is_empty() && with.earlier_discounts.is_empty();
+        self.rules.net_across_periods() && plain && with.tax == with.earlier_tax
+    }
+
     /// Whether the period is one of days that were bought.
     fn is_bought(&self) -> bool {
         self.stub.is_some_and(|of| of.bought.is_some())
@@ -165,11 +194,15 @@ impl Cut<'_> {
     /// What is unused of the old terms, as days of the new ones: every item is given back and bought anew, because the end of
     /// the period moves for all of them. None where nothing is bought.
     fn extra_time(&self, from: &Terms, to: &Terms, policy: ProrationPolicy) -> Result<Option<ExtraTime>, Refusal> {
-        let new = full_period(to, &self.with.discounts, self.with.policy)?;
+        let new = full_period(to, &self.with.discounts, self.with.policy, self.rules)?;
         let inputs = self.inputs(&items::changes(self.before(from)?, new, self.with, true), from)?;
-        let of = ProrationPolicy { interval_change: IntervalChange::Restart, ..policy };
+        // The day (second) on which bought time began was used up by the change that bought it.
+        let begins = policy.unit.between(self.period.start, self.at, self.zone) == 0;
+        let is_used_up = begins && self.is_bought() && self.rules.use_a_day_once();
+        let change_day = if is_used_up { DayOwner::New } else { policy.change_day };
+        let of = ProrationPolicy { interval_change: IntervalChange::Restart, change_day, ..policy };
         let input = self.input(ChangeKind::Terms, inputs, from, Reach::Interval(to.price.interval));
-        extra_time(&of, &input, self.is_bought())
+        extra_time(&of, &input, self.is_part())
     }
 
     /// The changed items, each with what was charged for it, as far as the policy asks.
@@ -202,8 +235,7 @@ fn changed(
         Some((_, None)) => Reach::Interval(to.price.interval),
         None => Reach::Period,
     };
-    if opens.is_some() {
-        // A difference only makes sense between two parts of the same period.
+    if opens.is_some() && !cut.is_one_amount() {
         policy.lines = ChangeLines::Two;
     }
     if policy.buys_time() {
@@ -221,14 +253,16 @@ fn changed(
     let keeps = matches!(reach, Reach::Anchor(_)) && policy.interval_change == IntervalChange::RestartWithoutCredit;
     let old = if keeps { Vec::new() } else { cut.before(from)? };
     let new = match opens {
-        Some(_) => full_period(to, &cut.with.discounts, cut.with.policy)?,
+        Some(_) => full_period(to, &cut.with.discounts, cut.with.policy, cut.rules)?,
         None => cut.after(to)?,
     };
     let items = items::changes(old, new, cut.with, opens.is_some());
     let inputs = cut.inputs(&items, from)?;
     let same = from.plan == to.plan && from.price == to.price;
     let kind = if same { ChangeKind::Quantity } else { ChangeKind::Terms };
-    let outcome = change(&policy, &cut.input(kind, inputs, from, reach))?;
+    let input = cut.input(kind, inputs, from, reach);
+    let outcome = change(&policy, &input)?;
+    let apart = if opens.is_some() { both_sides(&policy, &input)? } else { Vec::new() };
     let mut lines = Vec::new();
     for line in cut.limited(outcome.lines, &policy, opens.is_none())? {
         let item = items.iter().find(|item| item.name() == line.item);
@@ -239,6 +273,7 @@ fn changed(
             (LineRule::UnusedPrice | LineRule::UnusedDebit | LineRule::Used, Some(old), _) => {
                 divided(&line, old, &policy)?
             }
+            (LineRule::Difference, Some(_), Some(new)) if opens.is_some() => vec![net(&line, new, &apart, &policy)?],
             (LineRule::Difference, Some(old), Some(new)) => divided(&line, &difference(old, new)?, &policy)?,
             (LineRule::RestOfPeriod | LineRule::Stub | LineRule::Once, _, Some(new)) => divided(&line, new, &policy)?,
             // `change` makes lines of the sides that it was given.
@@ -248,11 +283,43 @@ fn changed(
     Ok(lines)
 }
 
+/// The two sides of every item that has one line for the difference, for its explanation.
+fn both_sides(policy: &ProrationPolicy, input: &ChangeInput) -> Result<Vec<ProratedLine>, Refusal> {
+    if policy.lines == ChangeLines::Two {
+        return Ok(Vec::new());
+    }
+    Ok(change(&ProrationPolicy { lines: ChangeLines::Two, ..*policy }, input)?.lines)
+}
+
+/// One line for a new period less what is unused of the one before, which are parts of two wholes.
+fn net(line: &ProratedLine, new: &Full<'_>, apart: &[ProratedLine], policy: &ProrationPolicy) -> Result<Line, Refusal> {
+    let of_item = || apart.iter().filter(|part| part.item == line.item);
+    let (credit, charge) = (of_item().find(|part| part.full_minor.is_sign_negative()), of_item().next_back());
+    let (Some(credit), Some(charge)) = (credit, charge) else { return Err(no_side(line.rule, &line.item)) };
+    let less = Adjustment::LessUnused {
+        full_minor: credit.full_minor.abs().normalize(),
+        share: Share { left: credit.factor.numerator(), whole: credit.factor.denominator() },
+        unit: credit.unit,
+        factor: as_decimal(credit.factor)?,
+        back: credit.unrounded_minor.normalize(),
+    };
+    let all = divided(&ProratedLine { amount: line.amount, ..charge.clone() }, new, policy)?;
+    let mut own = all.into_iter().next().ok_or_else(|| no_side(line.rule, &line.item))?;
+    own.kind = if line.amount.minor < 0 { LineKind::ProrationCredit } else { LineKind::ProrationCharge };
+    own.why.adjustment = Some(Box::new(less));
+    own.why.unrounded_minor = line.unrounded_minor.normalize();
+    own.why.capped = line.capped;
+    if charge.rule == LineRule::FullPeriod {
+        (own.why.share, own.why.unit, own.why.factor) = (None, None, None);
+    }
+    Ok(own)
+}
+
 /// The lines of a change that buys time: what is unused of every item, and the days of every new one.
 fn bought(cut: &Cut<'_>, from: &Terms, to: &Terms, policy: ProrationPolicy) -> Result<Vec<Line>, Refusal> {
     let Some(extra) = cut.extra_time(from, to, policy)? else { return Ok(Vec::new()) };
     let policy = ProrationPolicy { discount: DiscountOrder::BeforeProration, ..policy };
-    let new = full_period(to, &cut.with.discounts, cut.with.policy)?;
+    let new = full_period(to, &cut.with.discounts, cut.with.policy, cut.rules)?;
     let items = items::changes(cut.before(from)?, new, cut.with, true);
     let mut lines = Vec::new();
     for line in extra.lines {
@@ -265,9 +332,9 @@ fn bought(cut: &Cut<'_>, from: &Terms, to: &Terms, policy: ProrationPolicy) -> R
 }
 
 /// What a change buys of the new terms where its policy says so; none where nothing is bought.
-pub(super) fn time_bought(basis: &Basis) -> Result<Option<ExtraTime>, Refusal> {
+pub(super) fn time_bought(rules: Rules, basis: &Basis) -> Result<Option<ExtraTime>, Refusal> {
     let Basis::Change { from, to, period, stub, at, zone, proration, adjustments, .. } = basis else { return Ok(None) };
-    let cut = Cut { period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
+    let cut = Cut { rules, period, stub: stub.as_deref(), at: *at, zone: *zone, with: adjustments };
     if proration.buys_time() { cut.extra_time(from, to, *proration) } else { Ok(None) }
 }
 
@@ -301,9 +368,9 @@ fn difference<'a>(old: &Full<'_>, new: &Full<'a>) -> Result<Full<'a>, MoneyError
 }
 
 /// A full period of every item, in advance, each followed by the discounts off it.
-pub(super) fn recurring(terms: &Terms, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
+pub(super) fn recurring(rules: Rules, terms: &Terms, with: &Adjustments) -> Result<Vec<Line>, Refusal> {
     let mut lines = Vec::new();
-    for full in full_period(terms, &with.discounts, with.policy)? {
+    for full in full_period(terms, &with.discounts, with.policy, rules)? {
         lines.extend(full_item(&full, with)?);
     }
     Ok(lines)
