@@ -200,7 +200,9 @@ impl UsageCharge {
             let left = exact::sub(priced.amount.minor(), before.minor())?;
             priced.amount = Unrounded::from_minor(left, item.currency);
             let scale = Decimal::new(1, item.currency.exponent());
-            priced.steps.push(Step::correction(StepKind::Invoiced, -exact::mul(before.minor(), scale)?));
+            // Taken from zero and not negated: a negative zero is read back as zero, and the line would be another one.
+            let taken = exact::sub(Decimal::ZERO, exact::mul(before.minor(), scale)?)?;
+            priced.steps.push(Step::correction(StepKind::Invoiced, taken));
         }
         Ok(priced)
     }

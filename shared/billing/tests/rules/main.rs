@@ -42,6 +42,8 @@ mod golden;
 #[cfg(test)]
 mod items;
 #[cfg(test)]
+mod late_usage;
+#[cfg(test)]
 mod lifecycle;
 mod migration;
 #[cfg(test)]
