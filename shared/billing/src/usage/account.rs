@@ -130,6 +130,9 @@ pub struct BilledMeter {
     /// For how long units were there, where they were billed for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<UnitTime>,
+    /// What was invoiced for it in all, in minor units of its price's currency; none where that was not remembered yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged_minor: Option<i64>,
 }
 
 /// A span whose usage was billed.
@@ -190,21 +193,48 @@ impl UsageCharge {
     /// # Errors
     /// [`MoneyError`] when a price cannot be computed.
     pub fn priced(&self) -> Result<Priced, MoneyError> {
-        let Self { item, quantity, events, invoiced, part, time, .. } = self;
-        let now = Counted { quantity: *quantity, events: *events, part: *part, time: time.as_ref() };
-        let mut priced = item.price(&now)?;
-        if let Some(before) = invoiced {
-            let BilledMeter { quantity, events, time, .. } = before;
-            let then = Counted { quantity: *quantity, events: *events, part: *part, time: time.as_ref() };
-            let before = item.price(&then)?.amount;
-            let left = exact::sub(priced.amount.minor(), before.minor())?;
-            priced.amount = Unrounded::from_minor(left, item.currency);
-            let scale = Decimal::new(1, item.currency.exponent());
+        let mut priced = self.whole()?;
+        if let Some(before) = &self.invoiced {
+            let currency = self.item.currency;
+            let before = match before.charged_minor {
+                Some(minor) => Decimal::from(minor),
+                // Stored before that was remembered: what it would have cost, not rounded.
+                None => self.before(before)?.minor(),
+            };
+            priced.amount = Unrounded::from_minor(exact::sub(priced.amount.minor(), before)?, currency);
             // Taken from zero and not negated: a negative zero is read back as zero, and the line would be another one.
-            let taken = exact::sub(Decimal::ZERO, exact::mul(before.minor(), scale)?)?;
+            let taken = exact::sub(Decimal::ZERO, exact::mul(before, Decimal::new(1, currency.exponent()))?)?;
             priced.steps.push(Step::correction(StepKind::Invoiced, taken));
         }
         Ok(priced)
+    }
+
+    /// What is charged for it. What comes late is the rounded price of the whole span less what was invoiced: however much
+    /// of it comes late and how often, all of it together is that price.
+    ///
+    /// # Errors
+    /// [`MoneyError`] when a price cannot be computed.
+    pub fn amount(&self) -> Result<Money, MoneyError> {
+        match self.invoiced.as_ref().and_then(|before| before.charged_minor) {
+            Some(before) => {
+                let before = Money::new(before, self.item.currency);
+                self.whole()?.amount.round(Rounding::default())?.plus(before.negated()?)
+            }
+            None => self.priced()?.amount.round(Rounding::default()),
+        }
+    }
+
+    /// What the whole span costs.
+    fn whole(&self) -> Result<Priced, MoneyError> {
+        let Self { item, quantity, events, part, time, .. } = self;
+        item.price(&Counted { quantity: *quantity, events: *events, part: *part, time: time.as_ref() })
+    }
+
+    /// What the span cost with what was known `before`.
+    fn before(&self, before: &BilledMeter) -> Result<Unrounded, MoneyError> {
+        let BilledMeter { quantity, events, time, .. } = before;
+        let then = Counted { quantity: *quantity, events: *events, part: self.part, time: time.as_ref() };
+        Ok(self.item.price(&then)?.amount)
     }
 
     fn is_for(&self, span: &BilledSpan) -> bool {
@@ -269,11 +299,11 @@ impl UsageAccount {
             let window = Window { span, zone: running.zone, carried, time: time.as_ref() };
             let tally = record.tally(&item.meter, &window)?;
             let charge = tally.charge(item, span, part);
-            let costs = !charge.priced()?.amount.minor().is_zero();
+            let (costs, amount) = (!charge.priced()?.amount.minor().is_zero(), charge.amount()?);
             if costs || tally.events > 0 || !tally.quantity.is_zero() {
                 charges.push(charge);
             }
-            meters.insert(item.meter.id.clone(), tally.billed(carried));
+            meters.insert(item.meter.id.clone(), tally.billed(carried, Some(amount.minor)));
         }
         let minimum = running.minimum(start, end)?;
         let minimum = minimum.map(|minimum| BilledMinimum { minimum, used: Money::zero(minimum.currency) });
@@ -298,7 +328,7 @@ impl UsageAccount {
         for span in &mut self.billed {
             let Some(BilledMinimum { minimum, used: before }) = span.minimum else { continue };
             let own = charges.iter().filter(|charge| charge.is_for(span));
-            let own = own.map(|c| c.priced()?.amount.round(Rounding::default())).collect::<Result<Vec<_>, _>>()?;
+            let own = own.map(UsageCharge::amount).collect::<Result<Vec<_>, _>>()?;
             let used = before.plus(Money::sum(minimum.currency, own)?)?;
             span.minimum = Some(BilledMinimum { minimum, used });
             let invoiced = (span.start != new).then_some(before);
@@ -324,10 +354,17 @@ impl UsageAccount {
             let carried = level.unwrap_or(meter.carried);
             let tally = record.tally(&item.meter, &Window { span, zone, carried, time: meter.time.as_ref() })?;
             level = Some(tally.level);
-            let after = tally.clone().billed(carried);
-            let before = std::mem::replace(meter, after);
+            let after = tally.clone().billed(carried, meter.charged_minor);
+            let mut before = std::mem::replace(meter, after);
             if (before.quantity, before.events) != (tally.quantity, tally.events) {
-                charges.push(UsageCharge { invoiced: Some(before), ..tally.charge(item, span, part) });
+                let charge = tally.charge(item, span, part);
+                if before.charged_minor.is_none() {
+                    let charged = charge.before(&before)?.round(Rounding::default())?;
+                    before.charged_minor = Some(charged.minor);
+                }
+                let charge = UsageCharge { invoiced: Some(before), ..charge };
+                meter.charged_minor = Some(charge.whole()?.amount.round(Rounding::default())?.minor);
+                charges.push(charge);
             }
         }
         Ok(level.unwrap_or_default())
@@ -335,9 +372,9 @@ impl UsageAccount {
 }
 
 impl Tally {
-    fn billed(self, carried: Decimal) -> BilledMeter {
+    fn billed(self, carried: Decimal, charged_minor: Option<i64>) -> BilledMeter {
         let Self { quantity, events, level, time } = self;
-        BilledMeter { quantity, events, carried, level, time }
+        BilledMeter { quantity, events, carried, level, time, charged_minor }
     }
 
     fn charge(&self, item: &UsageItem, Span { start, end }: Span, part: Option<SpanPart>) -> UsageCharge {

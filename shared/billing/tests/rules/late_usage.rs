@@ -1,11 +1,17 @@
 //! What comes late: together with what was invoiced before it costs what the whole span costs, by the prices of that span.
 
 use billing::{
+    calendar::recurrence::Span,
     catalog::{Plan, Policy},
     invoice::{Invoice, LineKind, compute},
+    proration::ProrationUnit,
     subscription::{Input, Subscription},
     terms::Terms,
+    usage::{Running, UsageAccount},
 };
+use chrono_tz::Tz;
+use proptest::prelude::*;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Value, json};
 
 use crate::sample::{active, at};
@@ -52,4 +58,41 @@ fn what_comes_late_to_a_period_of_nothing_is_stored_as_it_is_computed_again() {
     assert_eq!(usage(&invoice), [(LineKind::UsageLate, 300)]);
     let told = serde_json::to_string(&invoice).expect("JSON");
     assert!(!told.contains(r#""-0""#), "{told}");
+}
+
+#[test]
+fn what_was_invoiced_is_taken_off_and_not_what_it_was_before_rounding() {
+    let (held, mut days) = (held(&json!([item("0.015")])), Days::default());
+    use_on(&mut days, &held, "2027-02-10T00:00:00Z", "1001", "2027-02-10T00:00:00Z");
+    let (held, first) = renew(&days, &held);
+    assert_eq!(usage(&first), [(LineKind::Usage, 1_502)]);
+    use_on(&mut days, &held, "2027-02-11T00:00:00Z", "1", "2027-03-05T00:00:00Z");
+    let (_, second) = renew(&days, &held);
+    // 1,002 units cost 15.03.
+    assert_eq!(usage(&second), [(LineKind::UsageLate, 1)]);
+    let steps = &second.lines.last().expect("a line").why.steps;
+    assert_eq!(steps.last().map(|step| step.amount.to_string()).as_deref(), Some("-15.02"));
+}
+
+proptest! {
+    /// However much comes late and how often, together it is the rounded price of the whole.
+    #[test]
+    fn late_lines_add_up_to_the_price_of_the_whole(parts in proptest::collection::vec(0_i64..400, 1..4), price in 1_i64..400) {
+        let mut account = UsageAccount::default();
+        let held = held(&json!([item(&format!("0.{price:04}"))]));
+        let period: Span = (&held.period.expect("a period")).into();
+        let mut days = Days::default();
+        let mut charged = 0;
+        // The span is looked at again twice.
+        let ends = ["2027-03-01T00:00:00Z", "2027-03-02T00:00:00Z", "2027-03-03T00:00:00Z"];
+        for ((units, end), n) in parts.iter().zip(ends).zip(0..) {
+            use_on(&mut days, &held, "2027-02-10T00:00:00Z", &units.to_string(), &format!("2027-02-1{n}T00:00:00Z"));
+            let running = Running::whole(Span::new(period.start, at(end)), Tz::UTC, ProrationUnit::Day);
+            let closed = account.close(&held.terms.usage, &days.stored(), &running, at(end)).expect("charges");
+            charged += closed.usage.iter().map(|charge| charge.amount().expect("an amount").minor).sum::<i64>();
+        }
+        let whole = Decimal::new(price * parts.iter().sum::<i64>(), 2);
+        let whole = whole.round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven);
+        prop_assert_eq!(Decimal::from(charged), whole);
+    }
 }

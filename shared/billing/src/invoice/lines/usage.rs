@@ -54,7 +54,7 @@ fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
         add_on: None,
         description: None,
         quantity: 1,
-        amount: amount.round(rounding)?,
+        amount: charge.amount()?,
         why: Explanation {
             rule: item.price.name().into(),
             part: None,
