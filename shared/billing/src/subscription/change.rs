@@ -232,7 +232,8 @@ pub(super) fn divide(
     let lines = if charged.is_some() { compute(crate::RULES_VERSION, &basis)? } else { Vec::new() };
     step.bill(Cause::Change(version), basis, usage, now)?;
     step.next.note_charges(&policy, charged, &lines, now)?;
-    step.next.terms = terms.clone();
+    let old = std::mem::replace(&mut step.next.terms, terms.clone());
+    step.next.usage.take_terms(&old, terms);
     if !restarts {
         cut::reprice(&mut step.next)?;
     }

@@ -4,7 +4,7 @@
 //! with what was invoiced, and only the difference is billed. So it does not matter when an event arrived, nor whether a
 //! renewal was being decided at that moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     bucket::{Bucket, HourBucket},
     chain::Chunk,
+    earlier::{self, EarlierTerms},
     item::{Counted, UsageItem},
     minimum::{BilledMinimum, UsageMinimum},
     part::{Running, SpanPart},
@@ -21,6 +22,7 @@ use super::{
 };
 use crate::{
     calendar::{Instant, recurrence::Span},
+    catalog::VersionRef,
     money::{Money, MoneyError, Rounding, Unrounded},
     pricing::{Aggregation, Meter, Priced, Step, StepKind, exact},
     subscription::Subscription,
@@ -160,6 +162,9 @@ pub struct UsageAccount {
     /// The last spans, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub billed: Vec<BilledSpan>,
+    /// By which terms, in order of time; none: by those of the day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierTerms>,
 }
 
 /// One meter's usage on an invoice: enough to compute its line again.
@@ -168,6 +173,9 @@ pub struct UsageAccount {
 pub struct UsageCharge {
     /// What it costs.
     pub item: UsageItem,
+    /// The plan version that it was used under; none: the one that the invoice is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<VersionRef>,
     /// First instant of the span that it is for.
     pub start: Instant,
     /// First instant after it.
@@ -267,10 +275,18 @@ impl UsageAccount {
     }
 
     /// The contract is billed in another currency from here on: minimums of the spans before are settled as they are. What
-    /// still comes late to these spans is billed by the prices of the day, as after every change of what usage costs.
+    /// still comes late to these spans is billed by the prices of the day, because a document has one currency.
     pub(crate) fn settle_minimums(&mut self) {
         for span in &mut self.billed {
             span.minimum = None;
+        }
+    }
+
+    /// What was invoiced in another currency, and by which prices, is no measure any more.
+    pub(super) fn forget_prices(&mut self) {
+        self.earlier.clear();
+        for meter in self.billed.iter_mut().flat_map(|span| span.meters.values_mut()) {
+            meter.charged_minor = None;
         }
     }
 
@@ -294,7 +310,7 @@ impl UsageAccount {
         let (span, part) = (Span::new(start, end), running.part(start, end));
         let (mut charges, mut meters) = (Vec::new(), BTreeMap::new());
         for item in items {
-            let carried = next.late(item, record, running.zone, &mut charges)?;
+            let carried = next.late((&item.meter.id, Some(item)), record, running.zone, &mut charges)?;
             let time = item.proration.map(|unit| UnitTime::new(unit, running));
             let window = Window { span, zone: running.zone, carried, time: time.as_ref() };
             let tally = record.tally(&item.meter, &window)?;
@@ -305,6 +321,9 @@ impl UsageAccount {
             }
             meters.insert(item.meter.id.clone(), tally.billed(carried, Some(amount.minor)));
         }
+        for meter in next.gone(items) {
+            next.late((&meter, None), record, running.zone, &mut charges)?;
+        }
         let minimum = running.minimum(start, end)?;
         let minimum = minimum.map(|minimum| BilledMinimum { minimum, used: Money::zero(minimum.currency) });
         let part = part.filter(|_| items.iter().any(|item| !item.part.is_whole()));
@@ -312,6 +331,7 @@ impl UsageAccount {
         let minimums = next.true_up(&charges, start)?;
         let over = next.billed.len().saturating_sub(BILLED_KEPT);
         next.billed.drain(..over);
+        next.forget_earlier();
         *self = next;
         Ok(Closed { usage: charges, minimums })
     }
@@ -338,11 +358,17 @@ impl UsageAccount {
         Ok(found)
     }
 
+    /// The meters of billed spans that are not among `items`.
+    fn gone(&self, items: &[UsageItem]) -> BTreeSet<String> {
+        let known = self.billed.iter().flat_map(|span| span.meters.keys());
+        known.filter(|meter| items.iter().all(|item| item.meter.id != **meter)).cloned().collect()
+    }
+
     /// Compares the billed spans with what is stored now, charges differences, and returns the level after the last. A span is
-    /// counted as it was when it was billed.
+    /// counted and priced as it was when it was billed; `today` is the meter's price of the day, if it has one.
     fn late(
         &mut self,
-        item: &UsageItem,
+        (id, today): (&str, Option<&UsageItem>),
         record: &UsageRecord,
         zone: Tz,
         charges: &mut Vec<UsageCharge>,
@@ -350,7 +376,9 @@ impl UsageAccount {
         let mut level = None;
         for billed in &mut self.billed {
             let (span, part) = (Span::new(billed.start, billed.end), billed.part);
-            let Some(meter) = billed.meters.get_mut(&item.meter.id) else { continue };
+            let (plan, items) = earlier::at(&self.earlier, billed.end);
+            let item = items.map_or(today, |items| items.iter().find(|item| item.meter.id == id));
+            let (Some(item), Some(meter)) = (item, billed.meters.get_mut(id)) else { continue };
             let carried = level.unwrap_or(meter.carried);
             let tally = record.tally(&item.meter, &Window { span, zone, carried, time: meter.time.as_ref() })?;
             level = Some(tally.level);
@@ -362,7 +390,7 @@ impl UsageAccount {
                     let charged = charge.before(&before)?.round(Rounding::default())?;
                     before.charged_minor = Some(charged.minor);
                 }
-                let charge = UsageCharge { invoiced: Some(before), ..charge };
+                let charge = UsageCharge { plan: plan.cloned(), invoiced: Some(before), ..charge };
                 meter.charged_minor = Some(charge.whole()?.amount.round(Rounding::default())?.minor);
                 charges.push(charge);
             }
@@ -380,7 +408,7 @@ impl Tally {
     fn charge(&self, item: &UsageItem, Span { start, end }: Span, part: Option<SpanPart>) -> UsageCharge {
         let Self { quantity, events, time, .. } = self.clone();
         let part = part.filter(|_| !item.part.is_whole());
-        UsageCharge { item: item.clone(), start, end, quantity, events, invoiced: None, part, time }
+        UsageCharge { item: item.clone(), plan: None, start, end, quantity, events, invoiced: None, part, time }
     }
 }
 

@@ -44,13 +44,13 @@ pub(super) fn lines(terms: &Terms, charges: &[UsageCharge]) -> Result<Vec<Line>,
 }
 
 fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
-    let UsageCharge { item, start, end, quantity, events, invoiced, part, time } = charge;
+    let UsageCharge { item, plan, start, end, quantity, events, invoiced, part, time } = charge;
     let Priced { amount, steps } = charge.priced()?;
     let exact = amount.minor().normalize();
     let rounding = Rounding::default();
     Ok(Line {
         kind: if invoiced.is_some() { LineKind::UsageLate } else { LineKind::Usage },
-        plan: terms.plan.to_string(),
+        plan: plan.as_ref().unwrap_or(&terms.plan).to_string(),
         add_on: None,
         description: None,
         quantity: 1,
