@@ -3,7 +3,7 @@
 //! Exists so that what a customer used is counted once and for ever the same way, however its events were delivered: in
 //! batches, twice, late, or side by side. Nothing here keeps a single event. `event` says which events a contract takes,
 //! `bucket` and `chain` what becomes of them, `item` what they cost, `part` what of that holds for a part of a period, `time`
-//! which units count only while they are there, `minimum` the least that all of it costs, `account` what a contract remembers
+//! which units count only while they are there, `weight` for how much of a full period a level stood, `minimum` the least that all of it costs, `account` what a contract remembers
 //! of what it was billed for, `earlier` by which prices.
 
 mod account;
@@ -15,6 +15,7 @@ mod item;
 mod minimum;
 mod part;
 mod time;
+mod weight;
 
 pub use account::{BilledMeter, BilledSpan, Closed, MeterUsage, UsageAccount, UsageCharge, UsageRecord, current};
 pub use bucket::{Bucket, HourBucket};
@@ -25,6 +26,7 @@ pub use item::{Counted, UsageItem};
 pub use minimum::{BilledMinimum, Least, UsageMinimum};
 pub use part::{InPart, PartRules, Running, SpanPart};
 pub use time::UnitTime;
+pub use weight::Weight;
 
 /// Most events of one request or message.
 pub const BATCH_MAX: usize = 100;

@@ -339,18 +339,19 @@ fn step(step: &Step) -> String {
         (StepKind::Tier, Some(tier)) => format!("tier {tier}:"),
         (kind, _) => format!("{}:", kind_word(kind)),
     };
+    let units = step.fraction.map_or_else(|| step.units.to_string(), |(parts, of)| format!("{parts}/{of}"));
     match (step.packages, step.percent, step.unit_amount) {
         (Some(packages), _, Some(amount)) => {
-            let _ = write!(said, " {} units in {packages} packages × {amount}", step.units);
+            let _ = write!(said, " {units} units in {packages} packages × {amount}");
         }
         (_, Some(percent), _) => {
-            let _ = write!(said, " {percent} % of {}", step.units);
+            let _ = write!(said, " {percent} % of {units}");
         }
         (_, _, Some(amount)) => {
-            let _ = write!(said, " {} × {amount}", step.units);
+            let _ = write!(said, " {units} × {amount}");
         }
         _ if !step.units.is_zero() => {
-            let _ = write!(said, " {} units", step.units);
+            let _ = write!(said, " {units} units");
         }
         _ => {}
     }

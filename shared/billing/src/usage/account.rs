@@ -19,6 +19,7 @@ use super::{
     minimum::{BilledMinimum, UsageMinimum},
     part::{Running, SpanPart},
     time::UnitTime,
+    weight::Weight,
 };
 use crate::{
     calendar::{Instant, recurrence::Span},
@@ -45,6 +46,8 @@ struct Tally {
     level: Decimal,
     /// For how long units were there, for meters that are prorated.
     time: Option<UnitTime>,
+    /// What the quantity is the quotient of, for meters that are weighted.
+    weight: Option<Weight>,
 }
 
 /// What a meter is counted in.
@@ -56,6 +59,8 @@ struct Window<'a> {
     carried: Decimal,
     /// How time is counted, for meters that are prorated.
     time: Option<&'a UnitTime>,
+    /// Milliseconds of a full period, for meters that are weighted; none: of the span, as it once was.
+    full: Option<i64>,
 }
 
 impl UsageRecord {
@@ -74,7 +79,7 @@ impl UsageRecord {
             buckets.sort_by_key(|bucket| bucket.start);
             let time = Some(time.counted(&buckets, of.span, of.zone, of.carried)?);
             let level = exact::add(of.carried, all.map_or(Decimal::ZERO, |all| all.sum))?;
-            return Ok(Tally { quantity: level, events, level, time });
+            return Ok(Tally { quantity: level, events, level, time, weight: None });
         }
         let carries = matches!(meter.aggregation, Aggregation::Last | Aggregation::WeightedChanges);
         let carried = if carries { of.carried } else { Decimal::ZERO };
@@ -83,11 +88,17 @@ impl UsageRecord {
             (Some(all), Aggregation::WeightedChanges) => exact::add(carried, all.sum)?,
             _ => carried,
         };
+        let mut weight = None;
         let quantity = match meter.aggregation {
-            Aggregation::WeightedChanges => weighted(&buckets, of.span, carried)?,
+            Aggregation::WeightedChanges => {
+                let whole = of.full.unwrap_or_else(|| (of.span.end - of.span.start).num_milliseconds());
+                let found = Weight { sum: weighted(&buckets, of.span, carried)?, whole };
+                weight = of.full.map(|_| found);
+                found.quantity()?
+            }
             aggregation => all.as_ref().map_or(carried, |all| of_bucket(all, aggregation)),
         };
-        Ok(Tally { quantity: quantity.normalize(), events, level, time: None })
+        Ok(Tally { quantity: quantity.normalize(), events, level, time: None, weight })
     }
 }
 
@@ -102,7 +113,7 @@ fn of_bucket(all: &Bucket, aggregation: Aggregation) -> Decimal {
     }
 }
 
-/// The average level: what was carried for all of the span, each change for what was left of it, in milliseconds.
+/// Levels times milliseconds: what was carried for all of the span, each change for what was left of it.
 fn weighted(buckets: &[&HourBucket], span: Span, carried: Decimal) -> Result<Decimal, MoneyError> {
     let milliseconds = |length: TimeDelta| Decimal::from(length.num_milliseconds());
     let whole = milliseconds(span.end - span.start);
@@ -111,7 +122,7 @@ fn weighted(buckets: &[&HourBucket], span: Span, carried: Decimal) -> Result<Dec
         let stood = exact::sub(exact::mul(bucket.sum, milliseconds(span.end - *start))?, bucket.moment)?;
         sum = exact::add(sum, stood)?;
     }
-    exact::quotient(sum, whole)
+    Ok(sum)
 }
 
 /// One meter of a span that was billed.
@@ -135,6 +146,9 @@ pub struct BilledMeter {
     /// What was invoiced for it in all, in minor units of its price's currency; none where that was not remembered yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged_minor: Option<i64>,
+    /// What the quantity is the quotient of, where levels were weighted as part of a full period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Weight>,
 }
 
 /// A span whose usage was billed.
@@ -193,6 +207,12 @@ pub struct UsageCharge {
     /// For how long units were there, where they are billed for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<UnitTime>,
+    /// What the quantity is the quotient of, where levels are weighted as part of a full period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Weight>,
+    /// Whether parts are multiplied by the price before they are divided; charges that were stored before cut them first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
 }
 
 impl UsageCharge {
@@ -234,14 +254,15 @@ impl UsageCharge {
 
     /// What the whole span costs.
     fn whole(&self) -> Result<Priced, MoneyError> {
-        let Self { item, quantity, events, part, time, .. } = self;
-        item.price(&Counted { quantity: *quantity, events: *events, part: *part, time: time.as_ref() })
+        let Self { item, quantity, events, part, time, weight, exact, .. } = self;
+        let (quantity, events, part, weight, exact) = (*quantity, *events, *part, *weight, *exact);
+        item.price(&Counted { quantity, events, part, time: time.as_ref(), weight, exact })
     }
 
-    /// What the span cost with what was known `before`.
+    /// What the span cost with what was known `before`, by the rules of what does not remember what was charged.
     fn before(&self, before: &BilledMeter) -> Result<Unrounded, MoneyError> {
-        let BilledMeter { quantity, events, time, .. } = before;
-        let then = Counted { quantity: *quantity, events: *events, part: self.part, time: time.as_ref() };
+        let (quantity, events, part, weight) = (before.quantity, before.events, self.part, before.weight);
+        let then = Counted { quantity, events, part, time: before.time.as_ref(), weight, exact: weight.is_some() };
         Ok(self.item.price(&then)?.amount)
     }
 
@@ -312,7 +333,8 @@ impl UsageAccount {
         for item in items {
             let carried = next.late((&item.meter.id, Some(item)), record, running.zone, &mut charges)?;
             let time = item.proration.map(|unit| UnitTime::new(unit, running));
-            let window = Window { span, zone: running.zone, carried, time: time.as_ref() };
+            let (zone, full) = (running.zone, Some(running.full_milliseconds()));
+            let window = Window { span, zone, carried, time: time.as_ref(), full };
             let tally = record.tally(&item.meter, &window)?;
             let charge = tally.charge(item, span, part);
             let (costs, amount) = (!charge.priced()?.amount.minor().is_zero(), charge.amount()?);
@@ -380,7 +402,8 @@ impl UsageAccount {
             let item = items.map_or(today, |items| items.iter().find(|item| item.meter.id == id));
             let (Some(item), Some(meter)) = (item, billed.meters.get_mut(id)) else { continue };
             let carried = level.unwrap_or(meter.carried);
-            let tally = record.tally(&item.meter, &Window { span, zone, carried, time: meter.time.as_ref() })?;
+            let full = meter.weight.map(|weight| weight.whole);
+            let tally = record.tally(&item.meter, &Window { span, zone, carried, time: meter.time.as_ref(), full })?;
             level = Some(tally.level);
             let after = tally.clone().billed(carried, meter.charged_minor);
             let mut before = std::mem::replace(meter, after);
@@ -401,14 +424,27 @@ impl UsageAccount {
 
 impl Tally {
     fn billed(self, carried: Decimal, charged_minor: Option<i64>) -> BilledMeter {
-        let Self { quantity, events, level, time } = self;
-        BilledMeter { quantity, events, carried, level, time, charged_minor }
+        let Self { quantity, events, level, time, weight } = self;
+        BilledMeter { quantity, events, carried, level, time, charged_minor, weight }
     }
 
     fn charge(&self, item: &UsageItem, Span { start, end }: Span, part: Option<SpanPart>) -> UsageCharge {
-        let Self { quantity, events, time, .. } = self.clone();
+        let Self { quantity, events, time, weight, .. } = self.clone();
         let part = part.filter(|_| !item.part.is_whole());
-        UsageCharge { item: item.clone(), plan: None, start, end, quantity, events, invoiced: None, part, time }
+        let exact = part.is_some() || time.is_some() || weight.is_some();
+        UsageCharge {
+            item: item.clone(),
+            plan: None,
+            start,
+            end,
+            quantity,
+            events,
+            invoiced: None,
+            part,
+            time,
+            weight,
+            exact,
+        }
     }
 }
 
@@ -439,7 +475,8 @@ pub fn current(subscription: &Subscription, record: &UsageRecord, now: Instant) 
     let of_item = |item: &UsageItem| {
         let carried = billed.and_then(|b| b.meters.get(&item.meter.id)).map(|m| m.level).unwrap_or_default();
         let time = item.proration.map(|unit| UnitTime::new(unit, &running));
-        let window = Window { span, zone: running.zone, carried, time: time.as_ref() };
+        let (zone, full) = (running.zone, Some(running.full_milliseconds()));
+        let window = Window { span, zone, carried, time: time.as_ref(), full };
         let Tally { quantity, events, .. } = record.tally(&item.meter, &window)?;
         // What a part has is known by its end, and it goes on.
         let part = running.part(since, running.period.end.max(span.end));

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     part::{InPart, PartRules, SpanPart},
     time::UnitTime,
+    weight::Weight,
 };
 use crate::{
     calendar::{Interval, Unit},
@@ -55,6 +56,10 @@ pub struct Counted<'a> {
     pub part: Option<SpanPart>,
     /// For how long units were there, where they are billed for that.
     pub time: Option<&'a UnitTime>,
+    /// What the quantity is the average of, where levels are weighted.
+    pub weight: Option<Weight>,
+    /// Whether parts are multiplied before they are divided; not so in what was stored before they were.
+    pub exact: bool,
 }
 
 impl UsageItem {
@@ -63,6 +68,38 @@ impl UsageItem {
     /// # Errors
     /// [`MoneyError`]: units that the price does not cover, or that cannot be computed exactly.
     pub fn price(&self, of: &Counted<'_>) -> Result<Priced, MoneyError> {
+        let priced = if of.exact { self.price_of_parts(of) } else { Err(MoneyError::Overflow) };
+        // Figures that are too long to be multiplied first are cut, as all once were.
+        if priced == Err(MoneyError::Overflow) { self.price_of_cut(of) } else { priced }
+    }
+
+    /// Counted in parts: divided once, by the price.
+    fn price_of_parts(&self, of: &Counted<'_>) -> Result<Priced, MoneyError> {
+        let part = of.part.filter(|_| !self.part.is_whole());
+        let proportion = part.map(|part| part.proportion(self.part)).unwrap_or_default();
+        let (free, per, units) = match of.time.filter(|_| self.proration.is_some()) {
+            Some(time) => {
+                let included = part.map_or(Ok(self.included), |part| part.included(self.part, self.included))?;
+                let (free, movements) = time.beyond_in_parts(included)?;
+                (free, time.per(), Units::prorated(movements)?)
+            }
+            None => {
+                let (counted, per) = of.weight.map_or((of.quantity, Decimal::ONE), Weight::parts);
+                let (left, whole) = part.map_or((Decimal::ONE, Decimal::ONE), |part| part.of_included(self.part));
+                let used = exact::mul(counted.max(Decimal::ZERO), whole)?;
+                let free = exact::mul(exact::mul(self.included, left)?, per)?.min(used);
+                (free, exact::mul(per, whole)?, Units::counted(exact::sub(used, free)?, of.events))
+            }
+        };
+        let mut priced = self.price.price_in_part(&units.in_parts(per), proportion, self.currency)?;
+        if !free.is_zero() {
+            priced.steps.insert(0, Step::free_parts(free, per)?);
+        }
+        Ok(priced)
+    }
+
+    /// Every part cut at 12 decimals before it is multiplied.
+    fn price_of_cut(&self, of: &Counted<'_>) -> Result<Priced, MoneyError> {
         let part = of.part.filter(|_| !self.part.is_whole());
         let included = part.map_or(Ok(self.included), |part| part.included(self.part, self.included))?;
         let in_part = part.map(|part| self.price.in_part(part.proportion(self.part))).transpose()?;

@@ -79,4 +79,6 @@ mod stubs;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]
+mod usage_exact;
+#[cfg(test)]
 mod usage_parts;

@@ -44,7 +44,7 @@ pub(super) fn lines(terms: &Terms, charges: &[UsageCharge]) -> Result<Vec<Line>,
 }
 
 fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
-    let UsageCharge { item, plan, start, end, quantity, events, invoiced, part, time } = charge;
+    let UsageCharge { item, plan, start, end, quantity, events, invoiced, part, time, .. } = charge;
     let Priced { amount, steps } = charge.priced()?;
     let exact = amount.minor().normalize();
     let rounding = Rounding::default();
