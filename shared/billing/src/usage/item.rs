@@ -152,9 +152,8 @@ impl UsageItem {
         if self.included < Decimal::ZERO {
             return Err("included must not be below zero".into());
         }
-        if !is_of_totals(&self.price) {
-            let name = self.price.name();
-            return Err(format!("price: usage of contracts cannot be priced by {name} yet; use a model of totals"));
+        if let Some(problem) = not_of_totals(&self.price) {
+            return Err(format!("price: {problem}"));
         }
         self.price.check(self.currency).map_err(|problem| format!("price: {problem}"))?;
         self.check_proration()?;
@@ -221,12 +220,17 @@ impl UsageItem {
 /// Of the longest period that usage is billed for.
 const MILLISECONDS_OF_YEAR: i64 = 366 * 86_400_000;
 
-/// Whether a price follows from how much and in how many events: single events are not kept.
-fn is_of_totals(model: &PriceModel) -> bool {
+/// Why a price does not follow from how much and in how many events: single events are not kept. None where it does.
+fn not_of_totals(model: &PriceModel) -> Option<String> {
     match model {
-        PriceModel::Usage(_) | PriceModel::PercentOf(_) => false,
-        PriceModel::Percentage(percentage) => !percentage.needs_each_event(),
-        PriceModel::Commitment(commitment) => is_of_totals(&commitment.price),
-        _ => true,
+        PriceModel::Usage(_) | PriceModel::PercentOf(_) => {
+            let name = model.name();
+            Some(format!("usage of contracts cannot be priced by {name} yet; use a model of totals"))
+        }
+        PriceModel::Percentage(percentage) => percentage.of_each_event().map(|(field, instead)| {
+            format!("{field} is about single events, and contracts keep totals of usage; {instead}")
+        }),
+        PriceModel::Commitment(commitment) => not_of_totals(&commitment.price),
+        _ => None,
     }
 }
