@@ -233,7 +233,7 @@ fn parts_of_time(used: &UsedUnits) -> Vec<String> {
 
 /// What was agreed at least, and what the usage came to.
 fn true_up(least: &UsageMinimum) -> String {
-    let UsageMinimum { start, end, minimum, used, invoiced } = least;
+    let UsageMinimum { start, end, minimum, used, invoiced, .. } = least;
     let span = format!("{} to {}", day(*start), day(*end));
     let before = invoiced.map_or(String::new(), |before| format!(", and to {before} when that was invoiced"));
     format!("at least {minimum} for the usage of {span}: it came to {used}{before}")

@@ -17,9 +17,9 @@ impl Step {
         let record = self.usage_record()?.clone();
         let end = end.min(running.period.end);
         let mut closed = self.next.usage.close(&self.next.terms.usage, &record, &running, end)?;
-        for charge in &mut closed.usage {
-            // The invoice may be for the plan that comes next.
-            charge.plan.get_or_insert_with(|| self.next.terms.plan.clone());
+        // The invoice may be for the plan that comes next.
+        for plan in closed.plans() {
+            plan.get_or_insert_with(|| self.next.terms.plan.clone());
         }
         Ok(closed)
     }
@@ -97,9 +97,10 @@ pub(super) fn metered(base: Basis, closed: Closed) -> Basis {
     if closed.is_empty() {
         return base;
     }
-    let Closed { mut usage, minimums } = closed;
-    for charge in &mut usage {
-        charge.plan.take_if(|plan| *plan == base.terms().plan);
+    let mut closed = closed;
+    for plan in closed.plans() {
+        plan.take_if(|plan| *plan == base.terms().plan);
     }
+    let Closed { usage, minimums } = closed;
     Basis::Metered { base: Box::new(base), usage, minimums }
 }

@@ -281,6 +281,12 @@ pub struct Closed {
 }
 
 impl Closed {
+    /// The plan version of everything in it.
+    pub(crate) fn plans(&mut self) -> impl Iterator<Item = &mut Option<VersionRef>> {
+        let of_usage = self.usage.iter_mut().map(|charge| &mut charge.plan);
+        of_usage.chain(self.minimums.iter_mut().map(|minimum| &mut minimum.plan))
+    }
+
     /// Whether there is nothing to bill.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -374,7 +380,8 @@ impl UsageAccount {
             let used = before.plus(Money::sum(minimum.currency, own)?)?;
             span.minimum = Some(BilledMinimum { minimum, used });
             let invoiced = (span.start != new).then_some(before);
-            let one = UsageMinimum { start: span.start, end: span.end, minimum, used, invoiced };
+            let plan = earlier::at(&self.earlier, span.end).0.cloned();
+            let one = UsageMinimum { plan, start: span.start, end: span.end, minimum, used, invoiced };
             found.extend(Some(one).filter(|one| one.amount().is_ok_and(|amount| amount.minor != 0)));
         }
         Ok(found)

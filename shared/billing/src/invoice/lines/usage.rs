@@ -87,10 +87,11 @@ pub(super) fn true_ups(terms: &Terms, minimums: &[UsageMinimum]) -> Result<Vec<L
         let amount = minimum.amount()?;
         let exact = Decimal::from(amount.minor);
         let why = Explanation {
-            adjustment: Some(Box::new(Adjustment::TrueUp(*minimum))),
+            adjustment: Some(Box::new(Adjustment::TrueUp(minimum.clone()))),
             ..adjust::plain("true-up", Decimal::from(minimum.minimum.minor), exact, Rounding::default())
         };
-        Ok(Line { quantity: 1, ..adjust::of_terms(LineKind::TrueUp, terms, amount, why) })
+        let plan = minimum.plan.as_ref().unwrap_or(&terms.plan).to_string();
+        Ok(Line { quantity: 1, plan, ..adjust::of_terms(LineKind::TrueUp, terms, amount, why) })
     };
     minimums.iter().map(line).collect()
 }
