@@ -109,6 +109,14 @@ fn moved(to: &str, items: &Value) -> (Subscription, Days) {
     (held, days)
 }
 
+/// A contract that has other terms now, and the invoice of what came late to the earlier ones.
+pub(crate) fn late_after_a_change() -> (Subscription, Invoice) {
+    let (held, mut days) = moved("gone", &json!([]));
+    use_on(&mut days, &held, "2027-02-11T00:00:00Z", "10", "2027-03-05T00:00:00Z");
+    let (_, invoice) = renew(&days, &held);
+    (held, invoice)
+}
+
 #[test]
 fn what_comes_late_is_priced_by_the_terms_of_its_span() {
     let mut dearer = item("0.20");

@@ -50,6 +50,14 @@ fn june(aggregation: &str, price: &str, when: &str) -> Invoice {
     invoice
 }
 
+/// A contract with a weighted level, and the invoice of its stub.
+pub(crate) fn weighted() -> (Subscription, Invoice) {
+    let (item, start) = (item("weighted-changes", "30"), "2027-04-28T00:00:00Z");
+    let (held, mut days) = (held_in(&item, start, Tz::UTC, true), Days::default());
+    add(&mut days, &held, start, "1", start);
+    renew(&days, &held)
+}
+
 #[test]
 fn an_exact_half_of_a_cent_goes_to_the_even_neighbour() {
     for aggregation in ["sum", "weighted-changes"] {
