@@ -12,6 +12,7 @@ mod graduated;
 mod in_part;
 mod meter;
 mod package;
+mod parts;
 mod percentage;
 mod priced;
 mod tiers;
@@ -103,7 +104,10 @@ impl PriceModel {
     /// [`PriceError`]: units that the model does not price, or something that it needs and was not given.
     pub fn price(&self, units: &Units, currency: Currency) -> Result<Priced, PriceError> {
         units.check()?;
-        Ok(Priced::of(self.steps(units, currency)?, currency)?)
+        match units.per {
+            Some(_) => self.price_in_part(units, Proportion::default(), currency),
+            None => Ok(Priced::of(self.steps(units, currency)?, currency)?),
+        }
     }
 
     /// What each of `transactions` costs when they use up the price one after the other from the start of a period:

@@ -173,7 +173,7 @@ pub(crate) async fn for_decision(
 ) -> Result<Option<UsageRecord>, Error> {
     let is_due = || next_event(subscription).is_some_and(|(at, _)| at <= now);
     let bills = input.is_command() || (*input == Input::Wake && is_due());
-    if subscription.terms.usage.is_empty() || !bills {
+    if !subscription.has_usage() || !bills {
         return Ok(None);
     }
     record_of(ledger.operations.as_ref(), subscription, now).await.map(Some)

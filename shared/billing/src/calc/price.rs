@@ -162,7 +162,7 @@ impl Answer {
             self.total = Some(priced.amount.round(self.rounding)?.into());
             self.unrounded_minor = Some(priced.amount.minor().normalize());
             self.steps = Some(priced.steps);
-            self.units = Some(units);
+            self.units = Some(units.cut()?);
         }
         if question.each.is_empty() {
             self.price = Some(model);
@@ -262,7 +262,7 @@ impl MeterAsked {
         let readings: Vec<Reading> = self.readings.iter().map(reading).collect();
         Ok(match usage {
             Some(usage) => usage.units(&meter, &readings, &Window { period, zone, carried: self.carried.0 })?,
-            None => Units::of(meter.aggregate(&readings, &period, self.carried.0)?),
+            None => meter.units(&readings, &period, self.carried.0)?,
         })
     }
 }

@@ -236,7 +236,7 @@ fn parts_of_time(used: &UsedUnits) -> Vec<String> {
 
 /// What was agreed at least, and what the usage came to.
 fn true_up(least: &UsageMinimum) -> String {
-    let UsageMinimum { start, end, minimum, used, invoiced } = least;
+    let UsageMinimum { start, end, minimum, used, invoiced, .. } = least;
     let span = format!("{} to {}", day(*start), day(*end));
     let before = invoiced.map_or(String::new(), |before| format!(", and to {before} when that was invoiced"));
     format!("at least {minimum} for the usage of {span}: it came to {used}{before}")
@@ -353,18 +353,19 @@ fn step(step: &Step) -> String {
         (StepKind::Tier, Some(tier)) => format!("tier {tier}:"),
         (kind, _) => format!("{}:", kind_word(kind)),
     };
+    let units = step.fraction.map_or_else(|| step.units.to_string(), |(parts, of)| format!("{parts}/{of}"));
     match (step.packages, step.percent, step.unit_amount) {
         (Some(packages), _, Some(amount)) => {
-            let _ = write!(said, " {} units in {packages} packages × {amount}", step.units);
+            let _ = write!(said, " {units} units in {packages} packages × {amount}");
         }
         (_, Some(percent), _) => {
-            let _ = write!(said, " {percent} % of {}", step.units);
+            let _ = write!(said, " {percent} % of {units}");
         }
         (_, _, Some(amount)) => {
-            let _ = write!(said, " {} × {amount}", step.units);
+            let _ = write!(said, " {units} × {amount}");
         }
         _ if !step.units.is_zero() => {
-            let _ = write!(said, " {} units", step.units);
+            let _ = write!(said, " {units} units");
         }
         _ => {}
     }

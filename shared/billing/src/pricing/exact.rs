@@ -71,6 +71,20 @@ pub(crate) fn quotient(numerator: Decimal, denominator: Decimal) -> Result<Decim
     Ok(quotient.round_dp_with_strategy(QUOTIENT_DECIMALS, RoundingStrategy::MidpointNearestEven).normalize())
 }
 
+/// The fraction `numerator ÷ denominator` in lowest terms, as far as the denominator is a whole number.
+pub(crate) fn lowest(numerator: Decimal, denominator: Decimal) -> (Decimal, Decimal) {
+    let (numerator, denominator) = (numerator.normalize(), denominator.normalize());
+    let (mut divisor, mut left) = (denominator.mantissa().unsigned_abs(), numerator.mantissa().unsigned_abs());
+    while left != 0 {
+        (divisor, left) = (left, divisor % left);
+    }
+    let by = |of: Decimal| {
+        let divisor = i128::try_from(divisor).ok().filter(|_| denominator.scale() == 0)?;
+        Decimal::try_from_i128_with_scale(of.mantissa().checked_div(divisor)?, of.scale()).ok()
+    };
+    by(numerator).zip(by(denominator)).unwrap_or((numerator, denominator))
+}
+
 /// How many packages of `size` are full, and what is left of `units` (0 or more) beyond them.
 ///
 /// # Errors
@@ -109,6 +123,14 @@ mod tests {
         assert_eq!(quotient(d("12.5"), d("8")), Ok(d("1.5625")));
         assert_eq!(quotient(d("2"), d("3")), Ok(d("0.666666666667")));
         assert_eq!(quotient(d("2"), d("0")), Err(MoneyError::Overflow));
+    }
+
+    #[test]
+    fn a_fraction_is_in_lowest_terms() {
+        assert_eq!(lowest(d("70"), d("300")), (d("7"), d("30")));
+        assert_eq!(lowest(d("-4.5"), d("30")), (d("-0.3"), d("2")));
+        assert_eq!(lowest(d("0"), d("30")), (d("0"), d("1")));
+        assert_eq!(lowest(d("5"), d("0")), (d("1"), d("0")));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{Commitment, Graduated, GraduatedPercentage, PercentTier, PriceModel,
 use crate::money::MoneyError;
 
 /// Which figures of a price are in proportion to the part: `left` of `whole`, none where they stay whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Proportion {
     /// Of counts of units: ends of tiers, free units.
     pub(crate) units: Option<(Decimal, Decimal)>,
@@ -83,8 +83,11 @@ impl PriceModel {
                 overage_factor: price.overage_factor,
                 price: Box::new(price.price.in_part(of)?),
             }),
-            // Blocks are whole; the others are no prices of what a contract used.
-            Self::BlockTiers(_) | Self::PercentOf(_) | Self::Usage(_) => self.clone(),
+            Self::Usage(price) => {
+                Self::Usage(super::UsagePrice { price: Box::new(price.price.in_part(of)?), ..price.clone() })
+            }
+            // Blocks are whole; a percentage of other items is no price of units.
+            Self::BlockTiers(_) | Self::PercentOf(_) => self.clone(),
         })
     }
 

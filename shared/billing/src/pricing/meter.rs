@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{PriceError, exact};
+use super::{PriceError, exact, units::Units};
 use crate::{
     calendar::{Instant, Period},
     catalog::is_name,
@@ -77,8 +77,31 @@ impl Meter {
             Aggregation::Max => Ok(values().fold(carried, Decimal::max)),
             Aggregation::Last => Ok(values().next_back().unwrap_or(carried)),
             Aggregation::Unique => self.unique(&inside),
-            Aggregation::WeightedChanges => weighted(&inside, period, carried, exact::add),
-            Aggregation::WeightedLevels => weighted(&inside, period, carried, |_, value| Ok(value)),
+            Aggregation::WeightedChanges | Aggregation::WeightedLevels => {
+                let (sum, whole) = self.weight(&inside, period, carried)?;
+                Ok(exact::quotient(sum, whole)?)
+            }
+        }
+    }
+
+    /// The same as units that can be priced: those that are weighted in parts, so that nothing is cut before it is multiplied.
+    ///
+    /// # Errors
+    /// As [`Meter::aggregate`].
+    pub fn units(&self, readings: &[Reading], period: &Period, carried: Decimal) -> Result<Units, PriceError> {
+        if !matches!(self.aggregation, Aggregation::WeightedChanges | Aggregation::WeightedLevels) {
+            return Ok(Units::of(self.aggregate(readings, period, carried)?));
+        }
+        let (sum, whole) = self.weight(&self.inside(readings, period), period, carried)?;
+        let (parts, per) = exact::lowest(sum, whole);
+        Ok(Units::of(parts).in_parts(per))
+    }
+
+    /// Levels times the milliseconds that each stood, and the milliseconds of the period.
+    fn weight(&self, inside: &[&Reading], period: &Period, carried: Decimal) -> Result<(Decimal, Decimal), PriceError> {
+        match self.aggregation {
+            Aggregation::WeightedLevels => weighted(inside, period, carried, |_, value| Ok(value)),
+            _ => weighted(inside, period, carried, exact::add),
         }
     }
 
@@ -112,13 +135,13 @@ impl Meter {
     }
 }
 
-/// The average level over the period, each level weighted by the milliseconds that it stood.
+/// The levels of the period, each weighted by the milliseconds that it stood, and how many the period has.
 fn weighted(
     inside: &[&Reading],
     period: &Period,
     carried: Decimal,
     level_after: impl Fn(Decimal, Decimal) -> Result<Decimal, MoneyError>,
-) -> Result<Decimal, PriceError> {
+) -> Result<(Decimal, Decimal), PriceError> {
     let milliseconds = |span: TimeDelta| Decimal::from(span.num_milliseconds());
     let whole = milliseconds(period.end - period.start);
     if whole <= Decimal::ZERO {
@@ -131,7 +154,7 @@ fn weighted(
         since = reading.at;
     }
     sum = exact::add(sum, exact::mul(level, milliseconds(period.end - since))?)?;
-    Ok(exact::quotient(sum, whole)?)
+    Ok((sum, whole))
 }
 
 #[cfg(test)]

@@ -77,10 +77,23 @@ impl Percentage {
     /// Whether the price depends on how large each event was.
     #[must_use]
     pub fn needs_each_event(&self) -> bool {
-        self.minimum_per_event.is_some()
-            || self.maximum_per_event.is_some()
-            || self.free_events > 0
-            || (!self.free_units.is_zero() && !self.fixed_amount.is_zero())
+        self.of_each_event().is_some()
+    }
+
+    /// The first field that depends on how large each event was, and what there is instead for who knows totals only.
+    pub(crate) fn of_each_event(&self) -> Option<(&'static str, &'static str)> {
+        if self.minimum_per_event.is_some() {
+            let instead = "use fixed_amount for each event, or a commitment with a minimum_amount for the period";
+            return Some(("minimum_per_event", instead));
+        }
+        if self.maximum_per_event.is_some() {
+            return Some(("maximum_per_event", "use a commitment with a maximum_amount for the period"));
+        }
+        if self.free_events > 0 {
+            return Some(("free_events", "use free_units, or included"));
+        }
+        let both = !self.free_units.is_zero() && !self.fixed_amount.is_zero();
+        both.then_some(("free_units beside fixed_amount", "leave one of them out"))
     }
 
     pub(super) fn steps(&self, units: &Units) -> Result<Vec<Step>, PriceError> {

@@ -32,6 +32,10 @@ pub struct Step {
     /// Units, events or volume that it prices.
     #[serde(default, skip_serializing_if = "Decimal::is_zero")]
     pub units: Decimal,
+    /// The units as so many parts of so many, where no decimal says them exactly: `units` is cut at 12 decimals then, and the
+    /// amount is that of the fraction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fraction: Option<(Decimal, Decimal)>,
     /// How many packages those units take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<Decimal>,
@@ -87,6 +91,7 @@ impl Step {
             kind,
             tier: None,
             units: Decimal::ZERO,
+            fraction: None,
             packages: None,
             unit_amount: None,
             percent: None,
@@ -98,6 +103,18 @@ impl Step {
     /// `units` that cost nothing.
     pub(crate) const fn free(units: Decimal) -> Self {
         Self { units, ..Self::correction(StepKind::Free, Decimal::ZERO) }
+    }
+
+    /// Nothing but units, which are so many `parts`, `per` of which are one.
+    pub(super) fn counted(parts: Decimal, per: Decimal) -> Result<Self, MoneyError> {
+        let units = exact::quotient(parts, per)?;
+        let is_exact = exact::mul(units, per).is_ok_and(|again| again == parts);
+        Ok(Self { fraction: (!is_exact).then(|| exact::lowest(parts, per)), ..Self::free(units) })
+    }
+
+    /// So many `parts` that cost nothing, `per` of which are a unit.
+    pub(crate) fn free_parts(parts: Decimal, per: Decimal) -> Result<Self, MoneyError> {
+        Self::counted(parts, per)
     }
 
     /// `units × unit_amount`.

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{PriceError, exact};
-use crate::money::Money;
+use crate::money::{Money, MoneyError};
 
 /// What is to be priced. Most models look at `quantity` only; a model that needs more says so in its error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,10 @@ pub struct Units {
     /// What other items cost, for a price that is a percentage of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Money>,
+    /// Into how many parts a unit is divided, where it is counted in parts: the quantity, or of movements what is prorated, is
+    /// in these, so that it can be multiplied before it is divided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per: Option<Decimal>,
 }
 
 /// How a quantity came about.
@@ -49,13 +53,13 @@ impl Units {
     /// `quantity` units, whatever they came in.
     #[must_use]
     pub const fn of(quantity: Decimal) -> Self {
-        Self { quantity, events: None, base: None }
+        Self { quantity, events: None, base: None, per: None }
     }
 
     /// `quantity` units in `count` events.
     #[must_use]
     pub const fn counted(quantity: Decimal, count: u64) -> Self {
-        Self { quantity, events: Some(Events::Count(count)), base: None }
+        Self { quantity, events: Some(Events::Count(count)), base: None, per: None }
     }
 
     /// The sum of `amounts`, one for each event in order of time.
@@ -64,7 +68,7 @@ impl Units {
     /// [`PriceError::Money`] when they cannot be added exactly.
     pub fn each(amounts: Vec<Decimal>) -> Result<Self, PriceError> {
         let quantity = exact::sum(amounts.iter().copied())?;
-        Ok(Self { quantity, events: Some(Events::Amounts(amounts)), base: None })
+        Ok(Self { quantity, events: Some(Events::Amounts(amounts)), base: None, per: None })
     }
 
     /// What additions and removals, in order of time, add up to.
@@ -73,13 +77,44 @@ impl Units {
     /// [`PriceError::Money`] when they cannot be added exactly.
     pub fn prorated(movements: Vec<Movement>) -> Result<Self, PriceError> {
         let quantity = exact::sum(movements.iter().map(|m| m.units))?;
-        Ok(Self { quantity, events: Some(Events::Prorated(movements)), base: None })
+        Ok(Self { quantity, events: Some(Events::Prorated(movements)), base: None, per: None })
     }
 
     /// Nothing but the amount that a percentage is of.
     #[must_use]
     pub const fn base(base: Money) -> Self {
-        Self { quantity: Decimal::ZERO, events: None, base: Some(base) }
+        Self { quantity: Decimal::ZERO, events: None, base: Some(base), per: None }
+    }
+
+    /// The same, counted in parts, `per` of which are a unit.
+    #[must_use]
+    pub fn in_parts(self, per: Decimal) -> Self {
+        Self { per: Some(per), ..self }
+    }
+
+    /// The same in units, every part cut at 12 decimals: to be told, and for prices that sell something whole.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn cut(&self) -> Result<Self, MoneyError> {
+        match self.per {
+            None => Ok(self.clone()),
+            Some(per) => self.of_parts(|parts| exact::quotient(parts, per)),
+        }
+    }
+
+    /// So many times the parts; how many of them are a unit is the caller's to know.
+    pub(super) fn times(&self, factor: Decimal) -> Result<Self, MoneyError> {
+        self.of_parts(|parts| exact::mul(parts, factor))
+    }
+
+    fn of_parts(&self, of: impl Fn(Decimal) -> Result<Decimal, MoneyError>) -> Result<Self, MoneyError> {
+        let Some(movements) = self.movements() else {
+            return Ok(Self { quantity: of(self.quantity)?, per: None, ..self.clone() });
+        };
+        let one = |m: &Movement| Ok(Movement { prorated: of(m.prorated)?, ..*m });
+        let movements = movements.iter().map(one).collect::<Result<_, MoneyError>>()?;
+        Ok(Self { events: Some(Events::Prorated(movements)), per: None, ..self.clone() })
     }
 
     /// The movements, where the units are prorated.

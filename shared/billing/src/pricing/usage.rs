@@ -79,13 +79,13 @@ impl UsagePrice {
         if let Some(unit) = self.proration {
             return prorated(meter, &inside, window, unit);
         }
-        let quantity = meter.aggregate(readings, &window.period, window.carried)?;
         let needs_each = matches!(&*self.price, PriceModel::Percentage(p) if p.needs_each_event());
         if needs_each && meter.aggregation == Aggregation::Sum && window.carried.is_zero() {
             return Units::each(inside.iter().map(|r| r.value).collect());
         }
         let count = u64::try_from(inside.len()).unwrap_or(u64::MAX);
-        Ok(Units::counted(quantity, count))
+        let units = meter.units(readings, &window.period, window.carried)?;
+        Ok(Units { per: units.per, ..Units::counted(units.quantity, count) })
     }
 
     pub(super) fn steps(&self, units: &Units, currency: Currency) -> Result<Vec<Step>, PriceError> {
@@ -126,15 +126,15 @@ fn prorated(meter: &Meter, inside: &[&Reading], window: &Window, unit: Proration
         return Err(PriceError::BadModel(problem));
     }
     let mut movements = Vec::with_capacity(inside.len() + 1);
+    let (_, whole) = Share::left_of(&window.period, window.period.start, window.zone, unit).parts();
     if !window.carried.is_zero() {
-        movements.push(Movement { units: window.carried, prorated: window.carried });
+        movements.push(Movement { units: window.carried, prorated: exact::mul(window.carried, whole)? });
     }
     for reading in inside.iter().filter(|r| !r.value.is_zero()) {
-        let (left, whole) = Share::left_of(&window.period, reading.at, window.zone, unit).parts();
-        let prorated = exact::quotient(exact::mul(reading.value, left)?, whole)?;
-        movements.push(Movement { units: reading.value, prorated });
+        let (left, _) = Share::left_of(&window.period, reading.at, window.zone, unit).parts();
+        movements.push(Movement { units: reading.value, prorated: exact::mul(reading.value, left)? });
     }
-    Units::prorated(movements)
+    Ok(Units::prorated(movements)?.in_parts(whole))
 }
 
 #[cfg(test)]

@@ -236,7 +236,8 @@ pub(super) fn divide(
     // A new period was charged whole.
     let kept = step.next.kept.filter(|_| !restarts);
     step.next.kept = kept.map(|kept| kept.after(&lines, terms.price.currency)).transpose()?;
-    step.next.terms = terms.clone();
+    let old = std::mem::replace(&mut step.next.terms, terms.clone());
+    step.next.usage.take_terms(&old, terms);
     if !restarts {
         cut::reprice(&mut step.next)?;
     }

@@ -141,6 +141,7 @@ impl Subscription {
     pub(super) fn take_terms(&mut self, terms: Terms, proration: ProrationPolicy) -> Result<(), MoneyError> {
         let currency = terms.price.currency;
         let old = self.terms.price.currency;
+        self.usage.take_terms(&self.terms, &terms);
         (self.terms, self.proration) = (terms, proration);
         if currency != old {
             let before = Money::new(std::mem::take(&mut self.credit_minor), old);

@@ -199,6 +199,7 @@ impl Step {
         let (end, running) = (at.min(running.period.end), Running { least: None, ..running });
         // Only looked at: what the period costs in the end is billed in one, as if nothing had expired.
         let mut account = self.next.usage.clone();
+        account.keep_prepaid();
         let usage = account.close(&items, self.usage_record()?, &running, end)?;
         let held = self.next.prepaid.held.iter().map(PrepaidSource::most);
         let left = prepaid_cost(&metered(base, usage))?.plus(Money::sum(zero.currency, held)?.negated()?)?;

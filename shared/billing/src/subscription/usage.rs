@@ -16,7 +16,12 @@ impl Step {
         let Some(running) = self.next.running_usage()? else { return Ok(Closed::default()) };
         let record = self.usage_record()?.clone();
         let end = end.min(running.period.end);
-        Ok(self.next.usage.close(&self.next.terms.usage, &record, &running, end)?)
+        let mut closed = self.next.usage.close(&self.next.terms.usage, &record, &running, end)?;
+        // The invoice may be for the plan that comes next.
+        for plan in closed.plans() {
+            plan.get_or_insert_with(|| self.next.terms.plan.clone());
+        }
+        Ok(closed)
     }
 
     /// What is stored of the contract's usage: a decision that bills it must have been given that.
@@ -56,9 +61,15 @@ impl Step {
 }
 
 impl Subscription {
+    /// Whether usage may be billed: what is used now, or what comes late to terms that had usage.
+    #[must_use]
+    pub fn has_usage(&self) -> bool {
+        !self.terms.usage.is_empty() || self.usage.has_earlier_prices()
+    }
+
     /// The period that usage is billed for; none before the first, and for contracts without usage.
     pub(crate) fn running_usage(&self) -> Result<Option<Running>, MoneyError> {
-        let Some(period) = self.period.filter(|_| !self.terms.usage.is_empty()) else { return Ok(None) };
+        let Some(period) = self.period.filter(|_| self.has_usage()) else { return Ok(None) };
         let full = self.stub.as_ref().map_or_else(|| Span::from(&period), |stub| stub.whole);
         let (part, zone, unit) = (self.terms.price.usage_minimum_part, self.anchor.zone(), self.proration.unit);
         // A period that ends with the contract has the part of a minimum that every end leaves of it.
@@ -87,6 +98,10 @@ impl Subscription {
 pub(super) fn metered(base: Basis, closed: Closed) -> Basis {
     if closed.is_empty() {
         return base;
+    }
+    let mut closed = closed;
+    for plan in closed.plans() {
+        plan.take_if(|plan| *plan == base.terms().plan);
     }
     let Closed { usage, minimums } = closed;
     Basis::Metered { base: Box::new(base), usage, minimums }

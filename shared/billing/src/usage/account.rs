@@ -4,7 +4,7 @@
 //! with what was invoiced, and only the difference is billed. So it does not matter when an event arrived, nor whether a
 //! renewal was being decided at that moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -14,13 +14,16 @@ use serde::{Deserialize, Serialize};
 use super::{
     bucket::{Bucket, HourBucket},
     chain::Chunk,
+    earlier::{self, EarlierTerms},
     item::{Counted, UsageItem},
     minimum::{BilledMinimum, UsageMinimum},
     part::{Running, SpanPart},
     time::UnitTime,
+    weight::Weight,
 };
 use crate::{
     calendar::{Instant, recurrence::Span},
+    catalog::VersionRef,
     money::{Money, MoneyError, Rounding, Unrounded},
     pricing::{Aggregation, Meter, Priced, Step, StepKind, exact},
     subscription::Subscription,
@@ -43,6 +46,8 @@ struct Tally {
     level: Decimal,
     /// For how long units were there, for meters that are prorated.
     time: Option<UnitTime>,
+    /// What the quantity is the quotient of, for meters that are weighted.
+    weight: Option<Weight>,
 }
 
 /// What a meter is counted in.
@@ -54,6 +59,8 @@ struct Window<'a> {
     carried: Decimal,
     /// How time is counted, for meters that are prorated.
     time: Option<&'a UnitTime>,
+    /// Milliseconds of a full period, for meters that are weighted; none: of the span, as it once was.
+    full: Option<i64>,
 }
 
 impl UsageRecord {
@@ -72,7 +79,7 @@ impl UsageRecord {
             buckets.sort_by_key(|bucket| bucket.start);
             let time = Some(time.counted(&buckets, of.span, of.zone, of.carried)?);
             let level = exact::add(of.carried, all.map_or(Decimal::ZERO, |all| all.sum))?;
-            return Ok(Tally { quantity: level, events, level, time });
+            return Ok(Tally { quantity: level, events, level, time, weight: None });
         }
         let carries = matches!(meter.aggregation, Aggregation::Last | Aggregation::WeightedChanges);
         let carried = if carries { of.carried } else { Decimal::ZERO };
@@ -81,11 +88,17 @@ impl UsageRecord {
             (Some(all), Aggregation::WeightedChanges) => exact::add(carried, all.sum)?,
             _ => carried,
         };
+        let mut weight = None;
         let quantity = match meter.aggregation {
-            Aggregation::WeightedChanges => weighted(&buckets, of.span, carried)?,
+            Aggregation::WeightedChanges => {
+                let whole = of.full.unwrap_or_else(|| (of.span.end - of.span.start).num_milliseconds());
+                let found = Weight { sum: weighted(&buckets, of.span, carried)?, whole };
+                weight = of.full.map(|_| found);
+                found.quantity()?
+            }
             aggregation => all.as_ref().map_or(carried, |all| of_bucket(all, aggregation)),
         };
-        Ok(Tally { quantity: quantity.normalize(), events, level, time: None })
+        Ok(Tally { quantity: quantity.normalize(), events, level, time: None, weight })
     }
 }
 
@@ -100,7 +113,7 @@ fn of_bucket(all: &Bucket, aggregation: Aggregation) -> Decimal {
     }
 }
 
-/// The average level: what was carried for all of the span, each change for what was left of it, in milliseconds.
+/// Levels times milliseconds: what was carried for all of the span, each change for what was left of it.
 fn weighted(buckets: &[&HourBucket], span: Span, carried: Decimal) -> Result<Decimal, MoneyError> {
     let milliseconds = |length: TimeDelta| Decimal::from(length.num_milliseconds());
     let whole = milliseconds(span.end - span.start);
@@ -109,7 +122,7 @@ fn weighted(buckets: &[&HourBucket], span: Span, carried: Decimal) -> Result<Dec
         let stood = exact::sub(exact::mul(bucket.sum, milliseconds(span.end - *start))?, bucket.moment)?;
         sum = exact::add(sum, stood)?;
     }
-    exact::quotient(sum, whole)
+    Ok(sum)
 }
 
 /// One meter of a span that was billed.
@@ -130,6 +143,12 @@ pub struct BilledMeter {
     /// For how long units were there, where they were billed for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<UnitTime>,
+    /// What was invoiced for it in all, in minor units of its price's currency; none where that was not remembered yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged_minor: Option<i64>,
+    /// What the quantity is the quotient of, where levels were weighted as part of a full period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Weight>,
 }
 
 /// A span whose usage was billed.
@@ -157,6 +176,9 @@ pub struct UsageAccount {
     /// The last spans, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub billed: Vec<BilledSpan>,
+    /// By which terms, in order of time; none: by those of the day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierTerms>,
 }
 
 /// One meter's usage on an invoice: enough to compute its line again.
@@ -165,6 +187,9 @@ pub struct UsageAccount {
 pub struct UsageCharge {
     /// What it costs.
     pub item: UsageItem,
+    /// The plan version that it was used under; none: the one that the invoice is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<VersionRef>,
     /// First instant of the span that it is for.
     pub start: Instant,
     /// First instant after it.
@@ -182,6 +207,12 @@ pub struct UsageCharge {
     /// For how long units were there, where they are billed for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<UnitTime>,
+    /// What the quantity is the quotient of, where levels are weighted as part of a full period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Weight>,
+    /// Whether parts are multiplied by the price before they are divided; charges that were stored before cut them first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
 }
 
 impl UsageCharge {
@@ -190,19 +221,49 @@ impl UsageCharge {
     /// # Errors
     /// [`MoneyError`] when a price cannot be computed.
     pub fn priced(&self) -> Result<Priced, MoneyError> {
-        let Self { item, quantity, events, invoiced, part, time, .. } = self;
-        let now = Counted { quantity: *quantity, events: *events, part: *part, time: time.as_ref() };
-        let mut priced = item.price(&now)?;
-        if let Some(before) = invoiced {
-            let BilledMeter { quantity, events, time, .. } = before;
-            let then = Counted { quantity: *quantity, events: *events, part: *part, time: time.as_ref() };
-            let before = item.price(&then)?.amount;
-            let left = exact::sub(priced.amount.minor(), before.minor())?;
-            priced.amount = Unrounded::from_minor(left, item.currency);
-            let scale = Decimal::new(1, item.currency.exponent());
-            priced.steps.push(Step::correction(StepKind::Invoiced, -exact::mul(before.minor(), scale)?));
+        let mut priced = self.whole()?;
+        if let Some(before) = &self.invoiced {
+            let currency = self.item.currency;
+            let before = match before.charged_minor {
+                Some(minor) => Decimal::from(minor),
+                // Stored before that was remembered: what it would have cost, not rounded.
+                None => self.before(before)?.minor(),
+            };
+            priced.amount = Unrounded::from_minor(exact::sub(priced.amount.minor(), before)?, currency);
+            // Taken from zero and not negated: a negative zero is read back as zero, and the line would be another one.
+            let taken = exact::sub(Decimal::ZERO, exact::mul(before, Decimal::new(1, currency.exponent()))?)?;
+            priced.steps.push(Step::correction(StepKind::Invoiced, taken));
         }
         Ok(priced)
+    }
+
+    /// What is charged for it. What comes late is the rounded price of the whole span less what was invoiced: however much
+    /// of it comes late and how often, all of it together is that price.
+    ///
+    /// # Errors
+    /// [`MoneyError`] when a price cannot be computed.
+    pub fn amount(&self) -> Result<Money, MoneyError> {
+        match self.invoiced.as_ref().and_then(|before| before.charged_minor) {
+            Some(before) => {
+                let before = Money::new(before, self.item.currency);
+                self.whole()?.amount.round(Rounding::default())?.plus(before.negated()?)
+            }
+            None => self.priced()?.amount.round(Rounding::default()),
+        }
+    }
+
+    /// What the whole span costs.
+    fn whole(&self) -> Result<Priced, MoneyError> {
+        let Self { item, quantity, events, part, time, weight, exact, .. } = self;
+        let (quantity, events, part, weight, exact) = (*quantity, *events, *part, *weight, *exact);
+        item.price(&Counted { quantity, events, part, time: time.as_ref(), weight, exact })
+    }
+
+    /// What the span cost with what was known `before`, by the rules of what does not remember what was charged.
+    fn before(&self, before: &BilledMeter) -> Result<Unrounded, MoneyError> {
+        let (quantity, events, part, weight) = (before.quantity, before.events, self.part, before.weight);
+        let then = Counted { quantity, events, part, time: before.time.as_ref(), weight, exact: weight.is_some() };
+        Ok(self.item.price(&then)?.amount)
     }
 
     fn is_for(&self, span: &BilledSpan) -> bool {
@@ -220,6 +281,12 @@ pub struct Closed {
 }
 
 impl Closed {
+    /// The plan version of everything in it.
+    pub(crate) fn plans(&mut self) -> impl Iterator<Item = &mut Option<VersionRef>> {
+        let of_usage = self.usage.iter_mut().map(|charge| &mut charge.plan);
+        of_usage.chain(self.minimums.iter_mut().map(|minimum| &mut minimum.plan))
+    }
+
     /// Whether there is nothing to bill.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -235,10 +302,18 @@ impl UsageAccount {
     }
 
     /// The contract is billed in another currency from here on: minimums of the spans before are settled as they are. What
-    /// still comes late to these spans is billed by the prices of the day, as after every change of what usage costs.
+    /// still comes late to these spans is billed by the prices of the day, because a document has one currency.
     pub(crate) fn settle_minimums(&mut self) {
         for span in &mut self.billed {
             span.minimum = None;
+        }
+    }
+
+    /// What was invoiced in another currency, and by which prices, is no measure any more.
+    pub(super) fn forget_prices(&mut self) {
+        self.earlier.clear();
+        for meter in self.billed.iter_mut().flat_map(|span| span.meters.values_mut()) {
+            meter.charged_minor = None;
         }
     }
 
@@ -262,16 +337,20 @@ impl UsageAccount {
         let (span, part) = (Span::new(start, end), running.part(start, end));
         let (mut charges, mut meters) = (Vec::new(), BTreeMap::new());
         for item in items {
-            let carried = next.late(item, record, running.zone, &mut charges)?;
+            let carried = next.late((&item.meter.id, Some(item)), record, running.zone, &mut charges)?;
             let time = item.proration.map(|unit| UnitTime::new(unit, running));
-            let window = Window { span, zone: running.zone, carried, time: time.as_ref() };
+            let (zone, full) = (running.zone, Some(running.full_milliseconds()));
+            let window = Window { span, zone, carried, time: time.as_ref(), full };
             let tally = record.tally(&item.meter, &window)?;
             let charge = tally.charge(item, span, part);
-            let costs = !charge.priced()?.amount.minor().is_zero();
+            let (costs, amount) = (!charge.priced()?.amount.minor().is_zero(), charge.amount()?);
             if costs || tally.events > 0 || !tally.quantity.is_zero() {
                 charges.push(charge);
             }
-            meters.insert(item.meter.id.clone(), tally.billed(carried));
+            meters.insert(item.meter.id.clone(), tally.billed(carried, Some(amount.minor)));
+        }
+        for meter in next.gone(items) {
+            next.late((&meter, None), record, running.zone, &mut charges)?;
         }
         let minimum = running.minimum(start, end)?;
         let minimum = minimum.map(|minimum| BilledMinimum { minimum, used: Money::zero(minimum.currency) });
@@ -280,6 +359,7 @@ impl UsageAccount {
         let minimums = next.true_up(&charges, start)?;
         let over = next.billed.len().saturating_sub(BILLED_KEPT);
         next.billed.drain(..over);
+        next.forget_earlier();
         *self = next;
         Ok(Closed { usage: charges, minimums })
     }
@@ -296,21 +376,28 @@ impl UsageAccount {
         for span in &mut self.billed {
             let Some(BilledMinimum { minimum, used: before }) = span.minimum else { continue };
             let own = charges.iter().filter(|charge| charge.is_for(span));
-            let own = own.map(|c| c.priced()?.amount.round(Rounding::default())).collect::<Result<Vec<_>, _>>()?;
+            let own = own.map(UsageCharge::amount).collect::<Result<Vec<_>, _>>()?;
             let used = before.plus(Money::sum(minimum.currency, own)?)?;
             span.minimum = Some(BilledMinimum { minimum, used });
             let invoiced = (span.start != new).then_some(before);
-            let one = UsageMinimum { start: span.start, end: span.end, minimum, used, invoiced };
+            let plan = earlier::at(&self.earlier, span.end).0.cloned();
+            let one = UsageMinimum { plan, start: span.start, end: span.end, minimum, used, invoiced };
             found.extend(Some(one).filter(|one| one.amount().is_ok_and(|amount| amount.minor != 0)));
         }
         Ok(found)
     }
 
+    /// The meters of billed spans that are not among `items`.
+    fn gone(&self, items: &[UsageItem]) -> BTreeSet<String> {
+        let known = self.billed.iter().flat_map(|span| span.meters.keys());
+        known.filter(|meter| items.iter().all(|item| item.meter.id != **meter)).cloned().collect()
+    }
+
     /// Compares the billed spans with what is stored now, charges differences, and returns the level after the last. A span is
-    /// counted as it was when it was billed.
+    /// counted and priced as it was when it was billed; `today` is the meter's price of the day, if it has one.
     fn late(
         &mut self,
-        item: &UsageItem,
+        (id, today): (&str, Option<&UsageItem>),
         record: &UsageRecord,
         zone: Tz,
         charges: &mut Vec<UsageCharge>,
@@ -318,14 +405,24 @@ impl UsageAccount {
         let mut level = None;
         for billed in &mut self.billed {
             let (span, part) = (Span::new(billed.start, billed.end), billed.part);
-            let Some(meter) = billed.meters.get_mut(&item.meter.id) else { continue };
+            let (plan, items) = earlier::at(&self.earlier, billed.end);
+            let item = items.map_or(today, |items| items.iter().find(|item| item.meter.id == id));
+            let (Some(item), Some(meter)) = (item, billed.meters.get_mut(id)) else { continue };
             let carried = level.unwrap_or(meter.carried);
-            let tally = record.tally(&item.meter, &Window { span, zone, carried, time: meter.time.as_ref() })?;
+            let full = meter.weight.map(|weight| weight.whole);
+            let tally = record.tally(&item.meter, &Window { span, zone, carried, time: meter.time.as_ref(), full })?;
             level = Some(tally.level);
-            let after = tally.clone().billed(carried);
-            let before = std::mem::replace(meter, after);
+            let after = tally.clone().billed(carried, meter.charged_minor);
+            let mut before = std::mem::replace(meter, after);
             if (before.quantity, before.events) != (tally.quantity, tally.events) {
-                charges.push(UsageCharge { invoiced: Some(before), ..tally.charge(item, span, part) });
+                let charge = tally.charge(item, span, part);
+                if before.charged_minor.is_none() {
+                    let charged = charge.before(&before)?.round(Rounding::default())?;
+                    before.charged_minor = Some(charged.minor);
+                }
+                let charge = UsageCharge { plan: plan.cloned(), invoiced: Some(before), ..charge };
+                meter.charged_minor = Some(charge.whole()?.amount.round(Rounding::default())?.minor);
+                charges.push(charge);
             }
         }
         Ok(level.unwrap_or_default())
@@ -333,15 +430,28 @@ impl UsageAccount {
 }
 
 impl Tally {
-    fn billed(self, carried: Decimal) -> BilledMeter {
-        let Self { quantity, events, level, time } = self;
-        BilledMeter { quantity, events, carried, level, time }
+    fn billed(self, carried: Decimal, charged_minor: Option<i64>) -> BilledMeter {
+        let Self { quantity, events, level, time, weight } = self;
+        BilledMeter { quantity, events, carried, level, time, charged_minor, weight }
     }
 
     fn charge(&self, item: &UsageItem, Span { start, end }: Span, part: Option<SpanPart>) -> UsageCharge {
-        let Self { quantity, events, time, .. } = self.clone();
+        let Self { quantity, events, time, weight, .. } = self.clone();
         let part = part.filter(|_| !item.part.is_whole());
-        UsageCharge { item: item.clone(), start, end, quantity, events, invoiced: None, part, time }
+        let exact = part.is_some() || time.is_some() || weight.is_some();
+        UsageCharge {
+            item: item.clone(),
+            plan: None,
+            start,
+            end,
+            quantity,
+            events,
+            invoiced: None,
+            part,
+            time,
+            weight,
+            exact,
+        }
     }
 }
 
@@ -372,7 +482,8 @@ pub fn current(subscription: &Subscription, record: &UsageRecord, now: Instant) 
     let of_item = |item: &UsageItem| {
         let carried = billed.and_then(|b| b.meters.get(&item.meter.id)).map(|m| m.level).unwrap_or_default();
         let time = item.proration.map(|unit| UnitTime::new(unit, &running));
-        let window = Window { span, zone: running.zone, carried, time: time.as_ref() };
+        let (zone, full) = (running.zone, Some(running.full_milliseconds()));
+        let window = Window { span, zone, carried, time: time.as_ref(), full };
         let Tally { quantity, events, .. } = record.tally(&item.meter, &window)?;
         // What a part has is known by its end, and it goes on.
         let part = running.part(since, running.period.end.max(span.end));

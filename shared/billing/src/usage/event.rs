@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{LATE_DAYS, SKEW_SECONDS, chain::shortened};
+use super::{LATE_DAYS, SKEW_SECONDS, chain::shortened, item::UsageItem};
 use crate::{
     calendar::{Instant, to_instant},
     pricing::Aggregation,
@@ -85,17 +85,12 @@ fn out_of_range(detail: &'static str) -> Refusal {
 /// A [`Refusal`] of this event alone.
 pub fn accept(subscription: &Subscription, event: &UsageEvent, now: Instant) -> Result<Reading, Refusal> {
     let id = text("id", &event.id)?;
-    let item = subscription.terms.usage.iter().find(|item| item.meter.id == event.meter);
-    let item = item.ok_or_else(|| {
-        let known: Vec<&str> = subscription.terms.usage.iter().map(|i| i.meter.id.as_str()).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        invalid("meter", format!("is not a meter of {}; its meters are: {known}", subscription.terms.plan))
-    })?;
     let at = DateTime::parse_from_rfc3339(&event.at);
     let at = at.map_err(|_| invalid("at", "must be an RFC 3339 instant such as 2027-01-31T09:00:00Z"))?;
     // Milliseconds are what weights are counted in.
     let at = at.with_timezone(&Utc);
     let at = at.with_nanosecond(at.nanosecond() / 1_000_000 % 1_000 * 1_000_000).unwrap_or(at);
+    let item = item_at(subscription, &event.meter, at)?;
     check_time(subscription, at, now)?;
     let counts_keys = item.meter.aggregation == Aggregation::Unique;
     let key = match (&event.key, counts_keys) {
@@ -107,6 +102,24 @@ pub fn accept(subscription: &Subscription, event: &UsageEvent, now: Instant) -> 
     let start = bucket_start(subscription, at, item.proration.is_some())?;
     let value = value(event.value.as_deref())?;
     Ok(Reading { id: id.into(), meter: event.meter.clone(), start, at, value, key })
+}
+
+/// The price that an event of `meter` at `at` is for: of the span that it is late for, else of the day.
+fn item_at<'a>(subscription: &'a Subscription, meter: &str, at: Instant) -> Result<&'a UsageItem, Refusal> {
+    let terms = &subscription.terms;
+    let (span, (plan, items)) =
+        subscription.usage.late_for(at).map_or((None, (None, None)), |(span, then)| (Some(span), then));
+    let (plan, items) = (plan.unwrap_or(&terms.plan), items.unwrap_or(&terms.usage));
+    let item = items.iter().find(|item| item.meter.id == meter).ok_or_else(|| {
+        let known: Vec<&str> = items.iter().map(|i| i.meter.id.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        invalid("meter", format!("is not a meter of {plan}; its meters are: {known}"))
+    })?;
+    if span.is_some_and(|span| !span.meters.contains_key(meter)) {
+        // It would be counted and never billed.
+        return Err(invalid("meter", "was not billed in the period that the event lies in"));
+    }
+    Ok(item)
 }
 
 fn text<'a>(field: &'static str, text: &'a str) -> Result<&'a str, Refusal> {

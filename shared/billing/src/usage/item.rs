@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     part::{InPart, PartRules, SpanPart},
     time::UnitTime,
+    weight::Weight,
 };
 use crate::{
     calendar::{Interval, Unit},
@@ -55,6 +56,10 @@ pub struct Counted<'a> {
     pub part: Option<SpanPart>,
     /// For how long units were there, where they are billed for that.
     pub time: Option<&'a UnitTime>,
+    /// What the quantity is the average of, where levels are weighted.
+    pub weight: Option<Weight>,
+    /// Whether parts are multiplied before they are divided; not so in what was stored before they were.
+    pub exact: bool,
 }
 
 impl UsageItem {
@@ -63,6 +68,38 @@ impl UsageItem {
     /// # Errors
     /// [`MoneyError`]: units that the price does not cover, or that cannot be computed exactly.
     pub fn price(&self, of: &Counted<'_>) -> Result<Priced, MoneyError> {
+        let priced = if of.exact { self.price_of_parts(of) } else { Err(MoneyError::Overflow) };
+        // Figures that are too long to be multiplied first are cut, as all once were.
+        if priced == Err(MoneyError::Overflow) { self.price_of_cut(of) } else { priced }
+    }
+
+    /// Counted in parts: divided once, by the price.
+    fn price_of_parts(&self, of: &Counted<'_>) -> Result<Priced, MoneyError> {
+        let part = of.part.filter(|_| !self.part.is_whole());
+        let proportion = part.map(|part| part.proportion(self.part)).unwrap_or_default();
+        let (free, per, units) = match of.time.filter(|_| self.proration.is_some()) {
+            Some(time) => {
+                let included = part.map_or(Ok(self.included), |part| part.included(self.part, self.included))?;
+                let (free, movements) = time.beyond_in_parts(included)?;
+                (free, time.per(), Units::prorated(movements)?)
+            }
+            None => {
+                let (counted, per) = of.weight.map_or((of.quantity, Decimal::ONE), Weight::parts);
+                let (left, whole) = part.map_or((Decimal::ONE, Decimal::ONE), |part| part.of_included(self.part));
+                let used = exact::mul(counted.max(Decimal::ZERO), whole)?;
+                let free = exact::mul(exact::mul(self.included, left)?, per)?.min(used);
+                (free, exact::mul(per, whole)?, Units::counted(exact::sub(used, free)?, of.events))
+            }
+        };
+        let mut priced = self.price.price_in_part(&units.in_parts(per), proportion, self.currency)?;
+        if !free.is_zero() {
+            priced.steps.insert(0, Step::free_parts(free, per)?);
+        }
+        Ok(priced)
+    }
+
+    /// Every part cut at 12 decimals before it is multiplied.
+    fn price_of_cut(&self, of: &Counted<'_>) -> Result<Priced, MoneyError> {
         let part = of.part.filter(|_| !self.part.is_whole());
         let included = part.map_or(Ok(self.included), |part| part.included(self.part, self.included))?;
         let in_part = part.map(|part| self.price.in_part(part.proportion(self.part))).transpose()?;
@@ -115,9 +152,8 @@ impl UsageItem {
         if self.included < Decimal::ZERO {
             return Err("included must not be below zero".into());
         }
-        if !is_of_totals(&self.price) {
-            let name = self.price.name();
-            return Err(format!("price: usage of contracts cannot be priced by {name} yet; use a model of totals"));
+        if let Some(problem) = not_of_totals(&self.price) {
+            return Err(format!("price: {problem}"));
         }
         self.price.check(self.currency).map_err(|problem| format!("price: {problem}"))?;
         self.check_proration()?;
@@ -184,12 +220,17 @@ impl UsageItem {
 /// Of the longest period that usage is billed for.
 const MILLISECONDS_OF_YEAR: i64 = 366 * 86_400_000;
 
-/// Whether a price follows from how much and in how many events: single events are not kept.
-fn is_of_totals(model: &PriceModel) -> bool {
+/// Why a price does not follow from how much and in how many events: single events are not kept. None where it does.
+fn not_of_totals(model: &PriceModel) -> Option<String> {
     match model {
-        PriceModel::Usage(_) | PriceModel::PercentOf(_) => false,
-        PriceModel::Percentage(percentage) => !percentage.needs_each_event(),
-        PriceModel::Commitment(commitment) => is_of_totals(&commitment.price),
-        _ => true,
+        PriceModel::Usage(_) | PriceModel::PercentOf(_) => {
+            let name = model.name();
+            Some(format!("usage of contracts cannot be priced by {name} yet; use a model of totals"))
+        }
+        PriceModel::Percentage(percentage) => percentage.of_each_event().map(|(field, instead)| {
+            format!("{field} is about single events, and contracts keep totals of usage; {instead}")
+        }),
+        PriceModel::Commitment(commitment) => not_of_totals(&commitment.price),
+        _ => None,
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::part::InPart;
 use crate::{
     calendar::Instant,
+    catalog::VersionRef,
     money::{Money, MoneyError},
     pricing::true_up,
 };
@@ -34,8 +35,11 @@ pub struct BilledMinimum {
 }
 
 /// A minimum on an invoice: enough to compute its line again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageMinimum {
+    /// The plan version that it was agreed in; none: the one that the invoice is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<VersionRef>,
     /// First instant of the span that it is for.
     pub start: Instant,
     /// First instant after it.

@@ -69,6 +69,12 @@ impl SpanPart {
         Proportion { units: of(rules.tiers, left.max(Decimal::ONE)), amounts: of(rules.amounts, left) }
     }
 
+    /// How many parts of how many it has of the units that are included.
+    pub(super) fn of_included(self, rules: PartRules) -> (Decimal, Decimal) {
+        let rules = PartRules { tiers: rules.included, ..rules };
+        self.proportion(rules).units.unwrap_or((Decimal::ONE, Decimal::ONE))
+    }
+
     /// So many of the `included` units.
     pub(super) fn included(self, rules: PartRules, included: Decimal) -> Result<Decimal, MoneyError> {
         let rules = PartRules { tiers: rules.included, ..rules };
@@ -96,6 +102,11 @@ impl Running {
     #[must_use]
     pub const fn whole(period: Span, zone: Tz, unit: ProrationUnit) -> Self {
         Self { period, full: period, zone, unit, least: None }
+    }
+
+    /// How long the full period is, in milliseconds.
+    pub(super) fn full_milliseconds(&self) -> i64 {
+        (self.full.end - self.full.start).num_milliseconds()
     }
 
     /// Which part of the full period the span from `start` to `end` is; none where it is all of it.

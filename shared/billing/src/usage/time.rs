@@ -68,7 +68,23 @@ impl UnitTime {
     /// # Errors
     /// [`MoneyError::Overflow`].
     pub(super) fn beyond(&self, free: Decimal) -> Result<(Decimal, Vec<Movement>), MoneyError> {
-        let whole = Decimal::from(self.whole.max(1));
+        self.divided(free, self.per())
+    }
+
+    /// The same in parts, [`UnitTime::per`] of which are a unit for a full period: nothing is cut.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub(super) fn beyond_in_parts(&self, free: Decimal) -> Result<(Decimal, Vec<Movement>), MoneyError> {
+        self.divided(free, Decimal::ONE)
+    }
+
+    /// How much time a full period has.
+    pub(super) fn per(&self) -> Decimal {
+        Decimal::from(self.whole.max(1))
+    }
+
+    fn divided(&self, free: Decimal, whole: Decimal) -> Result<(Decimal, Vec<Movement>), MoneyError> {
         let (mut level, mut at, mut free_time) = (Decimal::ZERO, (Decimal::ZERO, Decimal::ZERO), Decimal::ZERO);
         let mut movements = Vec::with_capacity(self.moves.len());
         for (units, left) in &self.moves {

@@ -81,7 +81,7 @@ fn subscriptions() -> Vec<(&'static str, Subscription)> {
         ("subscription-paused", give(&held, pause, now).0),
         ("subscription-suspended", suspended),
         ("subscription-canceled", give(&held, ended, now).0),
-        ("subscription-usage", metered().0),
+        ("subscription-usage-charged", metered().0),
         ("subscription-incomplete", Subscription { state: State::Incomplete { expires_at: now, trial: None }, ..held }),
     ]
 }
@@ -124,7 +124,7 @@ fn invoices() -> (Vec<(&'static str, Invoice)>, Fact) {
     let (_, mut changes) = give(&opened, change, start() + TimeDelta::days(14));
     let fact = stamp(facts, due.id.as_str(), 3, wall).remove(0);
     let list = vec![
-        ("invoice-rules-3-usage", metered().1),
+        ("invoice-rules-3-usage-charged", metered().1),
         ("invoice-rules-3-due", due.clone()),
         ("invoice-rules-3-collecting", collecting),
         ("invoice-rules-3-unknown", unknown),
@@ -204,9 +204,15 @@ fn samples() -> BTreeMap<String, String> {
 fn parts_samples() -> Vec<(String, String)> {
     let (prorated, late) = crate::usage_parts::prorated();
     let (bought, change) = crate::extra_time::on_bought_time();
+    let (weighted, of_weights) = crate::usage_exact::weighted();
+    let (moved, of_then) = crate::late_usage::late_after_a_change();
     vec![
-        ("subscription-prorated-usage".into(), pretty(&prorated)),
-        ("invoice-rules-3-prorated-usage".into(), pretty(&late)),
+        ("subscription-weighted-usage".into(), pretty(&weighted)),
+        ("invoice-rules-3-weighted-usage".into(), pretty(&of_weights)),
+        ("subscription-earlier-terms".into(), pretty(&moved)),
+        ("invoice-rules-3-earlier-terms".into(), pretty(&of_then)),
+        ("subscription-exact-usage".into(), pretty(&prorated)),
+        ("invoice-rules-3-exact-usage".into(), pretty(&late)),
         ("subscription-bought-time".into(), pretty(&bought)),
         ("invoice-rules-3-bought-time".into(), pretty(&change)),
     ]
@@ -227,8 +233,8 @@ fn item_samples() -> Vec<(String, String)> {
     let next = Input::Charge { charge, when: When::PeriodEnd };
     let (least, trued_up) = metered_with(Some(rust_decimal::Decimal::new(1_250, 2)));
     vec![
-        ("subscription-usage-minimum".into(), pretty(&least)),
-        ("invoice-rules-3-true-up".into(), pretty(&trued_up)),
+        ("subscription-usage-minimum-charged".into(), pretty(&least)),
+        ("invoice-rules-3-true-up-charged".into(), pretty(&trued_up)),
         ("subscription-charged-once".into(), pretty(&give(&once, next, start()).0)),
         ("invoice-rules-3-once".into(), pretty(&first.remove(0))),
         ("catalog-add-ons".into(), pretty(&catalog)),
@@ -294,7 +300,7 @@ fn prepaid_samples() -> Vec<(String, String)> {
         ("catalog-prepaid".into(), pretty(&catalog)),
         ("subscription-prepaid-waits".into(), pretty(&waits)),
         ("subscription-prepaid-held".into(), pretty(&held)),
-        ("subscription-prepaid".into(), pretty(&paid)),
+        ("subscription-prepaid-charged".into(), pretty(&paid)),
         ("invoice-rules-3-top-up".into(), pretty(&invoices.remove(0))),
         ("invoice-rules-3-prepaid".into(), pretty(&renewal.remove(0))),
     ]

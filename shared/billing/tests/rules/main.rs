@@ -44,6 +44,8 @@ mod items;
 #[cfg(test)]
 mod kept;
 #[cfg(test)]
+mod late_usage;
+#[cfg(test)]
 mod lifecycle;
 mod migration;
 #[cfg(test)]
@@ -78,5 +80,7 @@ mod schedules;
 mod stubs;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod usage_exact;
 #[cfg(test)]
 mod usage_parts;

@@ -85,6 +85,7 @@ fn another_minimum_closes_the_part_that_had_the_old_one() {
     };
     let (next, invoices) = days.decide(&held, to(Some(56), &held, When::Now), at("2027-02-15T00:00:00Z"));
     assert_eq!(minor(&invoices[0]).last(), Some(&(TrueUp, 1_400)));
+    assert_eq!(invoices[0].lines.last().map(|line| &*line.plan), Some(&*held.terms.plan.to_string()));
     let (_, invoices) = days.decide(&next, Input::Wake, end(&next));
     assert_eq!(minor(&invoices[0]), [(Recurring, 2_000), (TrueUp, 2_800)]);
     let (agreed, _) = days.decide(&held, to(None, &held, When::PeriodEnd), at("2027-02-15T00:00:00Z"));

@@ -319,7 +319,15 @@ fn a_catalog_with_usage_is_published_and_a_bad_one_says_what_to_mend() {
         (with("interval", json!("year")), "every meter needs a price"),
         (with("interval", json!("2-years")), "at least once a year"),
         (with("price", json!({"model": "percent-of", "rate": "20"})), "cannot be priced by percent-of"),
-        (with("price", json!({"model": "percentage", "rate": "2", "free_events": 2})), "model of totals"),
+        (with("price", json!({"model": "percentage", "rate": "2", "free_events": 2})), "use free_units, or included"),
+        (
+            with("price", json!({"model": "percentage", "rate": "2", "minimum_per_event": "0.10"})),
+            "minimum_per_event is about single events, and contracts keep totals of usage; use fixed_amount",
+        ),
+        (
+            with("price", json!({"model": "percentage", "rate": "2", "maximum_per_event": "5"})),
+            "use a commitment with a maximum_amount for the period",
+        ),
         (
             with("price", json!({"model": "graduated", "tiers": [{"up_to": "10", "unit_amount": "1"}]})),
             "last tier ends",

@@ -39,7 +39,7 @@ fn terms(item: &Value) -> Terms {
     Terms::try_new(&plan, &Policy::standard(), &plan.prices[0], false, 1).expect("terms")
 }
 
-fn held_in(item: &Value, start: &str, zone: Tz, aligned: bool) -> Subscription {
+pub(crate) fn held_in(item: &Value, start: &str, zone: Tz, aligned: bool) -> Subscription {
     let calendar = || serde_json::from_str(r#"{"to": {"calendar": {}}}"#).expect("an alignment");
     let order = Order { zone, alignment: aligned.then(calendar), ..order(terms(item)) };
     applied(open(order, at(start)).expect("an order")).0

@@ -44,17 +44,17 @@ pub(super) fn lines(terms: &Terms, charges: &[UsageCharge]) -> Result<Vec<Line>,
 }
 
 fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
-    let UsageCharge { item, start, end, quantity, events, invoiced, part, time } = charge;
+    let UsageCharge { item, plan, start, end, quantity, events, invoiced, part, time, .. } = charge;
     let Priced { amount, steps } = charge.priced()?;
     let exact = amount.minor().normalize();
     let rounding = Rounding::default();
     Ok(Line {
         kind: if invoiced.is_some() { LineKind::UsageLate } else { LineKind::Usage },
-        plan: terms.plan.to_string(),
+        plan: plan.as_ref().unwrap_or(&terms.plan).to_string(),
         add_on: None,
         description: None,
         quantity: 1,
-        amount: amount.round(rounding)?,
+        amount: charge.amount()?,
         why: Explanation {
             rule: item.price.name().into(),
             part: None,
@@ -87,10 +87,11 @@ pub(super) fn true_ups(terms: &Terms, minimums: &[UsageMinimum]) -> Result<Vec<L
         let amount = minimum.amount()?;
         let exact = Decimal::from(amount.minor);
         let why = Explanation {
-            adjustment: Some(Box::new(Adjustment::TrueUp(*minimum))),
+            adjustment: Some(Box::new(Adjustment::TrueUp(minimum.clone()))),
             ..adjust::plain("true-up", Decimal::from(minimum.minimum.minor), exact, Rounding::default())
         };
-        Ok(Line { quantity: 1, ..adjust::of_terms(LineKind::TrueUp, terms, amount, why) })
+        let plan = minimum.plan.as_ref().unwrap_or(&terms.plan).to_string();
+        Ok(Line { quantity: 1, plan, ..adjust::of_terms(LineKind::TrueUp, terms, amount, why) })
     };
     minimums.iter().map(line).collect()
 }

@@ -1,0 +1,77 @@
+//! What usage cost before other terms were taken: what comes late to a span of then is priced as that span was.
+//!
+//! Exists because a contract knows the terms of the day only. It is kept for as long as such a span is looked at again, and
+//! the prices only where they differ.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    account::{BilledSpan, UsageAccount},
+    item::UsageItem,
+};
+use crate::{calendar::Instant, catalog::VersionRef, terms::Terms};
+
+/// The terms that usage was billed by up to an instant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlierTerms {
+    /// They hold for billed spans that end here or before.
+    pub until: Instant,
+    /// The plan version.
+    pub plan: VersionRef,
+    /// What its usage cost; none: as under the terms that came next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Vec<UsageItem>>,
+}
+
+/// The plan and the prices of a span, as far as they are not those of the day.
+pub(super) type Then<'a> = (Option<&'a VersionRef>, Option<&'a [UsageItem]>);
+
+/// What held for a span that ends at `end`; `earlier` is in order of time.
+pub(super) fn at(earlier: &[EarlierTerms], end: Instant) -> Then<'_> {
+    let mut of_span = earlier.iter().filter(|terms| end <= terms.until);
+    let plan = of_span.clone().next().map(|terms| &terms.plan);
+    (plan, of_span.find_map(|terms| terms.items.as_deref()))
+}
+
+impl UsageAccount {
+    /// The contract takes `new` terms: what was billed until now stays what it was under the `old` ones. In another currency
+    /// it cannot be billed by these any more.
+    pub(crate) fn take_terms(&mut self, old: &Terms, new: &Terms) {
+        if old.price.currency != new.price.currency {
+            return self.forget_prices();
+        }
+        let Some(until) = self.billed.last().map(|billed| billed.end) else { return };
+        let items = (old.usage != new.usage).then(|| old.usage.clone());
+        let is_known = self.earlier.last().is_some_and(|last| until <= last.until && last.items.is_some());
+        if is_known || (items.is_none() && (old.plan == new.plan || old.usage.is_empty())) {
+            return;
+        }
+        self.earlier.push(EarlierTerms { until, plan: old.plan.clone(), items });
+    }
+
+    /// Terms that no span is left of are of no use.
+    pub(super) fn forget_earlier(&mut self) {
+        let first = self.billed.first().map(|billed| billed.end);
+        self.earlier.retain(|terms| first.is_some_and(|first| first <= terms.until));
+    }
+
+    /// Whether something that comes late may be billed by prices that the contract has no more.
+    #[must_use]
+    pub fn has_earlier_prices(&self) -> bool {
+        self.earlier.iter().any(|terms| terms.items.as_ref().is_some_and(|items| !items.is_empty()))
+    }
+
+    /// Only what prepaid credit pays for.
+    pub(crate) fn keep_prepaid(&mut self) {
+        for items in self.earlier.iter_mut().filter_map(|terms| terms.items.as_mut()) {
+            items.retain(|item| item.prepaid);
+        }
+    }
+
+    /// The billed span that an event at `at` is late for, and what held for it.
+    pub(super) fn late_for(&self, at: Instant) -> Option<(&BilledSpan, Then<'_>)> {
+        let span = self.billed.iter().find(|span| span.start <= at && at < span.end)?;
+        Some((span, self::at(&self.earlier, span.end)))
+    }
+}
