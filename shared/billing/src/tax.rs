@@ -10,6 +10,7 @@ mod settings;
 mod table;
 mod vat_id;
 
+pub(crate) use compute::exact_taxes;
 pub use compute::{LineTax, TaxLevel, TaxLine, TaxPolicy, TaxTotal, Taxed, TaxedLine, compute};
 pub use rate::{TaxBase, TaxRate, TaxTreatment};
 pub use settings::{Prices, TaxSettings, Taxes};
