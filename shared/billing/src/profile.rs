@@ -23,6 +23,7 @@ use crate::{
     },
     document::{BillingProfile, DocumentError, profile as document_profile},
     dunning::Ladder,
+    money::Rounding,
     proration::{self, ProrationPolicy},
 };
 
@@ -304,6 +305,12 @@ impl Profile {
     #[must_use]
     pub fn proration(self) -> ProrationPolicy {
         self.0.proration.policy()
+    }
+
+    /// How a price becomes whole minor units.
+    #[must_use]
+    pub fn price_rounding(self) -> Rounding {
+        self.proration().rounding
     }
 
     /// The profile's name among those of proration, for policies that put fields on top of it.

@@ -127,7 +127,7 @@ pub(super) fn answer(question: &Question, profile: Profile) -> Result<Answer, Ca
     let mut written = question.price.clone();
     let currency = currency(question, written.as_mut())?;
     let model = written.map(|price| model(price, profile, currency)).transpose()?;
-    let rounding = question.rounding.unwrap_or(profile.proration().rounding);
+    let rounding = question.rounding.unwrap_or(profile.price_rounding());
     let mut answer = Answer {
         id: question.id.clone(),
         profile: Answered::by(profile, Rules::Prices),

@@ -365,9 +365,9 @@ pub enum BadProration {
 pub const FACTOR_DECIMALS_MAX: u8 = 18;
 
 /// The policy as it is written: everything may be left out, and a profile fills what is.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+pub(crate) struct Written {
     profile: Option<Profile>,
     unit: Option<ProrationUnit>,
     rounding: Option<Rounding>,
@@ -395,8 +395,16 @@ struct Written {
 impl TryFrom<Written> for ProrationPolicy {
     type Error = BadProration;
     fn try_from(written: Written) -> Result<Self, BadProration> {
-        let base = written.profile.map_or_else(Self::default, Profile::policy);
-        let policy = Self {
+        written.on(Self::default())
+    }
+}
+
+impl Written {
+    /// What is written, on top of the profile that it names, else of `base`.
+    pub(crate) fn on(self, base: ProrationPolicy) -> Result<ProrationPolicy, BadProration> {
+        let written = self;
+        let base = written.profile.map_or(base, Profile::policy);
+        let policy = ProrationPolicy {
             unit: written.unit.unwrap_or(base.unit),
             rounding: written.rounding.unwrap_or(base.rounding),
             month_days: written.month_days.unwrap_or(base.month_days),

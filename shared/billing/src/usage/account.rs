@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     calendar::{Instant, recurrence::Span},
-    money::{Money, MoneyError, Rounding, Unrounded},
+    money::{Money, MoneyError, Unrounded},
     pricing::{Aggregation, Meter, Priced, Step, StepKind, exact},
     subscription::Subscription,
 };
@@ -296,7 +296,9 @@ impl UsageAccount {
         for span in &mut self.billed {
             let Some(BilledMinimum { minimum, used: before }) = span.minimum else { continue };
             let own = charges.iter().filter(|charge| charge.is_for(span));
-            let own = own.map(|c| c.priced()?.amount.round(Rounding::default())).collect::<Result<Vec<_>, _>>()?;
+            let own = own
+                .map(|c| c.priced()?.amount.round(c.item.rounding.unwrap_or_default()))
+                .collect::<Result<Vec<_>, _>>()?;
             let used = before.plus(Money::sum(minimum.currency, own)?)?;
             span.minimum = Some(BilledMinimum { minimum, used });
             let invoiced = (span.start != new).then_some(before);

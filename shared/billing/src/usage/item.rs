@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     calendar::{Interval, Unit},
-    money::{Currency, MoneyError},
+    money::{Currency, MoneyError, Rounding},
     pricing::{Aggregation, Meter, Movement, PriceError, PriceModel, Priced, Step, Units, exact},
     proration::{ProrationUnit, Share},
 };
@@ -40,6 +40,9 @@ pub struct UsageItem {
     /// What a part of a full period has of what is agreed for a full one: by default all of it.
     #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub part: PartRules,
+    /// How what it costs becomes whole minor units; none: half to even. Terms take the policy's where nothing is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounding: Option<Rounding>,
     /// What the units beyond those cost.
     pub price: PriceModel,
 }

@@ -16,7 +16,7 @@ use crate::{
     document::{
         BillingProfile, Charge, CreditAmount, CreditRequest, DocumentStatus, Grant, LineCredit, SettlementWish,
     },
-    money::{Currency, Money, Rounding, Unrounded},
+    money::{Currency, Money, Unrounded},
     percent::Percent,
     pricing::Units,
     profile::Profile,
@@ -375,8 +375,7 @@ impl LineAsked {
                 return Err(CalcError::field(format!("{name}.amount"), detail));
             }
         };
-        let rounding: Rounding = profile.proration().rounding;
-        Ok(exact.round(rounding)?)
+        Ok(exact.round(profile.price_rounding())?)
     }
 }
 
