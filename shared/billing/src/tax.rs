@@ -5,6 +5,7 @@
 
 mod checksum;
 mod compute;
+mod country;
 mod rate;
 mod settings;
 mod table;
