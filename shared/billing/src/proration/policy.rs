@@ -42,6 +42,9 @@ pub struct ProrationPolicy {
     /// Whether a first period that is cut short by the anchor costs its part or all of it.
     #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub first_period: FirstPeriod,
+    /// What a part is that is longer than the whole it is divided by.
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
+    pub beyond: BeyondWhole,
     /// What a credit is a part of.
     #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub credit_base: CreditBase,
@@ -206,6 +209,17 @@ pub enum FirstPeriod {
     Prorated,
     /// The full price.
     Full,
+}
+
+/// What a part of a lengthened period is, where it is longer than the whole that it is divided by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BeyondWhole {
+    /// All of the whole.
+    #[default]
+    Cut,
+    /// More than all of it, as it is counted; a credit is still limited by the cap.
+    Counted,
 }
 
 /// What a credit is a part of.
@@ -379,6 +393,7 @@ pub(crate) struct Written {
     leading: Option<Denominator>,
     trailing: Option<Denominator>,
     first_period: Option<FirstPeriod>,
+    beyond: Option<BeyondWhole>,
     credit_base: Option<CreditBase>,
     cap: Option<CreditCap>,
     precision: Option<FactorPrecision>,
@@ -415,6 +430,7 @@ impl Written {
             leading: written.leading.unwrap_or(base.leading),
             trailing: written.trailing.unwrap_or(base.trailing),
             first_period: written.first_period.unwrap_or(base.first_period),
+            beyond: written.beyond.unwrap_or(base.beyond),
             credit_base: written.credit_base.unwrap_or(base.credit_base),
             cap: written.cap.unwrap_or(base.cap),
             precision: written.precision.unwrap_or(base.precision),
