@@ -35,7 +35,20 @@ pub fn round_together(parts: &[Decimal], currency: Currency, mode: Rounding) -> 
         let opposites: Vec<Decimal> = parts.iter().map(|p| -*p).collect();
         return round_together(&opposites, currency, mode)?.into_iter().map(Money::negated).collect();
     }
-    let total = Unrounded::from_minor(sum, currency).round(mode)?;
+    spread(parts, Unrounded::from_minor(sum, currency).round(mode)?)
+}
+
+/// Rounds exact parts (minor units) so that they add up to `total`: every part is cut down, and the minor units left over go
+/// to the largest remainders, earlier first. Where more or less is left than one for each part, all get the same first.
+///
+/// # Errors
+/// [`MoneyError::Overflow`]; [`MoneyError::NoWeights`] for an amount and no part.
+pub(crate) fn spread(parts: &[Decimal], total: Money) -> Result<Vec<Money>, MoneyError> {
+    if total.minor < 0 {
+        let opposites: Vec<Decimal> = parts.iter().map(|p| -*p).collect();
+        return spread(&opposites, total.negated()?)?.into_iter().map(Money::negated).collect();
+    }
+    let currency = total.currency;
     let mut cells = Vec::with_capacity(parts.len());
     for (place, part) in parts.iter().enumerate() {
         let floor = part.round_dp_with_strategy(0, RoundingStrategy::ToNegativeInfinity);
@@ -45,10 +58,15 @@ pub fn round_together(parts: &[Decimal], currency: Currency, mode: Rounding) -> 
     }
     let floors = Money::sum(currency, cells.iter().map(|c| c.1))?;
     let left = total.plus(floors.negated()?)?.minor;
+    let count = i64::try_from(cells.len()).map_err(|_| MoneyError::Overflow)?;
+    if count == 0 {
+        return if left == 0 { Ok(Vec::new()) } else { Err(MoneyError::NoWeights) };
+    }
     cells.sort_by(|a, b| b.2.cmp(&a.2).then(a.0.cmp(&b.0)));
-    let left = usize::try_from(left).map_err(|_| MoneyError::Overflow)?;
-    for cell in cells.iter_mut().take(left) {
-        cell.1 = cell.1.plus(Money::new(1, currency))?;
+    let (each, mut more) = (left.div_euclid(count), left.rem_euclid(count));
+    for cell in &mut cells {
+        cell.1 = cell.1.plus(Money::new(each + i64::from(more > 0), currency))?;
+        more -= 1;
     }
     cells.sort_by_key(|c| c.0);
     Ok(cells.into_iter().map(|c| c.1).collect())
@@ -113,6 +131,18 @@ mod tests {
         assert_eq!(together(&["0.5", "0.5", "0.5"], Rounding::HalfEven), [1, 1, 0]);
         assert_eq!(together(&["0.9", "0.9"], Rounding::Down), [1, 0]);
         assert_eq!(together(&[], Rounding::HalfUp), [0; 0]);
+    }
+
+    #[test]
+    fn parts_are_spread_to_any_total() {
+        let spread = |parts: &[&str], total| {
+            let parts: Vec<Decimal> = parts.iter().map(|p| p.parse().unwrap()).collect();
+            spread(&parts, Money::new(total, eur())).unwrap().iter().map(|m| m.minor).collect::<Vec<_>>()
+        };
+        assert_eq!(spread(&["646.6"], 645), [645]);
+        assert_eq!(spread(&["1.2", "1.7"], 1), [0, 1]);
+        assert_eq!(spread(&["1.2", "1.7"], 5), [2, 3]);
+        assert_eq!(spread(&[], 0), [0; 0]);
     }
 
     #[test]

@@ -144,9 +144,24 @@ fn answered<Q: DeserializeOwned, A: Serialize>(
     profile: Profile,
     rule: impl Fn(&Q, Profile) -> Result<A, CalcError>,
 ) -> Result<String, CalcError> {
-    let question = serde_json::from_str(question).map_err(|e| CalcError::Document(e.to_string()))?;
+    let question = serde_json::from_str(question).map_err(|e| CalcError::Document(in_words(&e)))?;
     let answer = rule(&question, profile)?;
     serde_json::to_string(&answer).map_err(|e| CalcError::Rules(format!("the answer cannot be written: {e}")))
+}
+
+/// Why a question cannot be read, without the words of the program. Which line it is on knows who reads lines.
+fn in_words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let said = text.strip_suffix(&place).unwrap_or(&text);
+    if said.contains("expected struct Question") {
+        return "a question is a JSON object, written in braces".into();
+    }
+    if error.is_eof() {
+        return format!("{said}: a question is one line, and this one ends too early");
+    }
+    let said = said.replace("a Decimal type representing a fixed-point number", "a number as text, such as \"2.5\"");
+    if error.column() == 0 { said } else { format!("{said} (column {})", error.column()) }
 }
 
 /// Which profile was asked for, and whose rules answered.

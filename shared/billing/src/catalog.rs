@@ -5,6 +5,7 @@
 
 mod add_ons;
 mod offers;
+mod policy;
 mod prices;
 mod trials;
 
@@ -16,13 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     calendar::{Interval, alignment::AlignmentPolicy},
     discount::{Coupon, LongTerm, Loyalty},
-    document::DocumentPolicy,
-    dunning::Ladder,
-    invoice::GatheringTime,
     money::Currency,
     prepaid::PrepaidRules,
     pricing::PriceModel,
-    proration::ProrationPolicy,
     refusal::Refusal,
     subscription::TrialRules,
     tax::TaxSettings,
@@ -31,6 +28,7 @@ use crate::{
 
 pub(crate) use add_ons::offered;
 pub use add_ons::{AddOn, add_on_name};
+pub use policy::Policy;
 
 /// Longest name of a plan, policy, feature or limit, in bytes.
 pub const NAME_BYTES_MAX: usize = 48;
@@ -219,65 +217,6 @@ impl Plan {
             offered: offered.join(", "),
             field: "interval",
         })
-    }
-}
-
-/// Billing policy as data: how changes are prorated and how unpaid invoices are pursued.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Policy {
-    /// The policy's name.
-    pub id: String,
-    /// From 1; raised with every change of anything below.
-    pub version: u32,
-    /// How a change in the middle of a period is divided.
-    #[serde(default)]
-    pub proration: ProrationPolicy,
-    /// What happens while an invoice stays unpaid.
-    #[serde(default = "Ladder::standard")]
-    pub ladder: Ladder,
-    /// Days a customer who pays by invoice has, before the ladder's `unpaid` rungs count.
-    #[serde(default = "default_days_until_due")]
-    pub days_until_due: u32,
-    /// Hours that the invoices of a customer's contracts wait for each other, where they come on one document.
-    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
-    pub gathering_hours: GatheringTime,
-    /// In which order discounts and taxes are computed, and where they are rounded.
-    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
-    pub document: DocumentPolicy,
-    /// The tax settings, by name: their current version is used for every invoice; none: no tax.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tax: Option<String>,
-}
-
-const fn default_days_until_due() -> u32 {
-    14
-}
-
-impl Policy {
-    /// The policy of catalogs that name none: proration by day, retries after 3, 8 and 15 days, end after 21.
-    #[must_use]
-    pub fn standard() -> Self {
-        Self {
-            id: Self::standard_name(),
-            version: 1,
-            proration: ProrationPolicy::default(),
-            ladder: Ladder::standard(),
-            days_until_due: default_days_until_due(),
-            gathering_hours: GatheringTime::default(),
-            document: DocumentPolicy::default(),
-            tax: None,
-        }
-    }
-
-    fn standard_name() -> String {
-        "standard".into()
-    }
-
-    /// `id@version`.
-    #[must_use]
-    pub fn reference(&self) -> VersionRef {
-        VersionRef { name: self.id.clone(), version: self.version }
     }
 }
 

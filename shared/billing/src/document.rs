@@ -5,6 +5,7 @@
 
 mod balance;
 mod credit_note;
+mod credit_tax;
 mod grants;
 mod number;
 mod profile;
@@ -13,8 +14,8 @@ mod totals;
 
 pub use balance::{Account, Settlement, SettlementWish, customer_balance, settle};
 pub use credit_note::{
-    CreditAmount, CreditBase, CreditNote, CreditNotePolicy, CreditRequest, Creditable, CreditedLine, LineCredit,
-    credit_note,
+    CreditAmount, CreditBase, CreditLimit, CreditNote, CreditNotePolicy, CreditRequest, Creditable, CreditedLine,
+    LineCredit, credit_note,
 };
 pub use grants::{Drawn, Grant, GrantUse, available, draw, expired};
 pub(crate) use grants::{in_order, take};

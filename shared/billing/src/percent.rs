@@ -6,7 +6,7 @@
 use std::fmt;
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::money::{Money, MoneyError, Unrounded};
 
@@ -14,8 +14,8 @@ use crate::money::{Money, MoneyError, Unrounded};
 pub const PERCENT_DECIMALS_MAX: u32 = 6;
 
 /// A percentage from 0 to 100, written as text (`"8.25"`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Decimal", into = "Decimal")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "Decimal")]
 pub struct Percent(Decimal);
 
 /// Why a number is not a percentage.
@@ -60,6 +60,36 @@ impl Percent {
     pub fn kept(self) -> Result<Decimal, MoneyError> {
         let left = Decimal::ONE_HUNDRED.checked_sub(self.0).ok_or(MoneyError::Overflow)?;
         left.checked_div(Decimal::ONE_HUNDRED).ok_or(MoneyError::Overflow)
+    }
+}
+
+impl<'de> Deserialize<'de> for Percent {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(Reader)
+    }
+}
+
+/// Reads text, or a whole number: twenty is 20 however it is written, and a binary float is nobody's rate.
+struct Reader;
+
+impl de::Visitor<'_> for Reader {
+    type Value = Percent;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a percentage as text, such as \"8.25\", or a whole number")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Percent, E> {
+        let value = <Decimal as Deserialize>::deserialize(de::value::StrDeserializer::<E>::new(text))?;
+        Percent::try_new(value).map_err(E::custom)
+    }
+
+    fn visit_i64<E: de::Error>(self, whole: i64) -> Result<Percent, E> {
+        Percent::try_new(whole.into()).map_err(E::custom)
+    }
+
+    fn visit_u64<E: de::Error>(self, whole: u64) -> Result<Percent, E> {
+        Percent::try_new(whole.into()).map_err(E::custom)
     }
 }
 

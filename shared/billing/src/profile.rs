@@ -23,6 +23,7 @@ use crate::{
     },
     document::{BillingProfile, DocumentError, profile as document_profile},
     dunning::Ladder,
+    money::Rounding,
     proration::{self, ProrationPolicy},
 };
 
@@ -65,12 +66,14 @@ struct DatesPolicy {
     months: FirstAnchor,
     /// Quarter, half-year and year: intervals that a calendar has a name for.
     named: FirstAnchor,
+    /// Several years.
+    years: FirstAnchor,
     time: BoundaryTime,
 }
 
 impl DatesPolicy {
     const fn of(first: FirstAnchor) -> Self {
-        Self { days: first, weeks: first, months: first, named: first, time: BoundaryTime::OfAlignment }
+        Self { days: first, weeks: first, months: first, named: first, years: first, time: BoundaryTime::OfAlignment }
     }
 
     fn first(&self, interval: Interval) -> FirstAnchor {
@@ -78,7 +81,8 @@ impl DatesPolicy {
             (Unit::Day, _) => self.days,
             (Unit::Week, _) => self.weeks,
             (Unit::Month, 3 | 6) | (Unit::Year, 1) => self.named,
-            (Unit::Month | Unit::Year, _) => self.months,
+            (Unit::Month, _) => self.months,
+            (Unit::Year, _) => self.years,
         }
     }
 }
@@ -119,12 +123,13 @@ fn is_without_end(tier: &Value) -> bool {
     ["up_to", "blocks"].iter().all(|end| tier.get(end).is_none_or(Value::is_null))
 }
 
-/// Flexprice: days and months count from the start, weeks from the anchor's weekday; named periods keep step.
+/// Flexprice: days and months count from the start, weeks from the anchor's weekday, several years from its day; named periods keep step.
 const FLEXPRICE_DATES: DatesPolicy = DatesPolicy {
     days: FirstAnchor::StartMonth,
     weeks: FirstAnchor::LongestStub,
     months: FirstAnchor::StartMonth,
     named: FirstAnchor::InStep,
+    years: FirstAnchor::LongestStub,
     time: BoundaryTime::OfAlignment,
 };
 
@@ -304,6 +309,12 @@ impl Profile {
     #[must_use]
     pub fn proration(self) -> ProrationPolicy {
         self.0.proration.policy()
+    }
+
+    /// How a price becomes whole minor units.
+    #[must_use]
+    pub fn price_rounding(self) -> Rounding {
+        self.proration().rounding
     }
 
     /// The profile's name among those of proration, for policies that put fields on top of it.

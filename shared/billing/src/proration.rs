@@ -32,10 +32,11 @@ pub use change::{
 pub use extra::CONTRACT_DAYS_MAX;
 pub(crate) use extra::{ExtraTime, extra_time};
 pub use factor::{Factor, factor, unused, used};
+pub(crate) use policy::Written as WrittenProration;
 pub use policy::{
-    BadProration, ChangeLines, CreditBase, CreditCap, CreditTax, DayOwner, Denominator, Destination, DiscountOrder,
-    FACTOR_DECIMALS_MAX, FactorPrecision, FirstPeriod, IntervalChange, MonthDays, PeriodEnd, ProratedSides,
-    ProrationPolicy, RoundAt, TerminationCredit,
+    BadProration, BeyondWhole, ChangeLines, CreditBase, CreditCap, CreditTax, DayOwner, Denominator, Destination,
+    DiscountOrder, FACTOR_DECIMALS_MAX, FactorPrecision, FirstPeriod, IntervalChange, MonthDays, PeriodEnd,
+    ProratedSides, ProrationPolicy, RoundAt, TerminationCredit,
 };
 pub use profiles::Profile;
 pub use segment::{PARTS_MAX, Part, Schedule, Segment, Timing, first_anchor, parts};

@@ -5,11 +5,13 @@
 
 mod checksum;
 mod compute;
+mod country;
 mod rate;
 mod settings;
 mod table;
 mod vat_id;
 
+pub(crate) use compute::exact_taxes;
 pub use compute::{LineTax, TaxLevel, TaxLine, TaxPolicy, TaxTotal, Taxed, TaxedLine, compute};
 pub(crate) use rate::on_top;
 pub use rate::{TaxBase, TaxRate, TaxTreatment};

@@ -64,7 +64,10 @@ impl Terms {
         let quantity = u32::try_from(quantity).ok().filter(|q| (1..=QUANTITY_MAX).contains(q));
         let quantity = quantity.ok_or(Refusal::QuantityOutOfRange)?;
         let conditions = Conditions::new(plan, policy, price.interval, contract);
-        let usage = plan.usage_of(price)?;
+        let mut usage = plan.usage_of(price)?;
+        for item in usage.iter_mut().filter(|_| policy.price_rounding != Rounding::default()) {
+            item.rounding.get_or_insert(policy.price_rounding);
+        }
         let (plan, policy) = (plan.reference(), policy.reference());
         Ok(Self { plan, policy, price: price.clone(), contract, quantity, usage, add_ons: Vec::new(), conditions })
     }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `until DATE` | time passes, with everything that is due on the way |
 //! | `catalog team@1 per-seat month=9.90 [year=99] [currency=USD] [also=EUR:month:9.00] [trial=14] [trial-price=1.00] [trial-price=EUR:1.00] [trial-anchor=start] [without-card=cancel/pause/convert] [policy=p] [align=calendar/15/3-31/Fri] [feature=a] [limit.seats=5] [setup=50] [included=3] [quietly]` | publish |
-//! | `policy p@1 [profile=lago] [proration=second] [rounding=half-up] [first=full] [leading=nominal] [interval-change=keep-anchor] [termination=unused] [days=30] [gather=6] [tax=home]` | a policy for plans published after it |
+//! | `policy p@1 [as=lago] [profile=lago] [proration=second] [rounding=half-up] [first=full] [leading=nominal] [interval-change=keep-anchor] [termination=unused] [days=30] [gather=6] [tax=home]` | a policy for plans published after it |
 //! | `coupon spring code=SPRING percent=25 [amount=10] [currency=USD] [periods=3] [forever] [limit=1] [each=1] [until=D] [for=plan] [new] [stacks]` | publish |
 //! | `taxes home@1 DE [inclusive] [shop=EU]` | the seller's tax settings |
 //! | `contract ana team per-seat month=8` | a negotiated price |

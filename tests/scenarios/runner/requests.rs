@@ -90,6 +90,9 @@ pub(crate) fn policy(world: &mut World, mut args: Args) -> Result<(), String> {
         }
     }
     let mut policy = json!({"id": id, "version": version, "proration": proration});
+    if let Some(whole) = args.setting("as") {
+        policy["profile"] = whole.into();
+    }
     if let Some(days) = args.setting("days") {
         policy["days_until_due"] = days.parse::<u32>().map_err(|e| e.to_string())?.into();
     }

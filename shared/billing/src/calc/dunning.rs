@@ -87,6 +87,9 @@ pub(super) struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<Answered>,
     zone: &'static str,
+    /// What was not given, or not known, and taken as the usual case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    assumed: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     collection: Option<Collection>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -199,6 +202,7 @@ pub(super) fn answer(question: &Question, profile: Profile) -> Result<Answer, Ca
     Ok(Answer {
         profile: Some(Answered::by(profile, Rules::Ladder)),
         zone: zone.name(),
+        assumed: unlisted(question).into_iter().collect(),
         collection,
         attempts: question.attempts.iter().map(attempt).collect(),
         budget: question.budget.map(budget),
@@ -206,6 +210,13 @@ pub(super) fn answer(question: &Question, profile: Profile) -> Result<Answer, Ca
         campaign: question.campaign.as_ref().map(|asked| campaign(asked, zone)).transpose()?,
         id: question.id.clone(),
     })
+}
+
+/// A code that is on no list of those that are refused for good.
+fn unlisted(question: &Question) -> Option<String> {
+    let code = question.code.as_ref().filter(|code| class_of(code) == DeclineClass::Soft)?;
+    let code: String = code.chars().take(40).collect();
+    Some(format!("class: {code:?} is none of the codes that are known to be hard, so it is soft"))
 }
 
 fn collection(question: &Question, profile: Profile, first: Instant) -> Result<Collection, CalcError> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Answered, CalcError,
+    Answered, CalcError, in_words,
     words::{Amount, Dates, Major, Number, When, Zone, money},
 };
 use crate::{
@@ -127,7 +127,7 @@ pub(super) fn answer(question: &Question, profile: Profile) -> Result<Answer, Ca
     let mut written = question.price.clone();
     let currency = currency(question, written.as_mut())?;
     let model = written.map(|price| model(price, profile, currency)).transpose()?;
-    let rounding = question.rounding.unwrap_or(profile.proration().rounding);
+    let rounding = question.rounding.unwrap_or(profile.price_rounding());
     let mut answer = Answer {
         id: question.id.clone(),
         profile: Answered::by(profile, Rules::Prices),
@@ -202,8 +202,8 @@ fn currency(question: &Question, price: Option<&mut Value>) -> Result<Currency, 
 /// A price as catalogs write it, completed by the profile, and one that may be published.
 pub(super) fn model(mut price: Value, profile: Profile, currency: Currency) -> Result<PriceModel, CalcError> {
     profile.complete_price(&mut price);
-    let model: PriceModel =
-        serde_json::from_value(price).map_err(|e| CalcError::field("price", format!("is not a price: {e}")))?;
+    let model: PriceModel = serde_json::from_value(price)
+        .map_err(|e| CalcError::field("price", format!("is not a price: {}", in_words(&e))))?;
     model.check(currency).map_err(|problem| CalcError::field("price", problem))?;
     Ok(model)
 }

@@ -100,9 +100,10 @@ pub enum FirstAnchor {
     /// The next one, whatever its month or week; whole intervals from there.
     Next,
     /// The anchor's day in the month of the start; if that has passed, one whole interval later. Days and weeks know no day
-    /// of the month and begin at the start. (Kill Bill; Meteroid; Flexprice for intervals of months.)
+    /// of the month and begin at the start. An anchor keeps its month where the interval is years. (Kill Bill; Meteroid; Flexprice for intervals of months.)
     StartMonth,
-    /// The last one that leaves the first period no longer than one interval. (Flexprice for intervals of weeks.)
+    /// The last one that leaves the first period no longer than one interval. (Flexprice for intervals of weeks and of several
+    /// years.)
     LongestStub,
 }
 
@@ -345,6 +346,17 @@ mod tests {
         assert_eq!(first(&anchor("next"), "2-weeks", "2024-04-01"), "2024-04-07");
         assert_eq!(first(&anchor("in-step"), "2-weeks", "2024-04-08"), "2024-04-21");
         assert_eq!(first(&anchor("in-step"), "2-weeks", "2023-12-25"), "2023-12-31");
+    }
+
+    #[test]
+    fn an_anchor_keeps_its_month_for_years() {
+        let anchor =
+            |rule: &str| format!(r#"{{"to": {{"anchor": {{"at": "2024-06-15T00:00:00Z"}}}}, "first": "{rule}"}}"#);
+        assert_eq!(first(&anchor("start-month"), "year", "2024-01-10"), "2024-06-15");
+        assert_eq!(first(&anchor("start-month"), "year", "2024-07-10"), "2025-06-15");
+        assert_eq!(first(&anchor("start-month"), "month", "2024-07-10"), "2024-07-15");
+        assert_eq!(first(&anchor("longest-stub"), "2-years", "2024-01-10"), "2025-06-15");
+        assert_eq!(first(&anchor("next"), "2-years", "2024-01-10"), "2024-01-15");
     }
 
     #[test]

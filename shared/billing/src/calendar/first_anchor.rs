@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 
 use super::{
-    Instant, Interval, OutOfCalendar,
+    Instant, Interval, OutOfCalendar, Unit,
     alignment::{AlignmentError, FirstAnchor, OnAnchor},
     recurrence::{DayOfMonth, Recurrence, Step, day_in_month, instant_of, month_number, plus_days},
 };
@@ -78,9 +78,13 @@ impl Pattern {
             Step::Days(days) => days,
             Step::Months(months) => months,
         };
-        let apart = self.apart(rule, step).ok_or_else(|| self.vague(interval))?;
+        let keeps_month = self.keeps_month(rule, interval);
+        let apart = if keeps_month { Some(MONTHS_OF_YEAR) } else { self.apart(rule, step) };
+        let apart = apart.ok_or_else(|| self.vague(interval))?;
         let number = match rule {
-            FirstAnchor::StartMonth if self.known != Known::Cycle => self.in_start_month(step, start)?,
+            FirstAnchor::StartMonth if self.known != Known::Cycle && !keeps_month => {
+                self.in_start_month(step, start)?
+            }
             FirstAnchor::LongestStub => self.last_within(step, apart, start)?,
             _ => self.next(apart, start)?,
         };
@@ -103,6 +107,14 @@ impl Pattern {
             (Known::Unit, FirstAnchor::InStep) => (step == unit).then_some(unit),
             (_, FirstAnchor::Next | FirstAnchor::StartMonth | FirstAnchor::LongestStub) => Some(unit),
         }
+    }
+
+    /// Whether the rule leaves the anchor its month: an interval of years is billed in one month, and an anchor says which.
+    fn keeps_month(self, rule: FirstAnchor, interval: Interval) -> bool {
+        matches!(rule, FirstAnchor::StartMonth | FirstAnchor::LongestStub)
+            && matches!(self.axis, Axis::Months(_))
+            && self.known == Known::Exactly
+            && interval.unit() == Unit::Year
     }
 
     fn vague(self, interval: Interval) -> AlignmentError {

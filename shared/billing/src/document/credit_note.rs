@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DocumentError,
+    credit_tax::{round_all, taxes},
     totals::{DocumentLine, Totals},
 };
 use crate::{
-    allocation::{by_amounts, round_together},
-    money::{Currency, Money, MoneyError, Rounding, Unrounded},
-    tax::{LineTax, TaxLevel, TaxRate},
+    allocation::by_amounts,
+    money::{Money, MoneyError, Rounding, Unrounded},
+    tax::{LineTax, TaxLevel},
 };
 
 /// How credit notes are computed.
@@ -25,9 +26,12 @@ pub struct CreditNotePolicy {
     /// How net amounts and taxes are rounded, apart from each other; the total is their sum (Lago).
     #[serde(default = "half_up")]
     pub rounding: Rounding,
-    /// Whether that is once for the document or for every line.
+    /// Whether that is once for the document (taxes: for each rate, or for all together) or for every line.
     #[serde(default)]
     pub level: TaxLevel,
+    /// Of what the tax never exceeds what is left.
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+    pub limit: CreditLimit,
     /// What the tax is in proportion to.
     #[serde(default)]
     pub tax_base: CreditBase,
@@ -39,8 +43,25 @@ const fn half_up() -> Rounding {
 
 impl Default for CreditNotePolicy {
     fn default() -> Self {
-        Self { rounding: half_up(), level: TaxLevel::default(), tax_base: CreditBase::default() }
+        Self {
+            rounding: half_up(),
+            level: TaxLevel::default(),
+            limit: CreditLimit::default(),
+            tax_base: CreditBase::default(),
+        }
     }
+}
+
+/// Of what the tax of a credit note never exceeds what is left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CreditLimit {
+    /// Of every line and rate: the last note on a line takes the rest of its tax.
+    #[default]
+    Line,
+    /// Of the document: each note rounds what its net amount is taxed with by itself, and only the note with the last of the
+    /// net amount takes the rest, whichever lines it came from (Lago).
+    Document,
 }
 
 /// What the tax of a credit is in proportion to.
@@ -179,13 +200,10 @@ pub fn credit_note<'a>(
     let currency = invoice.total.currency;
     let nets: Vec<Decimal> = plans.iter().map(|p| p.net).collect();
     let nets = round_all(&nets, currency, policy)?;
-    let mut lines = Vec::with_capacity(plans.len());
-    for (plan, net) in plans.iter().zip(nets) {
-        lines.push((plan, net, plan.exact_taxes(net, policy.tax_base)?));
-    }
-    let taxes = round_taxes(&lines, currency, policy)?;
+    let lines: Vec<_> = plans.iter().zip(nets).collect();
+    let taxes = taxes(invoice, earlier, &lines, policy)?;
     let mut credited = Vec::with_capacity(lines.len());
-    for ((plan, net, _), taxes) in lines.into_iter().zip(taxes) {
+    for ((plan, net), taxes) in lines.into_iter().zip(taxes) {
         let tax = Money::sum(currency, taxes.iter().map(|t| t.amount))?;
         let line = plan.line.id.clone();
         let exact_net_minor = plan.net.normalize();
@@ -237,9 +255,9 @@ fn wanted<'a>(
 }
 
 /// What is not credited yet of a line: its net amount and each of its taxes.
-struct Rest {
-    net: Money,
-    taxes: Vec<Money>,
+pub(super) struct Rest {
+    pub(super) net: Money,
+    pub(super) taxes: Vec<Money>,
 }
 
 impl Rest {
@@ -263,16 +281,21 @@ impl Rest {
     }
 }
 
+/// Where the document is the limit, a line may have given back a cent of tax more than it had.
+fn at_least_nothing(money: Money) -> Money {
+    Money::new(money.minor.max(0), money.currency)
+}
+
 /// What is to be credited of a line, before rounding.
-struct Plan<'a> {
-    line: &'a DocumentLine,
-    rest: Rest,
+pub(super) struct Plan<'a> {
+    pub(super) line: &'a DocumentLine,
+    pub(super) rest: Rest,
     /// In minor units.
-    net: Decimal,
+    pub(super) net: Decimal,
     /// What the taxes are in proportion to: numerator and denominator; none when they are settled already.
-    ratio: Option<(Decimal, Decimal)>,
+    pub(super) ratio: Option<(Decimal, Decimal)>,
     /// The taxes where no proportion is needed.
-    taxes: Vec<Money>,
+    pub(super) taxes: Vec<Money>,
 }
 
 impl<'a> Plan<'a> {
@@ -280,8 +303,9 @@ impl<'a> Plan<'a> {
         let fail = |why| DocumentError::NotCreditable { line: line.id.clone(), why };
         let (net, ratio) = match amount {
             CreditAmount::Rest => {
-                let (net, taxes) = (Decimal::from(rest.net.minor), rest.taxes.clone());
-                return Ok(Self { line, rest, net, ratio: None, taxes });
+                let net = Decimal::from(rest.net.minor);
+                let ratio = Some((net, Decimal::from(line.net.minor)));
+                return Ok(Self { line, rest, net, ratio, taxes: Vec::new() });
             }
             CreditAmount::Gross { amount } => return Self::of_gross(line, rest, amount),
             CreditAmount::Share { part, whole } => {
@@ -313,7 +337,7 @@ impl<'a> Plan<'a> {
             let why = "an amount is above zero";
             return Err(DocumentError::NotCreditable { line: line.id.clone(), why });
         }
-        let tax_left = rest.tax()?;
+        let tax_left = at_least_nothing(rest.tax()?);
         let left = rest.net.plus(tax_left)?;
         let beyond = amount.plus(left.negated()?)?;
         if beyond.minor > 0 {
@@ -327,68 +351,6 @@ impl<'a> Plan<'a> {
         let net = Decimal::from(amount.minor.checked_sub(tax).ok_or(MoneyError::Overflow)?);
         Ok(Self { line, rest, net, ratio: None, taxes })
     }
-
-    /// The taxes before rounding, none beyond what is left. With the last of the net amount goes the last of the tax.
-    fn exact_taxes(&self, net: Money, base: CreditBase) -> Result<Vec<Decimal>, MoneyError> {
-        let settled = |taxes: &[Money]| taxes.iter().map(|t| Decimal::from(t.minor)).collect();
-        let Some((part, whole)) = self.ratio else { return Ok(settled(&self.taxes)) };
-        if net == self.rest.net {
-            return Ok(settled(&self.rest.taxes));
-        }
-        let (part, whole) = match base {
-            CreditBase::Rounded if self.line.net.minor != 0 => {
-                (Decimal::from(net.minor), Decimal::from(self.line.net.minor))
-            }
-            _ => (part, whole),
-        };
-        let mut taxes = Vec::with_capacity(self.line.taxes.len());
-        for (tax, left) in self.line.taxes.iter().zip(&self.rest.taxes) {
-            let share = Unrounded::from_money(tax.amount).times(part, whole)?.minor();
-            taxes.push(share.min(Decimal::from(left.minor)));
-        }
-        Ok(taxes)
-    }
-}
-
-/// Rounds once for the document or for every line, as the policy says.
-fn round_all(parts: &[Decimal], currency: Currency, policy: CreditNotePolicy) -> Result<Vec<Money>, MoneyError> {
-    match policy.level {
-        TaxLevel::Document => round_together(parts, currency, policy.rounding),
-        TaxLevel::Line => parts.iter().map(|p| Unrounded::from_minor(*p, currency).round(policy.rounding)).collect(),
-    }
-}
-
-type Exact<'p, 'a> = (&'p Plan<'a>, Money, Vec<Decimal>);
-
-/// For each line its taxes; each rate is rounded as the policy says.
-fn round_taxes(
-    lines: &[Exact<'_, '_>],
-    currency: Currency,
-    policy: CreditNotePolicy,
-) -> Result<Vec<Vec<LineTax>>, MoneyError> {
-    let mut cells: Vec<(usize, &TaxRate, Decimal, Money)> = Vec::new();
-    for (number, (plan, _, taxes)) in lines.iter().enumerate() {
-        let zero = Money::zero(currency);
-        cells.extend(plan.line.taxes.iter().zip(taxes).map(|(tax, exact)| (number, &tax.rate, *exact, zero)));
-    }
-    let mut rates: Vec<&TaxRate> = Vec::new();
-    for cell in &cells {
-        if !rates.contains(&cell.1) {
-            rates.push(cell.1);
-        }
-    }
-    for rate in rates {
-        let exact: Vec<Decimal> = cells.iter().filter(|c| c.1 == rate).map(|c| c.2).collect();
-        let rounded = round_all(&exact, currency, policy)?;
-        for (cell, amount) in cells.iter_mut().filter(|c| c.1 == rate).zip(rounded) {
-            cell.3 = amount;
-        }
-    }
-    let of_line = |number| {
-        let those = cells.iter().filter(move |c| c.0 == number);
-        those.map(|c| LineTax { rate: c.1.clone(), amount: c.3 }).collect()
-    };
-    Ok((0..lines.len()).map(of_line).collect())
 }
 
 #[cfg(test)]
@@ -396,6 +358,7 @@ mod tests {
     use super::*;
     use crate::{
         document::{Charge, DocumentPolicy, DocumentRequest, compute},
+        money::Currency,
         tax::TaxTreatment,
     };
 

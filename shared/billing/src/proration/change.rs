@@ -333,7 +333,9 @@ pub(super) fn rest(policy: &ProrationPolicy, input: &ChangeInput, side: &Side) -
     let stub = Stub { span, period: input.period, interval, contract_start: input.contract_start };
     let whole = stub::denominator(policy, policy.denominator, &stub, input.zone)?.units(policy, input.zone);
     let left = unused_units(policy, owner(policy, input), input.at, input.period, input.zone);
-    Ok(Factor::clamped(left, whole, policy.precision))
+    let is_lengthened = stub::is_lengthened(policy, &stub, input.zone)?;
+    let factor = if is_lengthened { Factor::counted } else { Factor::clamped };
+    Ok(factor(left, whole, policy.precision))
 }
 
 /// The contract's interval: as it was given, else the whole months that the period spans.

@@ -61,6 +61,12 @@ impl Factor {
         Self { numerator: numerator.clamp(0, denominator), denominator, precision }
     }
 
+    /// As [`Factor::clamped`], also more than all of it.
+    pub(super) fn counted(numerator: i64, denominator: i64, precision: FactorPrecision) -> Self {
+        let clamped = Self::clamped(numerator, denominator, precision);
+        if denominator < 1 { clamped } else { Self { numerator: numerator.max(0), ..clamped } }
+    }
+
     /// `days` of `of` days, also more than all of them.
     pub(super) fn of_days(days: u32, of: u32) -> Self {
         Self { numerator: days.into(), denominator: i64::from(of).max(1), precision: FactorPrecision::Exact }

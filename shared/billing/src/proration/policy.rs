@@ -42,6 +42,9 @@ pub struct ProrationPolicy {
     /// Whether a first period that is cut short by the anchor costs its part or all of it.
     #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub first_period: FirstPeriod,
+    /// What a part is that is longer than the whole it is divided by.
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
+    pub beyond: BeyondWhole,
     /// What a credit is a part of.
     #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub credit_base: CreditBase,
@@ -209,6 +212,17 @@ pub enum FirstPeriod {
     Full,
 }
 
+/// What a part of a lengthened period is, where it is longer than the whole that it is divided by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BeyondWhole {
+    /// All of the whole.
+    #[default]
+    Cut,
+    /// More than all of it, as it is counted; a credit is still limited by the cap.
+    Counted,
+}
+
 /// What a credit is a part of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -366,9 +380,9 @@ pub enum BadProration {
 pub const FACTOR_DECIMALS_MAX: u8 = 18;
 
 /// The policy as it is written: everything may be left out, and a profile fills what is.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+pub(crate) struct Written {
     profile: Option<Profile>,
     unit: Option<ProrationUnit>,
     rounding: Option<Rounding>,
@@ -380,6 +394,7 @@ struct Written {
     leading: Option<Denominator>,
     trailing: Option<Denominator>,
     first_period: Option<FirstPeriod>,
+    beyond: Option<BeyondWhole>,
     credit_base: Option<CreditBase>,
     cap: Option<CreditCap>,
     precision: Option<FactorPrecision>,
@@ -396,8 +411,16 @@ struct Written {
 impl TryFrom<Written> for ProrationPolicy {
     type Error = BadProration;
     fn try_from(written: Written) -> Result<Self, BadProration> {
-        let base = written.profile.map_or_else(Self::default, Profile::policy);
-        let policy = Self {
+        written.on(Self::default())
+    }
+}
+
+impl Written {
+    /// What is written, on top of the profile that it names, else of `base`.
+    pub(crate) fn on(self, base: ProrationPolicy) -> Result<ProrationPolicy, BadProration> {
+        let written = self;
+        let base = written.profile.map_or(base, Profile::policy);
+        let policy = ProrationPolicy {
             unit: written.unit.unwrap_or(base.unit),
             rounding: written.rounding.unwrap_or(base.rounding),
             month_days: written.month_days.unwrap_or(base.month_days),
@@ -408,6 +431,7 @@ impl TryFrom<Written> for ProrationPolicy {
             leading: written.leading.unwrap_or(base.leading),
             trailing: written.trailing.unwrap_or(base.trailing),
             first_period: written.first_period.unwrap_or(base.first_period),
+            beyond: written.beyond.unwrap_or(base.beyond),
             credit_base: written.credit_base.unwrap_or(base.credit_base),
             cap: written.cap.unwrap_or(base.cap),
             precision: written.precision.unwrap_or(base.precision),

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     ProrationUnit,
     policy::{
-        ChangeLines, CreditBase, CreditCap, DayOwner, Denominator, Destination, DiscountOrder, FactorPrecision,
-        PeriodEnd, ProrationPolicy, TerminationCredit,
+        BeyondWhole, ChangeLines, CreditBase, CreditCap, DayOwner, Denominator, Destination, DiscountOrder,
+        FactorPrecision, PeriodEnd, ProrationPolicy, TerminationCredit,
     },
 };
 use crate::money::Rounding;
@@ -79,6 +79,7 @@ impl Profile {
                 denominator: Denominator::Nominal,
                 leading: Denominator::Nominal,
                 trailing: Denominator::Nominal,
+                beyond: BeyondWhole::Counted,
                 ..half_up(ProrationUnit::Second)
             },
             Self::Samsung => samsung(),
@@ -119,6 +120,7 @@ fn killbill(unit: ProrationUnit) -> ProrationPolicy {
     ProrationPolicy {
         leading: Denominator::EndingAtAnchor,
         trailing: Denominator::StartingAtAnchor,
+        beyond: BeyondWhole::Counted,
         precision: FactorPrecision::Decimals(9),
         termination: TerminationCredit::Unused,
         ..half_up(unit)

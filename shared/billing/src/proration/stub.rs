@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ProrationUnit,
-    factor::{Factor, countable, in_calendar, inclusive, units, whole_units},
-    policy::{Denominator, FirstPeriod, ProrationPolicy},
+    factor::{Factor, countable, in_calendar, inclusive, units, whole_months, whole_units},
+    policy::{BeyondWhole, Denominator, FirstPeriod, ProrationPolicy},
 };
 use crate::{
     calendar::{Anchor, Instant, Interval, OutOfCalendar, Unit, recurrence::Span, to_instant},
@@ -73,12 +73,33 @@ pub fn trailing(policy: &ProrationPolicy, stub: &Stub, zone: Tz) -> Result<Facto
 pub(super) fn divided(policy: &ProrationPolicy, rule: Denominator, stub: &Stub, zone: Tz) -> Result<Factor, Refusal> {
     countable(stub.span, "span")?;
     let whole = denominator(policy, rule, stub, zone)?;
+    if is_lengthened(policy, stub, zone)? {
+        let part = units(policy, stub.span.start, stub.span.end, zone) + i64::from(inclusive(policy));
+        return Ok(Factor::counted(part, whole.units(policy, zone), policy.precision));
+    }
     let covers = |period: Span| stub.span.start <= period.start && stub.span.end >= period.end;
     if matches!(whole, Whole::Span(period) if covers(period)) {
         return Ok(Factor::clamped(1, 1, policy.precision));
     }
     let part = units(policy, stub.span.start, stub.span.end, zone) + i64::from(inclusive(policy));
     Ok(Factor::clamped(part, whole.units(policy, zone), policy.precision))
+}
+
+/// Whether the part lies in a period longer than its interval, and counts as more than all of it. A month of 31 days is not
+/// longer than a month, whatever it is divided by.
+pub(super) fn is_lengthened(policy: &ProrationPolicy, stub: &Stub, zone: Tz) -> Result<bool, OutOfCalendar> {
+    let Some(interval) = stub.interval.filter(|_| policy.beyond == BeyondWhole::Counted) else { return Ok(false) };
+    let period = Span::new(stub.period.start, stub.period.end.max(stub.span.end));
+    let months = match interval.unit() {
+        Unit::Month => Some(i64::from(interval.count())),
+        Unit::Year => Some(i64::from(interval.count()) * 12),
+        Unit::Day | Unit::Week => None,
+    };
+    // From 28 February to 31 March is a month, where the 31st is billed on.
+    if months.is_some() && whole_months(period, zone) == months {
+        return Ok(false);
+    }
+    Ok(period.end > shifted(period.start, interval, Direction::Forward, zone)?)
 }
 
 /// A whole, before it is counted.

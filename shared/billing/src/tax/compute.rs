@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{TaxError, TaxRate, TaxTreatment, rate::factors};
 use crate::{
-    allocation::{round_together, sum},
+    allocation::{round_together, spread, sum},
     money::{Currency, Money, MoneyError, Rounding, Unrounded},
 };
 
@@ -42,6 +42,9 @@ pub enum TaxLevel {
     Document,
     /// Each rate on each line; the document has their sum.
     Line,
+    /// All rates of the document together; that is then split over the rates and theirs over the lines, by largest
+    /// remainder, so that both add up (Lago, which shows each rate and line rounded by itself beside the same sum).
+    Sum,
 }
 
 /// A line to be taxed.
@@ -128,7 +131,7 @@ pub fn compute(lines: &[TaxLine<'_>], currency: Currency, policy: TaxPolicy) -> 
         cells.extend(exact_cells(number, line)?);
     }
     match policy.level {
-        TaxLevel::Document => round_rates(&mut cells, currency, policy.rounding)?,
+        TaxLevel::Document | TaxLevel::Sum => round_rates(&mut cells, currency, policy)?,
         TaxLevel::Line => {
             for cell in &mut cells {
                 cell.amount = Unrounded::from_minor(cell.exact, currency).round(policy.rounding)?;
@@ -147,28 +150,44 @@ pub fn compute(lines: &[TaxLine<'_>], currency: Currency, policy: TaxPolicy) -> 
 
 fn exact_cells<'a>(number: usize, line: &TaxLine<'a>) -> Result<Vec<Cell<'a>>, MoneyError> {
     let rates = line.treatment.rates();
-    let factors = factors(rates)?;
-    let inside = sum(rates.iter().zip(&factors).filter(|(r, _)| r.inclusive).map(|(_, f)| *f))?;
-    let whole = Decimal::ONE.checked_add(inside).ok_or(MoneyError::Overflow)?;
-    let cell = |(rate, factor): (&'a TaxRate, &Decimal)| {
-        let exact = line.taxable_minor.checked_mul(*factor)?.checked_div(whole)?;
-        Some(Cell { line: number, rate, exact, amount: Money::zero(line.amount.currency) })
-    };
-    rates.iter().zip(&factors).map(|pair| cell(pair).ok_or(MoneyError::Overflow)).collect()
+    let refs: Vec<&TaxRate> = rates.iter().collect();
+    let amount = Money::zero(line.amount.currency);
+    let cells = rates.iter().zip(exact_taxes(line.taxable_minor, &refs)?);
+    Ok(cells.map(|(rate, exact)| Cell { line: number, rate, exact, amount }).collect())
 }
 
-/// Rounds each rate once for the document and splits it over its lines.
-fn round_rates(cells: &mut [Cell<'_>], currency: Currency, mode: Rounding) -> Result<(), MoneyError> {
+/// What each of `rates` comes to on `taxable` minor units, before rounding.
+pub(crate) fn exact_taxes(taxable: Decimal, rates: &[&TaxRate]) -> Result<Vec<Decimal>, MoneyError> {
+    let factors = factors(rates.iter().copied())?;
+    let inside = sum(rates.iter().zip(&factors).filter(|(r, _)| r.inclusive).map(|(_, f)| *f))?;
+    let whole = Decimal::ONE.checked_add(inside).ok_or(MoneyError::Overflow)?;
+    let exact = |factor: &Decimal| taxable.checked_mul(*factor)?.checked_div(whole);
+    factors.iter().map(|factor| exact(factor).ok_or(MoneyError::Overflow)).collect()
+}
+
+/// Rounds each rate once for the document, or all of them together, and splits it over its lines.
+fn round_rates(cells: &mut [Cell<'_>], currency: Currency, policy: TaxPolicy) -> Result<(), MoneyError> {
     let mut rates: Vec<&TaxRate> = Vec::new();
     for cell in cells.iter() {
         if !rates.contains(&cell.rate) {
             rates.push(cell.rate);
         }
     }
-    for rate in rates {
-        let mut those: Vec<&mut Cell<'_>> = cells.iter_mut().filter(|c| c.rate == rate).collect();
-        let exact: Vec<Decimal> = those.iter().map(|c| c.exact).collect();
-        for (cell, amount) in those.iter_mut().zip(round_together(&exact, currency, mode)?) {
+    let of = |cells: &[Cell<'_>], rate: &TaxRate| -> Vec<Decimal> {
+        cells.iter().filter(|c| c.rate == rate).map(|c| c.exact).collect()
+    };
+    let mut sums = Vec::with_capacity(rates.len());
+    for rate in &rates {
+        sums.push(sum(of(cells, rate))?);
+    }
+    let together = round_together(&sums, currency, policy.rounding)?;
+    for (rate, of_rate) in rates.into_iter().zip(together) {
+        let exact = of(cells, rate);
+        let parts = match policy.level {
+            TaxLevel::Sum => spread(&exact, of_rate)?,
+            TaxLevel::Document | TaxLevel::Line => round_together(&exact, currency, policy.rounding)?,
+        };
+        for (cell, amount) in cells.iter_mut().filter(|c| c.rate == rate).zip(parts) {
             cell.amount = amount;
         }
     }

@@ -97,9 +97,9 @@ impl TaxTreatment {
 ///
 /// # Errors
 /// [`MoneyError::Overflow`].
-pub(super) fn factors(rates: &[TaxRate]) -> Result<Vec<Decimal>, MoneyError> {
+pub(super) fn factors<'a>(rates: impl IntoIterator<Item = &'a TaxRate>) -> Result<Vec<Decimal>, MoneyError> {
     let mut all = Decimal::ONE;
-    let mut factors = Vec::with_capacity(rates.len());
+    let mut factors = Vec::new();
     for rate in rates {
         let base = match rate.on {
             TaxBase::Net => Decimal::ONE,

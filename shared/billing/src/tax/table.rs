@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{TaxBase, TaxError, TaxRate, TaxTreatment, vat_id::VatId};
+use super::{TaxBase, TaxError, TaxRate, TaxTreatment, country::is_country, vat_id::VatId};
 use crate::percent::Percent;
 
 /// Answers which tax holds; pure, so that an invoice can be computed again from what it answered.
@@ -191,7 +191,7 @@ impl TaxTable {
         }
         for (place, entry) in self.countries.iter().enumerate() {
             if !is_country(&entry.country) {
-                report(&entry.country, "is not a country code of two upper case letters");
+                report(&entry.country, "is not a country code (ISO 3166-1)");
             }
             if self.countries.iter().take(place).any(|c| c.country == entry.country) {
                 report(&entry.country, "is written twice");
@@ -213,7 +213,7 @@ impl TaxTable {
 
     /// The country whose rates hold for a code.
     fn main<'a>(&'a self, country: &'a str) -> Result<&'a str, TaxError> {
-        if !is_country(country) {
+        if !is_country(country) && !self.belongs_to.contains_key(country) {
             return Err(TaxError::Country(country.chars().take(8).collect()));
         }
         Ok(self.belongs_to.get(country).map_or(country, String::as_str))
@@ -276,10 +276,6 @@ impl TaxEngine for TaxTable {
         }
         self.abroad(question, home, there)
     }
-}
-
-fn is_country(code: &str) -> bool {
-    code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase())
 }
 
 #[cfg(test)]
@@ -364,6 +360,11 @@ mod tests {
             "the customer is in FR and the VAT number is of AT; correct the address or the number"
         );
         assert!(matches!(ask(GERMAN, r#"{"country":"Germany"}"#), Err(TaxError::Country(_))));
+        for nobody in ["ZZ", "XX", "QQ", "DD"] {
+            let country = format!(r#"{{"country":"{nobody}"}}"#);
+            assert!(matches!(ask(GERMAN, &country), Err(TaxError::Country(_))), "{nobody} is nobody's code");
+            assert!(matches!(ask(&country, r#"{"country":"DE"}"#), Err(TaxError::Country(_))), "{nobody} sells");
+        }
         let table = TaxTable::built_in().unwrap();
         let class = table.rate("DE", "e-book", "2026-01-01".parse().unwrap(), false).unwrap_err();
         assert_eq!(class.to_string(), "the tax table has no product class \"e-book\"; it has: standard");

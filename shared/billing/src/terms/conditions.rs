@@ -9,6 +9,7 @@ use crate::{
     catalog::{Plan, Policy},
     discount::{Cut, Loyalty},
     document::DocumentPolicy,
+    money::Rounding,
     percent::Percent,
     prepaid::PrepaidRules,
 };
@@ -26,6 +27,9 @@ pub struct Conditions {
     /// How discounts and taxes are ordered and rounded; of the policy.
     #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub document: DocumentPolicy,
+    /// How the price of a full period becomes whole minor units; of the policy.
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+    pub price_rounding: Rounding,
     /// By which settings it is taxed; none: without tax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tax: Option<TaxBinding>,
@@ -60,6 +64,7 @@ impl Conditions {
             loyalty: plan.loyalty.clone().filter(|_| !negotiated),
             long_term: long_term.filter(|_| !negotiated),
             document: policy.document,
+            price_rounding: policy.price_rounding,
             tax: policy.tax.clone().map(|settings| TaxBinding { settings, class: class() }),
             prepaid: plan.prepaid.clone(),
         }

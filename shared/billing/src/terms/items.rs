@@ -93,7 +93,13 @@ impl<'a> Item<'a> {
     /// # Errors
     /// As [`Item::full_period`].
     pub fn full_period_money(&self) -> Result<Money, MoneyError> {
-        self.full_period()?.round(Rounding::HalfEven)
+        self.full_period()?.round(self.rounding())
+    }
+
+    /// How it becomes whole minor units.
+    #[must_use]
+    pub const fn rounding(&self) -> Rounding {
+        self.terms.conditions.price_rounding
     }
 
     /// The steps of the price, where there is more to say than one multiplication.

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     calendar::{Instant, recurrence::Span},
     catalog::VersionRef,
-    money::{Money, MoneyError, Rounding, Unrounded},
+    money::{Money, MoneyError, Unrounded},
     pricing::{Aggregation, Meter, Priced, Step, StepKind, exact},
     subscription::Subscription,
 };
@@ -246,9 +246,9 @@ impl UsageCharge {
         match self.invoiced.as_ref().and_then(|before| before.charged_minor) {
             Some(before) => {
                 let before = Money::new(before, self.item.currency);
-                self.whole()?.amount.round(Rounding::default())?.plus(before.negated()?)
+                self.whole()?.amount.round(self.item.rounding())?.plus(before.negated()?)
             }
-            None => self.priced()?.amount.round(Rounding::default()),
+            None => self.priced()?.amount.round(self.item.rounding()),
         }
     }
 
@@ -417,11 +417,11 @@ impl UsageAccount {
             if (before.quantity, before.events) != (tally.quantity, tally.events) {
                 let charge = tally.charge(item, span, part);
                 if before.charged_minor.is_none() {
-                    let charged = charge.before(&before)?.round(Rounding::default())?;
+                    let charged = charge.before(&before)?.round(charge.item.rounding())?;
                     before.charged_minor = Some(charged.minor);
                 }
                 let charge = UsageCharge { plan: plan.cloned(), invoiced: Some(before), ..charge };
-                meter.charged_minor = Some(charge.whole()?.amount.round(Rounding::default())?.minor);
+                meter.charged_minor = Some(charge.whole()?.amount.round(charge.item.rounding())?.minor);
                 charges.push(charge);
             }
         }

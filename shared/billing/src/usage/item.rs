@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     calendar::{Interval, Unit},
-    money::{Currency, MoneyError},
+    money::{Currency, MoneyError, Rounding},
     pricing::{Aggregation, Meter, Movement, PriceError, PriceModel, Priced, Step, Units, exact},
     proration::{ProrationUnit, Share},
 };
@@ -41,6 +41,9 @@ pub struct UsageItem {
     /// What a part of a full period has of what is agreed for a full one: by default all of it.
     #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub part: PartRules,
+    /// How what it costs becomes whole minor units; none: half to even. Terms take the policy's where nothing is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounding: Option<Rounding>,
     /// What the units beyond those cost.
     pub price: PriceModel,
 }
@@ -63,6 +66,12 @@ pub struct Counted<'a> {
 }
 
 impl UsageItem {
+    /// How its price becomes whole minor units.
+    #[must_use]
+    pub fn rounding(&self) -> Rounding {
+        self.rounding.unwrap_or_default()
+    }
+
     /// What was counted in a span costs. A total below zero (corrections) costs what zero does.
     ///
     /// # Errors

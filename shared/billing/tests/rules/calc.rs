@@ -173,7 +173,7 @@ fn every_field_of_a_schema_stands_in_an_example_and_every_field_of_an_example_in
 /// The names between backticks that serde says it expected.
 fn expected(message: &str) -> Option<BTreeSet<String>> {
     let (_, list) = message.split_once("unknown field `?`, ")?;
-    let list = list.split(" at line").next()?;
+    let list = list.split(" (column").next()?;
     Some(list.split('`').skip(1).step_by(2).map(str::to_owned).collect())
 }
 
@@ -296,6 +296,15 @@ const BAD: &[(Kind, &str, &str)] = &[
         Kind::Invoice,
         r#"{"currency":"EUR","lines":[{"amount_minor":9223372036854775807},{"amount_minor":1}]}"#,
         "too large",
+    ),
+    (Kind::Invoice, r#"{"currency":"EUR","lines":[]}"#, "lines: are missing"),
+    (Kind::Invoice, r#"{"currency":"EUR","lines":[{"amount":"1"}],"tax_percent":8.25}"#, "a percentage as text"),
+    (Kind::Invoice, "[]", "a question is a JSON object"),
+    (Kind::Invoice, "{", "a question is one line"),
+    (
+        Kind::Price,
+        r#"{"currency":"EUR","price":{"model":"flat","amount":10},"quantity":1}"#,
+        "expected a number as text, such as \"2.5\"",
     ),
     (Kind::Dunning, "{}", "first_failure: is missing"),
     (Kind::Dunning, r#"{"first_failure":"2026-01-01","class":"hard","code":"x"}"#, "keep one of both"),

@@ -8,6 +8,8 @@ mod adjusted;
 #[cfg(test)]
 mod anchors;
 #[cfg(test)]
+mod asked;
+#[cfg(test)]
 mod billing_dates;
 #[cfg(test)]
 mod calc;

@@ -16,7 +16,7 @@ use crate::{
     document::{
         BillingProfile, Charge, CreditAmount, CreditRequest, DocumentStatus, Grant, LineCredit, SettlementWish,
     },
-    money::{Currency, Money, Rounding, Unrounded},
+    money::{Currency, Money, Unrounded},
     percent::Percent,
     pricing::Units,
     profile::Profile,
@@ -248,6 +248,9 @@ impl Question {
     }
 
     pub(super) fn charges(&self, profile: Profile) -> Result<Vec<Charge>, CalcError> {
+        if self.lines.is_empty() {
+            return Err(CalcError::field("lines", "are missing: give at least one charge"));
+        }
         let mut charges = Vec::with_capacity(self.lines.len());
         for (place, line) in self.lines.iter().enumerate() {
             let number = place + 1;
@@ -375,8 +378,7 @@ impl LineAsked {
                 return Err(CalcError::field(format!("{name}.amount"), detail));
             }
         };
-        let rounding: Rounding = profile.proration().rounding;
-        Ok(exact.round(rounding)?)
+        Ok(exact.round(profile.price_rounding())?)
     }
 }
 

@@ -17,7 +17,8 @@ use crate::{
     money::Unrounded,
     profile::Profile,
     proration::{
-        Factor, ProrationPolicy, Segment, Stub, factor, first_anchor, leading, parts, prorate, taxed_credit, trailing,
+        BeyondWhole, Factor, ProrationPolicy, Segment, Stub, factor, first_anchor, leading, parts, prorate,
+        taxed_credit, trailing,
     },
 };
 
@@ -103,7 +104,7 @@ fn trailing_stub(question: &Question, policy: &ProrationPolicy) -> Result<Piece,
     let from = question.anchor.ok_or_else(|| missing("anchor", "is missing: where does the last period start?"))?;
     let end = question.end.ok_or_else(|| missing("end", "is missing: when does the contract end?"))?;
     let stub = Stub::trailing(from.at(zone), end.at(zone), question.interval()?, zone)?;
-    if stub.span.end > stub.period.end {
+    if stub.span.end > stub.period.end && policy.beyond == BeyondWhole::Cut {
         return Err(missing("end", "lies more than one interval after the anchor: give the last anchor before it"));
     }
     Ok(Piece { rule: "trailing-stub", segment: None, span: Some(stub.span), factor: trailing(policy, &stub, zone)? })

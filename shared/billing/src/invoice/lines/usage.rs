@@ -47,7 +47,7 @@ fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
     let UsageCharge { item, plan, start, end, quantity, events, invoiced, part, time, .. } = charge;
     let Priced { amount, steps } = charge.priced()?;
     let exact = amount.minor().normalize();
-    let rounding = Rounding::default();
+    let rounding = item.rounding();
     Ok(Line {
         kind: if invoiced.is_some() { LineKind::UsageLate } else { LineKind::Usage },
         plan: plan.as_ref().unwrap_or(&terms.plan).to_string(),

@@ -19,7 +19,7 @@ use crate::invoice::{
 use crate::{
     calendar::{Instant, Period},
     document::DocumentLine,
-    money::{Money, MoneyError, Rounding, Unrounded},
+    money::{Money, MoneyError, Unrounded},
     proration::{
         ChangeInput, ChangeKind, ChangeLines, CreditTax, DayOwner, Denominator, Destination, DiscountOrder, ExtraTime,
         Factor, IntervalChange, ItemChange, LineRule, ProratedLine, ProratedSides, ProrationPolicy, Reach, Share,
@@ -382,9 +382,9 @@ pub(super) fn full_item(full: &Full<'_>, with: &Adjustments) -> Result<Vec<Line>
     let minor = exact.minor();
     let why = Explanation {
         steps: full.item.steps()?,
-        ..adjust::plain(full.item.price.name(), minor, minor, Rounding::default())
+        ..adjust::plain(full.item.price.name(), minor, minor, full.item.rounding())
     };
-    let mut lines = vec![adjust::of_item(LineKind::Recurring, &full.item, exact.round(Rounding::default())?, why)];
+    let mut lines = vec![adjust::of_item(LineKind::Recurring, &full.item, exact.round(full.item.rounding())?, why)];
     lines.extend(adjust::discount_lines(full, with.policy.discount.rounding)?);
     Ok(lines)
 }
