@@ -186,7 +186,7 @@ impl ChangeRequest {
 mod tests {
     use super::*;
 
-    fn refused(action: &str, more: serde_json::Value) -> Option<String> {
+    fn refused(action: &str, more: &serde_json::Value) -> Option<String> {
         let mut body = serde_json::json!({"customer": "cus_ana", "subscription": "sub_ana", "action": action});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let request: ChangeRequest = serde_json::from_value(body).unwrap();
@@ -197,7 +197,7 @@ mod tests {
     fn a_field_of_another_action_is_refused_by_its_name() {
         use serde_json::json;
         let is =
-            |action: &str, more, field: Option<&str>| assert_eq!(refused(action, more).as_deref(), field, "{action}");
+            |action: &str, more, field: Option<&str>| assert_eq!(refused(action, &more).as_deref(), field, "{action}");
         is("change", json!({"amount": "5"}), Some("amount"));
         is("cancel", json!({"quantity": 5, "when": "period_end"}), Some("quantity"));
         is("keep", json!({"when": "period_end"}), Some("when"));
