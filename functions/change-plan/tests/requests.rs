@@ -84,9 +84,11 @@ async fn bad_fields_are_refused_by_name_and_change_nothing() {
         (change(&[("when", json!("2020-01-01"))]), 422, "date_out_of_range", "when"),
         (change(&[("customer", json!("ana"))]), 422, "invalid_field", "customer"),
         (change(&[("refund", json!(true))]), 422, "invalid_field", "refund"),
+        (change(&[("amount", json!("5"))]), 422, "invalid_field", "amount"),
+        (change(&[("action", json!("cancel"))]), 422, "invalid_field", "plan"),
         (change(&[("refund", json!("yes"))]), 400, "invalid_body", "refund"),
         (
-            change(&[("action", json!("cancel")), ("comment", json!("x".repeat(2_001)))]),
+            change(&[("action", json!("cancel")), ("plan", json!(null)), ("comment", json!("x".repeat(2_001)))]),
             422,
             "invalid_field",
             "comment",
@@ -146,7 +148,7 @@ async fn a_card_number_in_a_comment_is_neither_stored_nor_logged() {
     let before = house.snapshot("key-1").await;
     let comment = json!(format!("please refund {CARD}, thanks"));
     let logs = Logs::default();
-    let body = change(&[("action", json!("cancel")), ("comment", comment)]);
+    let body = change(&[("action", json!("cancel")), ("plan", json!(null)), ("comment", comment)]);
     let (status, problem) = logs.of(post(&house, &[], &body)).await;
     assert_eq!((status, &problem["code"], &problem["field"]), (422, &json!("card_number_refused"), &json!("comment")));
     assert!(!format!("{problem} {}", logs.text()).contains(CARD));

@@ -47,7 +47,13 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
             refuse(&file, &catalog.problems())?;
             let opened = target.open().await?;
             let count = publish(opened.store(), &catalog).await?;
-            println!("{count} plan versions on sale");
+            let older = catalog.plans.len() - count;
+            let note = if older > 0 {
+                format!("; {older} older ones of the file are not: the highest version is")
+            } else {
+                String::new()
+            };
+            println!("{count} plan versions on sale{note}");
         }
         Command::Migrate(args) => migrate::run(args).await?,
     }

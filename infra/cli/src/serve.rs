@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::{
     Json, Router,
     body::to_bytes,
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     /// Folder that survives a restart: table, sandbox log, events, key.
     #[arg(long, default_value = "perennial-data")]
     data: PathBuf,
-    /// Catalog to publish at the start; the starter catalog when absent.
+    /// Catalog to publish at the start; when absent the starter catalog, if nothing was published into the folder yet.
     #[arg(long)]
     catalog: Option<PathBuf>,
 }
@@ -79,14 +80,23 @@ async fn put_on_sale(local: &Local, file: Option<&Path>) -> Result<(), Failure> 
         let text = std::fs::read_to_string(file).map_err(|e| Failure::io("read", file, e))?;
         return catalog::publish(local.store(), &catalog::parse(&text)?).await.map(|_| ());
     }
-    let starter = catalog::parse(catalog::STARTER)?;
-    for plan in &starter.plans {
-        let on_sale = local.store().current_plan(&plan.id).await;
-        if on_sale.map_err(|e| Failure::because("read the catalog", e))?.is_some() {
-            return Ok(());
+    if sells_something(local).await? {
+        return Ok(());
+    }
+    catalog::publish(local.store(), &catalog::parse(catalog::STARTER)?).await.map(|_| ())
+}
+
+/// Whether any plan was ever published into the folder.
+async fn sells_something(local: &Local) -> Result<bool, Failure> {
+    let scan = local.client().scan().table_name(local::TABLE).filter_expression("begins_with(pk, :plans)");
+    let scan = scan.expression_attribute_values(":plans", AttributeValue::S("catalog#plan#".into()));
+    let mut pages = scan.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        if page.map_err(|e| Failure::because("read the catalog", e))?.count() > 0 {
+            return Ok(true);
         }
     }
-    catalog::publish(local.store(), &starter).await.map(|_| ())
+    Ok(false)
 }
 
 async fn interrupted() {

@@ -111,8 +111,20 @@ pub struct Price {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage_minimum_part: Option<InPart>,
     /// How the amount follows from the quantity.
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "model")]
     pub model: PriceModel,
+}
+
+/// A price model; where it does not know a field, the price's own fields are named, too: one of them may be meant.
+fn model<'de, D: serde::Deserializer<'de>>(fields: D) -> Result<PriceModel, D::Error> {
+    PriceModel::deserialize(fields).map_err(|error| {
+        let text = error.to_string();
+        if !text.contains("unknown field") {
+            return error;
+        }
+        let own = "beside those of its model a price may have setup_fee, usage_minimum and usage_minimum_part";
+        serde::de::Error::custom(format!("{text}; {own}"))
+    })
 }
 
 impl Price {
@@ -391,5 +403,17 @@ mod tests {
     fn an_unknown_key_is_refused_and_not_ignored() {
         let typo = TEAM.replace("title", "titel");
         assert!(serde_json::from_str::<Catalog>(&format!(r#"{{"plans":[{typo}]}}"#)).is_err());
+        let typo = TEAM.replace(r#""model""#, r#""set_up_fee":"5","model""#);
+        let error = serde_json::from_str::<Catalog>(&format!(r#"{{"plans":[{typo}]}}"#)).unwrap_err().to_string();
+        assert!(error.contains("set_up_fee") && error.contains("may have setup_fee"), "{error}");
+    }
+
+    #[test]
+    fn a_coupon_for_an_add_on_is_told_what_coupons_are_for() {
+        let team = TEAM.replace(r#""prices""#, r#""add_ons":[{"id":"sso","title":"SSO","prices":[]}],"prices""#);
+        let coupon =
+            r#"{"id":"ten","benefit":{"kind":"percent","percent":"10"},"duration":{"is":"once"},"plans":["sso"]}"#;
+        let found = catalog(&format!(r#"{{"plans":[{team}],"coupons":[{coupon}]}}"#)).problems();
+        assert!(found.iter().any(|p| p.problem == "plans: \"sso\" is an add-on: a coupon is for plans"), "{found:?}");
     }
 }

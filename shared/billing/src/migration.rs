@@ -8,7 +8,7 @@ use crate::{
     catalog::{AddOn, Plan, Policy, Price, VersionRef},
     money::Currency,
     refusal::Refusal,
-    subscription::{Input, State, Subscription, When},
+    subscription::{Input, State, Subscription},
     terms::{Terms, WantedAddOn},
 };
 
@@ -28,7 +28,8 @@ pub struct Move {
     pub from: VersionRef,
     /// What it will have.
     pub terms: Terms,
-    /// From when: the end of the period or trial that runs. None: from whenever it comes back from its pause.
+    /// From when: the end of the period or trial that runs. None: it is paused, and has them from the first period that begins
+    /// after the pause.
     pub at: Option<Instant>,
     /// Its run-rate now, in twelfths of a minor unit of MRR (0 where it does not earn yet, or rests).
     pub before_mrr12: i64,
@@ -59,16 +60,19 @@ pub enum Stay {
     /// The customer chose something for the end of the period.
     #[error("a change to {0} is agreed already")]
     ChangeAgreed(VersionRef),
+    /// The move is announced already.
+    #[error("its move to {0} is announced already")]
+    Announced(VersionRef),
     /// It ends with its period.
     #[error("it ends with its period")]
     Ending,
 }
 
 impl Move {
-    /// The input that agrees on the move: at the end of the period, so that nothing is divided.
+    /// The input that announces the move: for the end of the period, so that nothing is divided.
     #[must_use]
     pub fn input(self) -> Input {
-        Input::Change { terms: Box::new(self.terms), proration: self.proration, when: When::PeriodEnd }
+        Input::Move { terms: Box::new(self.terms), proration: self.proration }
     }
 }
 
@@ -96,6 +100,11 @@ fn stays(held: &Subscription, plan: &Plan) -> Option<Stay> {
     if held.scheduled.cancel.is_some() {
         return Some(Stay::Ending);
     }
+    // A move to an earlier version that did not come yet gives way to this one.
+    let moved = held.scheduled.moved.as_ref().map(|(_, to)| &to.terms.plan);
+    if let Some(moved) = moved.filter(|moved| **moved == plan.reference()) {
+        return Some(Stay::Announced(moved.clone()));
+    }
     held.scheduled.change.as_ref().map(|(_, terms)| Stay::ChangeAgreed(terms.plan.clone()))
 }
 
@@ -117,6 +126,7 @@ fn moves(held: &Subscription, plan: &Plan, policy: &Policy) -> Result<Verdict, R
     let moved = Subscription { terms: terms.clone(), ..held.clone() };
     let at = match held.state {
         State::Trialing { ends_at, .. } => Some(ends_at),
+        State::Paused { .. } => None,
         _ => held.period.map(|p| p.end),
     };
     Ok(Verdict::Moves(Box::new(Move {

@@ -2,8 +2,8 @@
 //!
 //! `state` what it is, `aligned` where its periods are cut, `input` what may arrive, `due` when it wakes by itself,
 //! `transition` the table, `change` what a change of terms does, `currency` what one to another currency does, `cut` where the
-//! period that it starts ends, `destination` where its money goes, `once` what is charged once, `prepaid` credit for usage,
-//! `realign` a moved anchor, `rest` pauses, `reactivate` what comes after an end, `facts` what is written about it, `usage`
+//! period that it starts ends, `destination` where its money goes, `moving` a move to another version that the merchant
+//! announced, `once` what is charged once, `prepaid` credit for usage, `realign` a moved anchor, `rest` pauses, `reactivate` what comes after an end, `facts` what is written about it, `usage`
 //! what is billed in arrears.
 
 mod aligned;
@@ -15,6 +15,7 @@ mod discounts;
 mod due;
 mod facts;
 mod input;
+mod moving;
 mod once;
 mod open;
 mod prepaid;
@@ -32,6 +33,6 @@ pub use input::{Input, When};
 pub use once::{DESCRIPTION_BYTES_MAX, OnceAccount, WAITING_MAX};
 pub use open::{BACKDATED_DAYS_MAX, Collection, Order, open, open_with};
 pub use reactivate::{DEBT, REACTIVATION_DAYS_MAX};
-pub use state::{CancelReason, Scheduled, State, Subscription};
+pub use state::{CancelReason, MovedTerms, Scheduled, State, Subscription};
 pub use transition::{Effect, Known, Outcome, transition, transition_with};
 pub use trial::{PaidTrial, TrialPrice, TrialRules, WithoutMethod};

@@ -16,7 +16,10 @@ use billing::{
 };
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc, Weekday};
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error as _, Unexpected},
+};
 
 use crate::{error::Error, ports::Ledger, view::parse_field};
 
@@ -38,7 +41,7 @@ pub struct AnchorRequest {
     #[serde(default)]
     pub weekday: Option<String>,
     /// A local date, past or future, that is a boundary: fits any interval.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "local_date")]
     pub date: Option<NaiveDate>,
     /// The calendar's own months, quarters, years, weeks from Monday.
     #[serde(default)]
@@ -88,6 +91,13 @@ impl AnchorRequest {
             _ => Err(refused("give exactly one of day (with or without month), weekday, date, calendar, anniversary")),
         }
     }
+}
+
+/// A date of a JSON body; one that does not exist is refused with what would be one.
+pub(crate) fn local_date<'de, D: Deserializer<'de>>(value: D) -> Result<Option<NaiveDate>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(value)? else { return Ok(None) };
+    let expected = "a date that exists (2027-02-28)";
+    text.parse().map(Some).map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &expected))
 }
 
 /// What a request says about the anchor.
@@ -177,6 +187,7 @@ mod tests {
             let problem = asked(bad).unwrap_err();
             assert!(problem.starts_with("billing_anchor: "), "{bad}: {problem}");
         }
+        assert!(asked(r#"{"date": "2027-02-30"}"#).unwrap_err().contains("expected a date that exists"));
         assert!(asked(r#"{"dya": 1}"#).unwrap_err().contains("unknown field"));
     }
 

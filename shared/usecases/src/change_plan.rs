@@ -1,6 +1,9 @@
 //! Change a contract: another plan, quantity or currency, prepaid credit, another anchor, cancel, keep, pause, resume,
 //! reactivate. Preview and change are one decision.
 
+mod preview;
+mod request;
+
 use std::collections::BTreeMap;
 
 use billing::{
@@ -12,14 +15,11 @@ use billing::{
     money::{Currency, Money},
     refusal::Refusal,
     subscription::{DEBT, Input, Subscription, When},
-    terms::WantedAddOn,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
-    anchor::{self, AnchorRequest},
-    credit_note::{self, WantedCredit},
-    currency,
+    anchor, credit_note, currency,
     decide::{Draft, on_subscription},
     error::{CONFLICT_TRIES, Error},
     ports::{Gateways, Ledger, Save, Versioned},
@@ -28,121 +28,11 @@ use crate::{
     view::{InvoiceView, SubscriptionView, parse_field, parse_money},
 };
 
+pub use preview::{Upcoming, WithdrawnView};
+pub use request::{Action, ChangeRequest};
+
 /// Longest comment of a cancellation, in bytes.
 const COMMENT_BYTES_MAX: usize = 2_000;
-
-/// The body of a change.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChangeRequest {
-    /// Whose.
-    pub customer: String,
-    /// Which contract.
-    pub subscription: String,
-    /// What to do.
-    pub action: Action,
-    /// Compute and show, change nothing.
-    #[serde(default)]
-    pub preview: bool,
-    /// `now` (default), `period_end`, or a date or an RFC 3339 instant that is still to come.
-    #[serde(default)]
-    pub when: Option<String>,
-    /// For `change`: the plan; the present one when absent.
-    #[serde(default)]
-    pub plan: Option<String>,
-    /// For `change`: the interval; the present one when absent.
-    #[serde(default)]
-    pub interval: Option<String>,
-    /// For `change`: the quantity; the present one when absent.
-    #[serde(default)]
-    pub quantity: Option<i64>,
-    /// For `change`: the currency; the present one when absent.
-    #[serde(default)]
-    pub currency: Option<String>,
-    /// For `change`: all add-ons that the contract shall have; the present ones when absent.
-    #[serde(default)]
-    pub add_ons: Option<Vec<WantedAddOn>>,
-    /// For `charge`, `top_up` and `grant`: how much, in major units of the contract's currency, as text (`"49.90"`).
-    #[serde(default)]
-    pub amount: Option<String>,
-    /// For `charge`: what for, as it stands on the invoice.
-    #[serde(default)]
-    pub description: Option<String>,
-    /// For `top_up` and `grant`: when the credit expires, a date or an RFC 3339 instant; as the plan says when absent.
-    #[serde(default)]
-    pub expires_at: Option<String>,
-    /// For `apply_coupon` and `remove_coupon`: the code; for `remove_coupon` its id does, too.
-    #[serde(default)]
-    pub coupon: Option<String>,
-    /// For `apply_coupon`: an offer (a coupon without a code), by id.
-    #[serde(default)]
-    pub offer: Option<String>,
-    /// For `anchor`: the day to be billed on from now on.
-    #[serde(default)]
-    pub billing_anchor: Option<AnchorRequest>,
-    /// For `anchor`, instead of `billing_anchor`: another contract of the customer, whose anchor this one takes.
-    #[serde(default)]
-    pub align_with: Option<String>,
-    /// For `pause`: whether what is left of the paid period is given back, by the policy's rule for ends.
-    #[serde(default)]
-    pub credit: bool,
-    /// For `pause`: a date or an RFC 3339 instant.
-    #[serde(default)]
-    pub resume_at: Option<String>,
-    /// For `consolidate`: whether what the contract bills by itself from now on comes on one document with the customer's
-    /// other contracts; true when absent.
-    #[serde(default)]
-    pub consolidate: Option<bool>,
-    /// For `credit_note`: which paid invoice.
-    #[serde(default)]
-    pub invoice: Option<String>,
-    /// For `credit_note`: which of its lines; all that is left of it when absent.
-    #[serde(default)]
-    pub lines: Option<Vec<WantedCredit>>,
-    /// For `credit_note`: send the money back to the payment that paid the invoice, instead of giving credit.
-    #[serde(default)]
-    pub refund: bool,
-    /// For `cancel`: why, in one word of the storefront's list. For `credit_note` and `grant`: why.
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// For `cancel`: what the customer wrote.
-    #[serde(default)]
-    pub comment: Option<String>,
-}
-
-/// What to do with a contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// Another plan, interval, quantity, currency, or other add-ons.
-    Change,
-    /// Charge something once: now on an invoice of its own, or (`period_end`) on the next invoice.
-    Charge,
-    /// Buy prepaid credit for usage, on an invoice of its own; it may be used when that is paid.
-    TopUp,
-    /// Give prepaid credit away.
-    Grant,
-    /// Another day to be billed on.
-    Anchor,
-    /// Redeem a coupon; it counts from the next period.
-    ApplyCoupon,
-    /// Let a coupon go; the running period is its last.
-    RemoveCoupon,
-    /// End it.
-    Cancel,
-    /// Take back what was agreed for later.
-    Keep,
-    /// Rest.
-    Pause,
-    /// Come back.
-    Resume,
-    /// Bill on one document with the customer's other contracts, or alone again.
-    Consolidate,
-    /// Give back a paid invoice, or lines of it, as credit or (`refund`) to the payment that paid it.
-    CreditNote,
-    /// Start again after the end, within 90 days.
-    Reactivate,
-}
 
 /// The answer to a change.
 #[derive(Clone, Debug, Serialize)]
@@ -160,6 +50,12 @@ pub struct ChangeReply {
     /// The credit note beside it, where the policy writes what is given back on one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit_note: Option<InvoiceView>,
+    /// What the customer had agreed to for later, where this change takes its place or takes it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<WithdrawnView>,
+    /// In a preview of something for later: what is billed then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upcoming: Option<Upcoming>,
 }
 
 /// Changes a contract, or previews the change. `gateways` only say what they can do; refunds are sent by `collect`. `seen` is the version that the caller decided on (If-Match).
@@ -212,6 +108,8 @@ async fn attempt(
     }
     let after =
         draft.commit.subscriptions.first().map(|s| Versioned { value: s.value.clone(), version: s.replaces + 1 });
+    let changes = request.action == Action::Change;
+    let withdrawn = after.as_ref().filter(|_| changes).and_then(|s| WithdrawnView::of(&current.value, &s.value, now));
     // Renewals that were due came first, each at its own instant; the change's own invoice is of this one.
     let own = |i: &&Save<Invoice>| i.replaces == 0 && i.value.issued_at == now;
     let own = draft.commit.invoices.iter().filter(own).map(|i| InvoiceView::new(&i.value, now));
@@ -220,13 +118,17 @@ async fn attempt(
     let currency = |view: &InvoiceView| view.total.currency.clone();
     let closing_invoice = invoices.pop().filter(|closing| invoice.as_ref().map(currency) != Some(currency(closing)));
     if request.preview {
-        let subscription = SubscriptionView::new(&after.unwrap_or(current), &[], now);
-        return Ok(ChangeReply { preview: true, subscription, invoice, closing_invoice, credit_note });
+        let (after, file) = (after.unwrap_or(current), ledger.store.file(customer).await?);
+        let invoices = file.map(|file| file.invoices).unwrap_or_default();
+        let upcoming = preview::upcoming(ledger, request, &after, now).await?;
+        let subscription = SubscriptionView::new(&after, &invoices, now);
+        let preview = true;
+        return Ok(ChangeReply { preview, subscription, invoice, closing_invoice, credit_note, withdrawn, upcoming });
     }
     draft.commit.idempotency = Some(remember(ledger, caller, customer, id));
     draft.commit(ledger).await?;
     let reply = present(ledger, customer, id).await?;
-    Ok(ChangeReply { invoice, closing_invoice, credit_note, ..reply })
+    Ok(ChangeReply { invoice, closing_invoice, credit_note, withdrawn, ..reply })
 }
 
 async fn input(
@@ -238,18 +140,16 @@ async fn input(
     request: &ChangeRequest,
 ) -> Result<Input, Error> {
     let customer = &profile.value;
+    request.check_fields()?;
     let (when, now) = (when(request, customer)?, ledger.clocks.business().await?);
-    if request.refund && request.action != Action::CreditNote {
-        let detail = "is for credit_note; leave it out".into();
-        return Err(Refusal::InvalidField { field: "refund", detail }.into());
-    }
     Ok(match request.action {
         Action::Change => {
-            let plan = request.plan.as_deref().map_or(Wanted::Held(&held.terms.plan), Wanted::OnSale);
-            let interval = request.interval.clone().unwrap_or_else(|| held.terms.price.interval.to_string());
-            let quantity = request.quantity.unwrap_or_else(|| held.terms.quantity.into());
+            let has = held.terms_at(now);
+            let plan = request.plan.as_deref().map_or(Wanted::Held(&has.plan), Wanted::OnSale);
+            let interval = request.interval.clone().unwrap_or_else(|| has.price.interval.to_string());
+            let quantity = request.quantity.unwrap_or_else(|| has.quantity.into());
             // What is not said stays: also under another plan, which must then have the same add-ons.
-            let present = || held.terms.add_ons.iter().map(Into::into).collect();
+            let present = || has.add_ons.iter().map(Into::into).collect();
             let add_ons = request.add_ons.clone().unwrap_or_else(present);
             let currency = currency::wanted(ledger, draft, held, request.currency.as_deref(), now).await?;
             let wanted = Selection { currency, interval: &interval, quantity, add_ons: &add_ons };
@@ -293,9 +193,12 @@ async fn input(
     })
 }
 
-/// The id of the coupon that is to go: of one that the contract holds, by code or id, or what was said.
+/// The id of the coupon or offer that is to go: of one that the contract holds, by code or id, or what was said.
 fn held_coupon(held: &Subscription, request: &ChangeRequest) -> Result<String, Refusal> {
-    let named = request.coupon.as_deref().ok_or_else(|| needed("coupon"))?;
+    let named = match (request.coupon.as_deref(), request.offer.as_deref()) {
+        (Some(named), None) | (None, Some(named)) => named,
+        _ => return Err(needed("coupon")),
+    };
     let code = CouponCode::try_new(named).ok();
     let mut coupons = held.discounts.iter().map(|h| &h.coupon);
     let found = coupons.find(|c| c.id == named || (code.is_some() && c.code == code));
@@ -397,7 +300,7 @@ async fn debts(ledger: &Ledger, held: &Subscription) -> Result<BTreeMap<String, 
 }
 
 fn needed(field: &'static str) -> Refusal {
-    Refusal::InvalidField { field, detail: "is needed: the code of a coupon".into() }
+    Refusal::InvalidField { field, detail: "is needed: the code of a coupon, or an offer, and not both".into() }
 }
 
 async fn apply_coupon(
@@ -442,5 +345,7 @@ async fn present(ledger: &Ledger, customer: &CustomerId, id: &SubscriptionId) ->
         invoice: None,
         closing_invoice: None,
         credit_note: None,
+        withdrawn: None,
+        upcoming: None,
     })
 }

@@ -51,8 +51,7 @@ pub(crate) async fn wanted(
 
 /// The currency that the contract is in at `now`: a change that is due counts, though no worker came by yet.
 pub(crate) fn present(held: &Subscription, now: Instant) -> Currency {
-    let due = held.scheduled.change.as_ref().filter(|(at, _)| *at <= now && held.state == State::Active);
-    due.map_or(held.terms.price.currency, |(_, terms)| terms.price.currency)
+    held.terms_at(now).price.currency
 }
 
 /// That an ended contract may come back: in the currency that its customer is billed in now.

@@ -21,6 +21,7 @@ use crate::{
     collect::load,
     currency,
     error::Error,
+    migrate,
     ports::{Commit, Ledger, Save, Versioned},
     taxes,
     usage::for_decision,
@@ -201,6 +202,7 @@ async fn decide_subscription(
     let known = Known {
         taxes: taxes::of_contract(ledger, held, &input).await?,
         usage: for_decision(ledger, held, &input, now).await?,
+        moved: migrate::carried(ledger, held, &input).await?,
         without_method: without_method(ledger, held, &input).await?,
     };
     let outcome = subscription::transition_with(held, version, input, now, &known)?;

@@ -60,6 +60,16 @@ struct Tables {
     clock: Option<Instant>,
 }
 
+impl Tables {
+    /// Makes a version current, unless a higher one is.
+    fn point(&mut self, shelf: String, to: VersionRef) {
+        let current = self.on_sale.entry(shelf).or_insert_with(|| to.clone());
+        if current.version < to.version {
+            *current = to;
+        }
+    }
+}
+
 /// Store and operations in memory.
 pub struct MemoryStore {
     shards: u16,
@@ -256,7 +266,7 @@ impl Store for MemoryStore {
             return Ok(false);
         }
         tables.plans.insert(reference.clone(), plan.clone());
-        tables.on_sale.insert(format!("plan#{}", plan.id), reference);
+        tables.point(format!("plan#{}", plan.id), reference);
         Ok(true)
     }
 
@@ -267,7 +277,7 @@ impl Store for MemoryStore {
             return Ok(false);
         }
         tables.policies.insert(reference.clone(), policy.clone());
-        tables.on_sale.insert(format!("policy#{}", policy.id), reference);
+        tables.point(format!("policy#{}", policy.id), reference);
         Ok(true)
     }
 
@@ -328,7 +338,7 @@ impl Store for MemoryStore {
             return Ok(false);
         }
         tables.taxes.insert(reference.clone(), settings.clone());
-        tables.on_sale.insert(format!("tax#{}", settings.id), reference);
+        tables.point(format!("tax#{}", settings.id), reference);
         Ok(true)
     }
 }

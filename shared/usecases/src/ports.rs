@@ -226,13 +226,13 @@ pub trait Store: Send + Sync {
     async fn plan(&self, reference: &VersionRef) -> Result<Option<Plan>, Error>;
     /// A policy version. Immutable.
     async fn policy(&self, reference: &VersionRef) -> Result<Option<Policy>, Error>;
-    /// The version of a plan on sale.
+    /// The version of a plan on sale: the highest that was published.
     async fn current_plan(&self, name: &str) -> Result<Option<Plan>, Error>;
     /// The price negotiated with a customer.
     async fn contract_price(&self, customer: &CustomerId, plan: &str) -> Result<Vec<ContractPrice>, Error>;
-    /// Publishes one plan version and puts it on sale. False when the same version with other contents is there.
+    /// Publishes one plan version and puts it on sale, unless a higher one is. False when the same version with other contents is there.
     async fn publish_plan(&self, plan: &Plan) -> Result<bool, Error>;
-    /// Publishes one policy version and makes it current. False when the same version with other contents is there.
+    /// Publishes one policy version and makes it current, unless a higher one is. False when the same version with other contents is there.
     async fn publish_policy(&self, policy: &Policy) -> Result<bool, Error>;
     /// The current version of a policy.
     async fn current_policy(&self, name: &str) -> Result<Option<Policy>, Error>;

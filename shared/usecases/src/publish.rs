@@ -13,7 +13,7 @@ use crate::{error::Error, ports::Store};
 /// What publishing did.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Published {
-    /// So many plan versions are on sale.
+    /// So many plan versions of the file are on sale: of each plan the highest that was ever published.
     OnSale(usize),
     /// Nothing was published.
     Refused(Vec<CatalogProblem>),
@@ -44,7 +44,12 @@ pub async fn publish(store: &dyn Store, catalog: &Catalog) -> Result<Published, 
     for coupon in &catalog.coupons {
         store.publish_coupon(coupon).await?;
     }
-    Ok(Published::OnSale(catalog.plans.len()))
+    let mut on_sale = 0;
+    for plan in &catalog.plans {
+        let current = store.current_plan(&plan.id).await?;
+        on_sale += usize::from(current.is_some_and(|current| current.version == plan.version));
+    }
+    Ok(Published::OnSale(on_sale))
 }
 
 /// Versions that are published already with other contents.

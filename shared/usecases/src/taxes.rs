@@ -17,12 +17,14 @@ pub(crate) async fn of_contract(ledger: &Ledger, held: &Subscription, input: &In
     if !input.is_command() && *input != Input::Wake {
         return Ok(Taxes::default());
     }
-    let later = held.scheduled.change.as_ref().map(|(_, terms)| terms.as_ref());
+    let agreed = held.scheduled.change.as_ref().map(|(_, terms)| terms.as_ref());
+    let announced = held.scheduled.moved.as_ref().map(|(_, to)| &to.terms);
+    let follows = held.scheduled.change_moved.as_ref().map(|to| &to.terms);
     let asked = match input {
-        Input::Change { terms, .. } => Some(terms.as_ref()),
+        Input::Change { terms, .. } | Input::Move { terms, .. } => Some(terms.as_ref()),
         _ => None,
     };
-    let terms: Vec<&Terms> = [Some(&held.terms), later, asked].into_iter().flatten().collect();
+    let terms: Vec<&Terms> = [Some(&held.terms), agreed, announced, follows, asked].into_iter().flatten().collect();
     if terms.iter().all(|t| t.conditions.tax.is_none()) {
         return Ok(Taxes::default());
     }

@@ -7,6 +7,7 @@
 //! | `policy p@1 [as=lago] [profile=lago] [proration=second] [rounding=half-up] [first=full] [leading=nominal] [interval-change=keep-anchor] [termination=unused] [days=30] [gather=6] [tax=home]` | a policy for plans published after it |
 //! | `coupon spring code=SPRING percent=25 [amount=10] [currency=USD] [periods=3] [forever] [limit=1] [each=1] [until=D] [for=plan] [new] [stacks]` | publish |
 //! | `taxes home@1 DE [inclusive] [shop=EU]` | the seller's tax settings |
+//! | `migrate ana team` | moves a contract to the version of the plan on sale |
 //! | `contract ana team per-seat month=8` | a negotiated price |
 //! | `usage team@1 calls sum month=10:1.00,rest:0.50 [also=EUR:month:10:0.90,rest:0.45] [included=5] [share=included,tiers,amounts] [prorated=day] [least=50] [least-part=share/whole] [prepaid] [valid=30] [unused=forfeit] [currency=USD]` | what a plan charges for a meter |
 //! | `add-on team@1 support per-seat month=5 [year=50] [most=3] [setup=20] [feature=a] [limit.seats=5] [currency=USD]` | what its contracts may have beside it; publishes the next version |
@@ -17,11 +18,11 @@
 //! | `top-up ana 50 [expires DATE] [preview]`, `grant ana 10 because word [expires DATE] [preview]` | prepaid credit, bought or given |
 //! | `credit-note ana ana-p1 [lines 1:5.00,2] [refund] [because word] [preview]` | give back a paid invoice, or lines of it, as credit or to its payment |
 //! | `anchor ana 15 [at-period-end] [preview]`, `anchor ana along NAME` | another day to be billed on |
-//! | `cancel ana [at-period-end/on DATE] [because word]`, `keep`, `pause ana [at-period-end/on DATE] [until DATE] [with-credit]`, `resume`, `reactivate` | |
+//! | `cancel ana [at-period-end/on DATE] [because word] [preview]`, `keep`, `pause ana [at-period-end/on DATE] [until DATE] [with-credit]`, `resume`, `reactivate` | |
 //! | `consolidate ana [no-more] [preview]` | bill on one document with the customer's other contracts, or alone again |
 //! | `transfer ana p1 20.00 [as ref] [of owner]`, `webhook ana p1:1` (or `p1:r1`), `authenticate ana p1:1 yes`, `bank ana p1:r1 takes/returns` | money news |
 //! | `deliver-again`, `race`, `sweeps on/off`, `gateway works/cut/answers-lost/without-refunds`, `wall +300` | the world's faults |
-//! | `apply-coupon ana CODE`, `remove-coupon ana CODE` | |
+//! | `apply-coupon ana [offer] CODE`, `remove-coupon ana [offer] CODE` | |
 //! | `explain ana p1` | the invoice in words, computed again |
 //! | `show ana [invoices/history/entitlements/inv_ana-d2]` | read |
 
@@ -64,6 +65,7 @@ async fn dispatch(world: &mut World, verb: &str, mut args: Args) -> Result<(), S
         "taxes" => offers::taxes(world, args).await,
         "explain" => offers::explain(world, args).await,
         "catalog" => requests::catalog(world, args).await,
+        "migrate" => offers::migrate(world, args).await,
         "contract" => requests::contract(world, args).await,
         "add-on" => offers::add_on(world, args).await,
         "usage" => metering::price(world, args).await,

@@ -1,12 +1,17 @@
 //! What merchants offer beside plans, and what an invoice says about itself: coupons, tax settings, explanations.
 
-use billing::{discount::Coupon, ids::InvoiceId, tax::TaxSettings};
+use billing::{
+    discount::Coupon,
+    ids::{InvoiceId, SubscriptionId},
+    migration::Verdict,
+    tax::TaxSettings,
+};
 use serde_json::{Value, json};
 
 use crate::{
     args::Args,
     requests::{customer_id, offer, prices, put_on_sale},
-    world::World,
+    world::{World, refused},
 };
 
 fn number(text: &str) -> Result<Value, String> {
@@ -104,6 +109,28 @@ pub(crate) async fn explain(world: &mut World, mut args: Args) -> Result<(), Str
     let text = usecases::explain::explain(&*world.store, &customer_id(&name)?, &id).await.map_err(|e| e.to_string())?;
     for line in text.lines().filter(|line| !line.is_empty()) {
         world.say(line.trim_end());
+    }
+    Ok(())
+}
+
+/// Moves a contract to the version of the plan on sale, and says what was decided.
+pub(crate) async fn migrate(world: &mut World, mut args: Args) -> Result<(), String> {
+    let (name, plan) = (args.next("a name")?, args.next("a plan")?);
+    args.finish()?;
+    let store = world.ledger.store.clone();
+    let plan = store.current_plan(&plan).await.map_err(|e| e.to_string())?.ok_or("no such plan is on sale")?;
+    let policy = store.current_policy(&plan.policy).await.map_err(|e| e.to_string())?.ok_or("no such policy")?;
+    let customer = customer_id(&name)?;
+    let id = SubscriptionId::try_new(format!("sub_{name}")).map_err(|e| e.to_string())?;
+    match usecases::migrate::migrate(&world.ledger, (&customer, &id), (&plan, &policy)).await {
+        Ok(Some(Verdict::Moves(moved))) => {
+            let at =
+                moved.at.map_or_else(|| "its first period after the pause".into(), |at| at.format("%F").to_string());
+            world.say(&format!("moves      {} -> {} from {at}", moved.from, moved.terms.plan));
+        }
+        Ok(Some(Verdict::Stays(why))) => world.say(&format!("stays      {why}")),
+        Ok(None) => return Err(format!("there is no contract of {name}")),
+        Err(error) => world.say(&refused(&error)),
     }
     Ok(())
 }

@@ -298,7 +298,8 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
         body["consolidate"] = (!args.flag("no-more")).into();
     }
     if verb.ends_with("-coupon") {
-        body["coupon"] = args.next("a code")?.into();
+        let field = if args.flag("offer") { "offer" } else { "coupon" };
+        body[field] = args.next("a code")?.into();
     }
     for (word, field) in
         [("to", "plan"), ("per", "interval"), ("in", "currency"), ("until", "resume_at"), ("because", "reason")]
@@ -334,9 +335,14 @@ fn credited(lines: &str) -> Result<Value, String> {
 }
 
 fn answer_change(world: &mut World, reply: Result<ChangeReply, Error>, changed: bool) {
+    if let Some(gone) = reply.as_ref().ok().and_then(|reply| reply.withdrawn.as_ref()) {
+        let (day, plan) = (gone.at.format("%Y-%m-%d"), &gone.plan);
+        world.say(&format!("withdrawn  {plan} x {} per {} from {day}", gone.quantity, gone.interval));
+    }
     match reply {
         Ok(reply) if reply.preview => {
-            world.say(&format!("preview    {}", brief(&reply.subscription)));
+            let late = if reply.subscription.past_due { ", past due" } else { "" };
+            world.say(&format!("preview    {}{late}", brief(&reply.subscription)));
             if let Some(note) = reply.credit_note {
                 world.say("preview    a credit note");
                 for line in &note.lines {
@@ -353,6 +359,15 @@ fn answer_change(world: &mut World, reply: Result<ChangeReply, Error>, changed: 
                 world.say(&format!("preview    it would cost {}", invoice.total.display));
                 for line in &invoice.lines {
                     world.say(&format!("             {}", show::line(line)));
+                }
+            }
+            if let Some(upcoming) = reply.upcoming {
+                world.say(&format!("preview    on {}:", upcoming.at.format("%Y-%m-%d")));
+                for invoice in &upcoming.invoices {
+                    world.say(&format!("             {} {}", invoice.id, invoice.total.display));
+                    for line in &invoice.lines {
+                        world.say(&format!("               {}", show::line(line)));
+                    }
                 }
             }
         }

@@ -76,6 +76,15 @@ pub(crate) fn subscription(s: &Subscription) -> String {
             text += &format!(" in {}", terms.price.currency);
         }
     }
+    if let Some((at, to)) = &s.scheduled.moved {
+        text += &format!(
+            "; moved to {} from {}: {} per {}",
+            to.terms.plan,
+            when(*at),
+            bought(&to.terms),
+            to.terms.price.interval
+        );
+    }
     if let Some(policy) = &s.scheduled.anchor {
         text += &format!("; then aligned to {}", policy.to.name());
     }

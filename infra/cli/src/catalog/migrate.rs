@@ -12,7 +12,7 @@ use billing::{
     subscription::Subscription,
 };
 use rust_decimal::Decimal;
-use usecases::{migrate::migrate, ports::Ledger};
+use usecases::{error::Error, migrate::migrate, ports::Ledger};
 
 use crate::{
     failure::Failure,
@@ -49,20 +49,25 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         clocks: Arc::new(AwsClocks::new(opened.shared_operations(), true)),
         ids: Arc::new(RandomIds),
     };
-    let (mut sums, mut stayed) = (BTreeMap::<&str, Sum>::new(), 0_u64);
+    let (mut sums, mut stayed, mut failed) = (BTreeMap::<&str, Sum>::new(), 0_u64, 0_u64);
     let mut pages = opened.client.scan().table_name(&opened.table).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|e| Failure::because("read the table", e))?;
         for item in page.items.unwrap_or_default() {
             let held = subscription_of(item).map_err(|e| Failure::because("read a contract", e))?;
             let Some(held) = held else { continue };
-            match decide(&ledger, &held.value, (&plan, &policy), args.dry_run).await? {
-                Verdict::Stays(Stay::NotConcerned) => {}
-                Verdict::Stays(why) => {
+            match decide(&ledger, &held.value, (&plan, &policy), args.dry_run).await {
+                // One contract that cannot be moved must not keep the others from it.
+                Err(error) => {
+                    failed += 1;
+                    println!("{:<28} not moved: {error}", held.value.id);
+                }
+                Ok(Verdict::Stays(Stay::NotConcerned)) => {}
+                Ok(Verdict::Stays(why)) => {
                     stayed += 1;
                     println!("{:<28} stays: {why}", held.value.id);
                 }
-                Verdict::Moves(moved) => {
+                Ok(Verdict::Moves(moved)) => {
                     print(&held.value, &moved);
                     let sum = sums.entry(held.value.terms.price.currency.code()).or_default();
                     sum.moved += 1;
@@ -73,7 +78,11 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         }
     }
     summary(&plan, args.dry_run, &sums, stayed);
-    Ok(())
+    if failed == 0 {
+        return Ok(());
+    }
+    let why = "the reason stands with each above; the others are done, and the command may be run again";
+    Err(Failure::because(format!("move {failed} contracts"), why))
 }
 
 async fn on_sale(opened: &Opened, name: &str) -> Result<(Plan, Policy), Failure> {
@@ -90,18 +99,17 @@ async fn decide(
     held: &Subscription,
     (plan, policy): (&Plan, &Policy),
     dry_run: bool,
-) -> Result<Verdict, Failure> {
-    let failed = |e: &dyn std::fmt::Display| Failure::because(format!("move {}", held.id), e.to_string());
-    let would = verdict(held, plan, policy).map_err(|e| failed(&e))?;
+) -> Result<Verdict, Error> {
+    let would = verdict(held, plan, policy)?;
     if dry_run || matches!(would, Verdict::Stays(_)) {
         return Ok(would);
     }
-    let done = migrate(ledger, (&held.customer, &held.id), (plan, policy)).await.map_err(|e| failed(&e))?;
+    let done = migrate(ledger, (&held.customer, &held.id), (plan, policy)).await?;
     Ok(done.unwrap_or(Verdict::Stays(Stay::NotConcerned)))
 }
 
 fn print(held: &Subscription, moved: &Move) {
-    let at = moved.at.map_or_else(|| "when it comes back".into(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string());
+    let at = moved.at.map_or_else(|| "after its pause".into(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string());
     let currency = held.terms.price.currency;
     let mrr = |mrr12: i64| monthly(mrr12.into(), currency.exponent());
     let (before, after) = (mrr(moved.before_mrr12), mrr(moved.after_mrr12));

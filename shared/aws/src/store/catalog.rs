@@ -8,8 +8,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use billing::catalog::VersionRef;
-use usecases::error::Error;
+use usecases::error::{CONFLICT_TRIES, Error};
 
 use super::{AwsStore, call, unreadable};
 use crate::{
@@ -64,9 +65,35 @@ impl AwsStore {
         }
     }
 
-    /// Makes a version current. After its item, so that a pointer never leads nowhere.
+    /// Makes a version current, unless a higher one is. After its item, so that a pointer never leads nowhere.
     pub(super) async fn point(&self, shelf: Shelf, reference: &VersionRef) -> Result<(), Error> {
-        let item = item::current(shelf, reference).map_err(unreadable)?;
-        self.put("publish", item.attributes).await
+        let mut tries = 0;
+        loop {
+            let before = self.current(shelf, &reference.name).await?;
+            if before.as_ref().is_some_and(|before| before.version >= reference.version) {
+                return Ok(());
+            }
+            match self.move_pointer(shelf, before.as_ref(), reference).await {
+                Err(Error::Conflict(_)) if tries < CONFLICT_TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    /// Moves the pointer from the version that it was read with, so that of two publishers the higher version wins.
+    async fn move_pointer(&self, shelf: Shelf, from: Option<&VersionRef>, to: &VersionRef) -> Result<(), Error> {
+        let item = item::current(shelf, to).map_err(unreadable)?;
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(call::to_sdk(item.attributes)));
+        let put = match from {
+            None => put.condition_expression("attribute_not_exists(pk)"),
+            Some(from) => put
+                .condition_expression("#data = :from")
+                .expression_attribute_names("#data", keys::DATA)
+                .expression_attribute_values(":from", AttributeValue::S(from.to_string())),
+        };
+        let answer = put.set_return_consumed_capacity(self.metering()).send().await;
+        let answer = answer.map_err(|e| call::put_refused("publish", "the catalog", e))?;
+        self.wrote(answer.consumed_capacity());
+        Ok(())
     }
 }

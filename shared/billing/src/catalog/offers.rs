@@ -47,7 +47,9 @@ fn coupons(catalog: &Catalog, found: &mut Vec<CatalogProblem>) {
             report(found, &place, &problem);
         }
         for plan in coupon.plans.iter().filter(|name| !catalog.plans.iter().any(|p| p.id == **name)) {
-            report(found, &place, &format!("plans: {plan:?} is not in the catalog"));
+            let is_add_on = catalog.plans.iter().any(|p| p.add_on(plan).is_some());
+            let why = if is_add_on { "is an add-on: a coupon is for plans" } else { "is not in the catalog" };
+            report(found, &place, &format!("plans: {plan:?} {why}"));
         }
     }
 }

@@ -44,7 +44,8 @@ pub struct Coupon {
     /// For whom.
     #[serde(default)]
     pub audience: Audience,
-    /// Plans and add-ons that it is for and that it takes something off; empty: all.
+    /// Plans that it is for, whose price it takes something off; their add-ons stay as they are. Empty: all plans, with their
+    /// add-ons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plans: Vec<String>,
     /// Intervals that it is for (an offer for yearly plans); empty: all.

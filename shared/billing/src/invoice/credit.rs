@@ -46,7 +46,10 @@ pub(super) fn note(invoice: &Invoice, request: &CreditRequest) -> Result<CreditN
         return refuse("invoice", "is a document of several invoices; name the one on it that is to be credited");
     }
     if !matches!(invoice.state, InvoiceState::Paid { .. }) {
-        return refuse("invoice", "is not paid; only what was paid can be given back");
+        return refuse(
+            "invoice",
+            "is not paid; only what was paid can be given back: credit it when its money is there",
+        );
     }
     if invoice.credits.len() >= NOTES_MAX {
         return refuse("invoice", "has as many credit notes as it can have; credit the rest another way");

@@ -4,8 +4,8 @@ use super::{
     currency,
     cut::{self, Cuts},
     input::When,
-    state::State,
-    state::Subscription,
+    moving,
+    state::{MovedTerms, State, Subscription},
     transition::Step,
 };
 use crate::{
@@ -28,34 +28,75 @@ pub(super) fn change(
     when: When,
     now: Instant,
 ) -> Result<bool, Refusal> {
+    let trial_ends = match step.next.state {
+        State::Trialing { ends_at, .. } => Some(ends_at),
+        _ => None,
+    };
+    let period_end = step.next.period.map(|p| p.end).filter(|end| *end > now);
+    let from = match when {
+        When::At(at) => {
+            let detail = "must lie after the end of the trial: within it a change costs nothing, so ask for it now";
+            check_after(at, now, NOT_IN_THE_PAST)?;
+            check_after(at, trial_ends.unwrap_or(now), detail)?;
+            Some(at)
+        }
+        When::PeriodEnd => period_end.filter(|_| trial_ends.is_none()),
+        When::Now => None,
+    };
     let current = &step.next.terms;
     if current.price.currency != terms.price.currency {
         currency::check(&step.next, &terms)?;
     }
-    if *current == terms {
-        // What was agreed for later is taken back; without that there is nothing to do.
-        let agreed = step.next.scheduled.change.take();
-        forget(&mut step.next);
-        return agreed.map(|_| true).ok_or(Refusal::NothingToChange);
+    let carried = moving::carried(step, &terms)?;
+    let wanted = Wanted { terms, proration, carried };
+    if let Some(from) = from {
+        return later(step, from, wanted);
     }
-    let period_end = step.next.period.map(|p| p.end).filter(|end| *end > now);
-    match (&step.next.state, when, period_end) {
-        (State::Trialing { ends_at, .. }, When::At(at), _) => {
-            let detail = "must lie after the end of the trial: within it a change costs nothing, so ask for it now";
-            check_after(at, *ends_at, detail)?;
-            agree(step, at, terms, proration)
-        }
-        (State::Trialing { .. }, _, _) => {
-            step.next.take_terms(terms, proration)?;
-            Ok(true)
-        }
-        (_, When::At(at), _) => {
-            check_after(at, now, NOT_IN_THE_PAST)?;
-            agree(step, at, terms, proration)
-        }
-        (_, When::PeriodEnd, Some(end)) => agree(step, end, terms, proration),
-        _ => at_once(step, terms, proration, now, step.version),
+    if *current == wanted.terms {
+        return take_back(step);
     }
+    let Wanted { terms, proration, carried } = wanted;
+    if trial_ends.is_some() {
+        step.next.take_terms(terms, proration)?;
+        return Ok(true);
+    }
+    let done = at_once(step, terms, proration, now, step.version)?;
+    moving::go_on(&mut step.next, carried, now);
+    Ok(done)
+}
+
+/// What a customer asks for.
+struct Wanted {
+    terms: Terms,
+    proration: ProrationPolicy,
+    /// What an announced move makes of it.
+    carried: Option<MovedTerms>,
+}
+
+/// A change asked for, for `from`. From the day of an announced move on it is a change of what that made.
+fn later(step: &mut Step, from: Instant, wanted: Wanted) -> Result<bool, Refusal> {
+    let Wanted { terms, proration, carried } = wanted;
+    let moved = step.next.scheduled.moved.as_ref();
+    let after = moved.filter(|(at, _)| *at <= from).map(|(_, to)| &to.terms);
+    let is_carried = carried.is_some() && after.is_some();
+    let (terms, proration, carried) = match carried {
+        Some(to) if is_carried => (to.terms, to.proration, None),
+        other => (terms, proration, other),
+    };
+    let has = if is_carried { after.unwrap_or(&step.next.terms) } else { &step.next.terms };
+    if *has == terms {
+        return take_back(step);
+    }
+    agree(step, from, terms, proration)?;
+    step.next.scheduled.change_moved = carried.map(Box::new);
+    Ok(true)
+}
+
+/// What the customer agreed to for later is taken back; without that there is nothing to do.
+fn take_back(step: &mut Step) -> Result<bool, Refusal> {
+    let agreed = step.next.scheduled.change.take();
+    forget(&mut step.next);
+    agreed.map(|_| true).ok_or(Refusal::NothingToChange)
 }
 
 /// The running period is divided, or, where the terms are in another currency, ends. `version` asked for it.
@@ -83,7 +124,7 @@ pub(super) fn check_after(at: Instant, bound: Instant, detail: &'static str) -> 
     if at > bound { Ok(()) } else { Err(Refusal::DateOutOfRange { field: "when", detail }) }
 }
 
-fn agree(step: &mut Step, at: Instant, terms: Terms, proration: ProrationPolicy) -> Result<bool, Refusal> {
+fn agree(step: &mut Step, at: Instant, terms: Terms, proration: ProrationPolicy) -> Result<(), Refusal> {
     // Within a period, or to another currency, it makes an invoice of its own, whose cause is the version that agreed on it.
     let divides = step.next.period.is_none_or(|p| at != p.end);
     let exchanges = step.next.terms.price.currency != terms.price.currency;
@@ -91,21 +132,39 @@ fn agree(step: &mut Step, at: Instant, terms: Terms, proration: ProrationPolicy)
     if step.next.scheduled.change == agreed {
         return Err(Refusal::NothingToChange);
     }
+    if step.next.scheduled.cancel.is_some_and(|end| end <= at) {
+        let detail = "the contract ends at or before that; keep it first, or choose an earlier date";
+        return Err(Refusal::DateOutOfRange { field: "when", detail });
+    }
     let scheduled = &mut step.next.scheduled;
     scheduled.change = agreed;
     scheduled.change_proration = Some(proration);
     scheduled.change_version = (divides || exchanges).then_some(step.version);
-    Ok(true)
+    Ok(())
 }
 
 /// Takes back what was agreed beside the terms of a change.
 pub(super) fn forget(next: &mut Subscription) {
     next.scheduled.change_proration = None;
     next.scheduled.change_version = None;
+    next.scheduled.change_moved = None;
 }
 
-/// The agreed change is due: it divides the period that it lies in, or takes place at its end.
+/// The agreed change is due, or the announced move.
 pub(super) fn due(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
+    if let Some(agreed) = moving::step_in(&mut step.next, at) {
+        let done = take_place(step, at)?;
+        agreed.put_back(&mut step.next.scheduled, |from| from);
+        return Ok(done);
+    }
+    let carried = step.next.scheduled.change_moved.take();
+    let done = take_place(step, at)?;
+    moving::go_on(&mut step.next, carried.map(|to| *to), at);
+    Ok(done)
+}
+
+/// It divides the period that it lies in, or takes place at its end.
+fn take_place(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     let inside = step.next.period.is_some_and(|p| p.start <= at && at < p.end);
     let version = step.next.scheduled.change_version.unwrap_or(step.version);
     let Some((_, terms)) = step.next.scheduled.change.take_if(|_| inside) else { return take_over(step, at) };

@@ -86,6 +86,9 @@ pub(super) fn follow_end(next: &mut Subscription, old: &Period, new: &Period) {
     if next.scheduled.cancel == Some(old.end) {
         next.scheduled.cancel = Some(new.end);
     }
+    if let Some((from, _)) = next.scheduled.moved.as_mut().filter(|(from, _)| *from == old.end) {
+        *from = new.end;
+    }
     if let Some((from, until)) = next.scheduled.pause.filter(|(from, _)| *from == old.end) {
         // A pause that would end before it begins is no pause.
         let still = until.is_none_or(|until| until > new.end);

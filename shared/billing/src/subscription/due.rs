@@ -14,7 +14,7 @@ pub enum DueKind {
     Cancel,
     /// The agreed pause.
     Pause,
-    /// The agreed change.
+    /// The agreed change, or the announced move.
     Change,
     /// The end of a pause.
     Resume,
@@ -45,6 +45,7 @@ pub fn next_event(subscription: &Subscription) -> Option<(Instant, DueKind)> {
         scheduled.cancel.filter(|_| !ended).map(|at| (at, DueKind::Cancel)),
         scheduled.pause.filter(|_| active).map(|(at, _)| (at, DueKind::Pause)),
         scheduled.change.as_ref().filter(|_| active).map(|(at, _)| (*at, DueKind::Change)),
+        scheduled.moved.as_ref().filter(|_| active).map(|(at, _)| (*at, DueKind::Change)),
         own,
         subscription.prepaid.next_expiry().filter(|_| !ended).map(|at| (at, DueKind::PrepaidExpiry)),
     ]

@@ -53,6 +53,14 @@ pub enum Input {
         /// When.
         when: When,
     },
+    /// The merchant moves it to another version of its plan, from its next renewal on.
+    Move {
+        /// What it will have.
+        terms: Box<Terms>,
+        /// How the period is divided from then on.
+        #[serde(skip)]
+        proration: crate::proration::ProrationPolicy,
+    },
     /// Charge something once.
     Charge {
         /// What for, and how much.
@@ -194,6 +202,7 @@ impl Input {
         matches!(
             self,
             Self::Change { .. }
+                | Self::Move { .. }
                 | Self::Charge { .. }
                 | Self::TopUp { .. }
                 | Self::Grant { .. }
@@ -216,6 +225,7 @@ impl Input {
             Self::Wake => "wake",
             Self::OpeningPaid { .. } => "be opened",
             Self::Change { .. } => "change its plan",
+            Self::Move { .. } => "be moved to another version of its plan",
             Self::Charge { .. } => "be charged",
             Self::TopUp { .. } | Self::TopUpPaid { .. } | Self::TopUpVoid { .. } => "be topped up",
             Self::Grant { .. } => "be given prepaid credit",

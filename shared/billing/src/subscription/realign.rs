@@ -3,7 +3,9 @@
 //! Exists beside changes of terms, because nothing that is bought changes: what was paid beyond the move is given back, and
 //! the stub is charged. Which moves are possible is `calendar::group`'s to say.
 
-use super::{aligned, change, cut::Cuts, discounts::reason, input::When, state::State, transition::Step};
+use super::{
+    aligned, change, cut::Cuts, discounts::reason, input::When, moving::Agreed, state::State, transition::Step,
+};
 use crate::{
     calendar::{
         Instant,
@@ -55,16 +57,14 @@ fn at_once(step: &mut Step, policy: AlignmentPolicy, now: Instant) -> Result<boo
     step.next.running_schedule()?.realign(now, &request).map_err(|e| aligned::refused(e, FIELD))?;
     let (before, had) = (step.run_rate()?, step.next.discounts_now()?);
     step.next.scheduled.anchor = Some(policy);
-    let agreed = (step.next.scheduled.change.take(), step.next.scheduled.change_proration.take());
-    let version = step.next.scheduled.change_version.take();
+    let agreed = Agreed::take(&mut step.next.scheduled);
     let old_end = step.next.period.map(|p| p.end);
     let (terms, proration, own) = (step.next.terms.clone(), step.next.proration, step.version);
     change::divide(step, &terms, proration, now, change::Division { cuts: Cuts::Anew, version: own })?;
     // A change that was agreed for the end of the period takes place at the end of the one that runs now.
     let end = step.next.period.map(|p| p.end);
     let moved = |from: Instant| if Some(from) == old_end { end.unwrap_or(from) } else { from };
-    step.next.scheduled.change = agreed.0.map(|(from, terms)| (moved(from), terms));
-    (step.next.scheduled.change_proration, step.next.scheduled.change_version) = (agreed.1, version);
+    agreed.put_back(&mut step.next.scheduled, moved);
     let after = step.run_rate()?;
     if before != after {
         let has = step.next.discounts_now()?;

@@ -2,7 +2,7 @@
 //!
 //! Exists apart from the table, because a pause that gives back ends its period, and one that does not goes on with it.
 
-use super::{change, currency, input::When, open::first_start, state::State, transition::Step};
+use super::{change, currency, input::When, moving, open::first_start, state::State, transition::Step};
 use crate::{calendar::Instant, fact::EventType, invoice::Purpose, proration::TerminationCredit, refusal::Refusal};
 
 pub(super) fn check_end_of_pause(resume_at: Option<Instant>, from: Instant) -> Result<(), Refusal> {
@@ -73,6 +73,9 @@ fn end_period(step: &mut Step, at: Instant) {
     if let Some((from, _)) = step.next.scheduled.change.as_mut().filter(|(from, _)| *from == old_end) {
         *from = at;
     }
+    if let Some((from, _)) = step.next.scheduled.moved.as_mut().filter(|(from, _)| *from == old_end) {
+        *from = at;
+    }
 }
 
 /// Comes back: within the paid period for nothing, else with a new period from now on.
@@ -80,6 +83,7 @@ pub(super) fn resume(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
     step.next.state = State::Active;
     if step.next.period.is_none_or(|p| p.end <= at) {
         let usage = step.close_usage(at)?;
+        moving::passed(&mut step.next, at)?;
         let usage = currency::bill_before(step, usage, at)?;
         // A change agreed for the end of that period waited for the end of the pause: the new period is its first.
         change::adopt(&mut step.next, at)?;

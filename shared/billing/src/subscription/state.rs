@@ -94,6 +94,15 @@ impl State {
     }
 }
 
+/// What a contract has under a version of its plan that the merchant moves it to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedTerms {
+    /// What is bought.
+    pub terms: Terms,
+    /// How changes are divided from then on.
+    pub proration: ProrationPolicy,
+}
+
 /// What is agreed for a later instant; at most one of each kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scheduled {
@@ -118,6 +127,13 @@ pub struct Scheduled {
     /// The version that agreed on a change within a period: the cause of the invoice that divides it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_version: Option<u64>,
+    /// Has these terms from then, because the merchant moves it to another version of its plan. What the customer agrees to
+    /// leaves it alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<(Instant, Box<MovedTerms>)>,
+    /// What the move comes to once `change` took place; none: with that it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_moved: Option<Box<MovedTerms>>,
     /// Is aligned so from the next period that starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<AlignmentPolicy>,

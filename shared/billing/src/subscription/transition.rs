@@ -5,8 +5,8 @@ use super::{
     due::{DueKind, next_event},
     facts::{fact, run_rate},
     input::{Input, When},
-    reactivate, realign, rest,
-    state::{CancelReason, Scheduled, State, Subscription},
+    moving, reactivate, realign, rest,
+    state::{CancelReason, MovedTerms, Scheduled, State, Subscription},
     trial,
 };
 use crate::{
@@ -57,6 +57,8 @@ pub struct Known {
     /// What is stored of the contract's usage; none: the decision was not given any, and refuses to bill usage. What it
     /// comes to goes into the invoices' bases, so that they are computed again without it.
     pub usage: Option<UsageRecord>,
+    /// What the announced move comes to with the terms that are asked for, where it goes on beside them.
+    pub moved: Option<Box<MovedTerms>>,
     /// Whether the customer has no stored payment method; only asked where the end of a trial depends on it.
     pub without_method: bool,
 }
@@ -169,6 +171,10 @@ impl Step {
                 change::change(self, *terms, proration, when, now)
             }
 
+            (state, Input::Move { terms, proration }) if state.is_running() => {
+                moving::announce(self, *terms, proration, now)
+            }
+
             (state, Input::Charge { charge, when }) if state.is_running() => self.charge_once(charge, when, now),
             (state, Input::Gather { gathering }) if state.is_running() => {
                 Ok(std::mem::replace(&mut self.next.gathering, gathering) != gathering)
@@ -184,10 +190,7 @@ impl Step {
             }
             (State::Canceled { .. }, Input::Cancel { .. }) => Ok(false),
 
-            (state, Input::Keep) if state.is_running() => {
-                let agreed = std::mem::take(&mut self.next.scheduled);
-                Ok(agreed != Scheduled::default())
-            }
+            (state, Input::Keep) if state.is_running() => Ok(self.next.scheduled.keep()),
 
             (
                 state,
@@ -211,6 +214,7 @@ impl Step {
             (
                 state,
                 Input::Change { .. }
+                | Input::Move { .. }
                 | Input::Charge { .. }
                 | Input::Gather { .. }
                 | Input::ApplyCoupon { .. }

@@ -185,6 +185,7 @@ fn bucket_start(subscription: &Subscription, at: Instant, by_day: bool) -> Resul
     boundaries.extend(subscription.usage.billed.iter().flat_map(|b| [b.start, b.end]));
     // A change that is agreed for an instant divides the period there.
     boundaries.extend(subscription.scheduled.change.iter().map(|(at, _)| *at));
+    boundaries.extend(subscription.scheduled.moved.iter().map(|(at, _)| *at));
     // So does prepaid credit that expires.
     boundaries.extend(subscription.prepaid.grants.iter().filter_map(|grant| grant.expires_at));
     if let Some(period) = subscription.period {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use billing::{
     calendar::{Instant, Period, WallTime, alignment::AlignmentPolicy},
+    catalog::VersionRef,
     check::{self, Finding, Moment, Records},
     fact::{EventType, Happening, stamp},
     ids::InvoiceId,
@@ -11,7 +12,11 @@ use billing::{
     journal::JournalEntry,
     proration::{Destination, IntervalChange, Profile, ProrationPolicy},
     run_rate::mrr12,
-    subscription::{Collection, Effect, Input, Outcome, State, Subscription, When, open, transition, wake_at},
+    subscription::{
+        Collection, Effect, Input, Known, MovedTerms, Outcome, State, Subscription, When, open, transition,
+        transition_with, wake_at,
+    },
+    terms::Terms,
 };
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -67,6 +72,9 @@ fn any_input() -> impl Strategy<Value = Input> {
     prop_oneof![
         4 => Just(Input::Wake),
         4 => change,
+        1 => any_cut().prop_map(|proration| {
+            Input::Move { terms: Box::new(next_version(&terms("team", "month", "12", 1))), proration }
+        }),
         2 => pause,
         2 => Just(Input::Resume),
         1 => any_when().prop_map(|when| Input::Cancel { when, reason: None, comment: None }),
@@ -194,6 +202,19 @@ fn run_rate(subscription: &Subscription) -> i64 {
     }
 }
 
+/// The next version of the terms.
+fn next_version(terms: &Terms) -> Terms {
+    let plan = VersionRef { version: terms.plan.version + 1, ..terms.plan.clone() };
+    Terms { plan, ..terms.clone() }
+}
+
+/// What a shell reads for the input: what an announced move makes of it.
+fn beside(input: &Input) -> Known {
+    let Input::Change { terms, proration, .. } = input else { return Known::default() };
+    let moved = MovedTerms { terms: next_version(terms), proration: *proration };
+    Known { moved: Some(Box::new(moved)), ..Known::default() }
+}
+
 /// Applies all that is due; every wake that is due makes progress, and there is an end of it.
 fn work(life: &mut Life, mut held: Subscription, now: Instant) -> Subscription {
     for _ in 0..400 {
@@ -224,7 +245,8 @@ fn play(trial_days: u32, alignment: Option<AlignmentPolicy>, zone: Tz, steps: Ve
         if step.worker {
             held = work(&mut life, held, now);
         }
-        if let Ok(outcome) = transition(&held, life.version + 1, step.input, now) {
+        let known = beside(&step.input);
+        if let Ok(outcome) = transition_with(&held, life.version + 1, step.input, now, &known) {
             held = life.take(run_rate(&held), outcome).unwrap_or(held);
         }
     }

@@ -61,7 +61,10 @@ fn what_was_not_paid_and_what_is_a_note_cannot_be_credited() {
     let (held, invoice) = sold(2_800, 50, false);
     let open = Invoice { state: InvoiceState::Due { at: start() }, ..invoice.clone() };
     let refusal = credit(&open, &CreditRequest::Whole).unwrap_err();
-    assert_eq!(refusal.to_string(), "invoice: is not paid; only what was paid can be given back");
+    assert_eq!(
+        refusal.to_string(),
+        "invoice: is not paid; only what was paid can be given back: credit it when its money is there"
+    );
     let (_, _, note) = write(&held, &invoice, &CreditRequest::Whole);
     let refusal = credit(&note, &CreditRequest::Whole).unwrap_err();
     assert_eq!(refusal.to_string(), "invoice: is a credit note itself; name the invoice");

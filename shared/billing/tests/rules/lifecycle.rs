@@ -94,6 +94,11 @@ fn change(when: When) -> Input {
     Input::Change { terms: Box::new(terms("business", "month", "25", 1)), proration, when }
 }
 
+fn announced() -> Input {
+    let proration = billing::proration::ProrationPolicy::default();
+    Input::Move { terms: Box::new(terms("team", "month", "12", 1)), proration }
+}
+
 fn calendar() -> billing::calendar::alignment::AlignmentPolicy {
     serde_json::from_str(r#"{"to":{"day-of-month":{"day":10}}}"#).expect("an alignment")
 }
@@ -113,6 +118,7 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ),
         ("change now", change(When::Now)),
         ("change at period end", change(When::PeriodEnd)),
+        ("moved to another version", announced()),
         ("charge now", charge(When::Now)),
         ("charge with the next invoice", charge(When::PeriodEnd)),
         ("top up", Input::TopUp { amount: usd(5_000), expires_at: None }),
@@ -152,6 +158,7 @@ fn agreed(s: &Subscription) -> String {
         ("cancel", scheduled.cancel.is_some()),
         ("pause", scheduled.pause.is_some()),
         ("change", scheduled.change.is_some()),
+        ("move", scheduled.moved.is_some()),
         ("anchor", scheduled.anchor.is_some()),
     ];
     kinds.iter().filter(|(_, there)| *there).map(|(kind, _)| format!(" {kind} later")).collect()

@@ -231,12 +231,17 @@ pub(super) async fn a_published_version_never_changes(subject: &Subject) -> Resu
     let second = Plan { title: "Team, better".into(), ..subject.plan(2, "10.90")? };
     assert!(store.publish_plan(&second).await?);
     assert_eq!(store.current_plan(&first.id).await?, Some(second.clone()), "a new version is on sale at once");
-    assert_eq!(store.plan(&first.reference()).await?, Some(first));
+    assert_eq!(store.plan(&first.reference()).await?.as_ref(), Some(&first));
+    assert!(store.publish_plan(&first).await?);
+    assert_eq!(store.current_plan(&first.id).await?, Some(second), "the old file again put the old version on sale");
     let policy = Policy { id: format!("{}-policy", subject.prefix), ..Policy::standard() };
     assert!(store.publish_policy(&policy).await?);
     assert!(!store.publish_policy(&Policy { days_until_due: 3, ..policy.clone() }).await?);
     assert_eq!(store.current_policy(&policy.id).await?, Some(policy.clone()));
-    assert_eq!(store.policy(&policy.reference()).await?, Some(policy));
+    assert_eq!(store.policy(&policy.reference()).await?.as_ref(), Some(&policy));
+    let next = Policy { version: policy.version + 1, days_until_due: 3, ..policy.clone() };
+    assert!(store.publish_policy(&next).await? && store.publish_policy(&policy).await?);
+    assert_eq!(store.current_policy(&policy.id).await?, Some(next), "an old policy became current again");
     Ok(())
 }
 
@@ -270,6 +275,7 @@ pub(super) async fn a_published_coupon_never_changes_and_its_code_moves(subject:
     let (old, new) = (settings(1, "DE")?, settings(2, "FR")?);
     assert!(store.publish_tax_settings(&old).await? && store.publish_tax_settings(&new).await?);
     assert!(!store.publish_tax_settings(&settings(2, "AT")?).await?, "a published version was changed");
+    assert!(store.publish_tax_settings(&old).await?, "the same settings again were turned away");
     assert_eq!(store.current_tax_settings(&new.id).await?.as_ref(), Some(&new));
     assert_eq!(store.tax_settings(&old.reference()).await?, Some(old));
     Ok(())

@@ -10,7 +10,7 @@ use billing::{
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::anchor::AnchorRequest;
+use crate::anchor::{AnchorRequest, local_date};
 
 /// The body of a sign-up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ pub struct TrialRequest {
     #[serde(default)]
     pub days: Option<u32>,
     /// The first local date that is not free.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "local_date")]
     pub until: Option<NaiveDate>,
 }
 
