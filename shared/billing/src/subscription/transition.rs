@@ -13,7 +13,7 @@ use crate::{
     calendar::{Instant, recurrence::Span},
     fact::{EventType, Happening},
     ids::{Cause, InvoiceId},
-    invoice::{Claim, NewInvoice, Purpose},
+    invoice::{Basis, Claim, Kept, NewInvoice, Purpose},
     money::Money,
     refusal::Refusal,
     tax::Taxes,
@@ -202,14 +202,7 @@ impl Step {
             (_, Input::EndForNonPayment { at, .. }) => self.end(at, CancelReason::Involuntary),
 
             (_, Input::Credit { amount, tax_minor, reason, at }) => self.credit(amount, tax_minor, reason, at),
-            (_, Input::CreditNote { basis, kept, .. }) => {
-                let running = self.next.period.as_ref().map(Span::from);
-                if kept.noted_minor > 0 && running == Some(basis.period().into()) {
-                    self.next.kept = Some(kept);
-                }
-                self.bill_only(Cause::CreditNote(self.version), *basis, now)?;
-                Ok(true)
-            }
+            (_, Input::CreditNote { basis, kept, .. }) => self.credit_note(*basis, kept, now),
 
             (
                 state,
@@ -224,6 +217,16 @@ impl Step {
                 | Input::Suspend { .. },
             ) => Err(Refusal::WrongState { state: state.name(), action }),
         }
+    }
+
+    /// The document of a credit note. What it gave back of the running period, no change and no end gives back again.
+    fn credit_note(&mut self, basis: Basis, kept: Kept, now: Instant) -> Result<bool, Refusal> {
+        let running = self.next.period.as_ref().map(Span::from);
+        if kept.noted_minor > 0 && running == Some(basis.period().into()) {
+            self.next.kept = Some(kept);
+        }
+        self.bill_only(Cause::CreditNote(self.version), basis, now)?;
+        Ok(true)
     }
 
     /// The first money came: the contract runs. Where no run-rate begins with it (a set-up fee of what is billed by usage
