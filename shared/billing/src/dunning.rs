@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use budget::{Budget, Pulled, Trigger, pulled};
 pub use campaign::{Campaign, CampaignDay, CampaignInvoice, DAYS_BETWEEN_MAX};
-pub use codes::class_of;
+pub use codes::{class_of, is_known};
 pub use waits::{BadWaits, WAITS_MAX, Waits};
 
 use crate::{calendar::Instant, gateway::DeclineClass};

@@ -13,6 +13,7 @@ mod vat_id;
 
 pub(crate) use compute::exact_taxes;
 pub use compute::{LineTax, TaxLevel, TaxLine, TaxPolicy, TaxTotal, Taxed, TaxedLine, compute};
+pub use country::is_known_country;
 pub(crate) use rate::on_top;
 pub use rate::{TaxBase, TaxRate, TaxTreatment};
 pub use settings::{Prices, TaxSettings, Taxes};

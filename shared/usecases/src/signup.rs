@@ -11,7 +11,7 @@ use billing::{
     money::Currency,
     refusal::Refusal,
     subscription::{CancelReason, Collection, Order, State, open_with},
-    tax::VatId,
+    tax::{VatId, is_known_country},
     terms::{Terms, WantedAddOn},
 };
 use serde::Serialize;
@@ -300,6 +300,11 @@ async fn customer(
 /// What the request says about the customer's taxes takes the place of what was known.
 fn tax_data(customer: &mut Customer, asked: &CustomerRequest) -> Result<(), Refusal> {
     if let Some(country) = short("customer.country", asked.country.clone())? {
+        if !is_known_country(&country) {
+            let detail =
+                format!("{country:?} is not a country code; write two upper case letters (ISO 3166), such as DE");
+            return Err(Refusal::InvalidField { field: "customer.country", detail });
+        }
         customer.country = Some(country);
     }
     if let Some(region) = short("customer.region", asked.region.clone())? {

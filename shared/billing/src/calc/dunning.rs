@@ -15,7 +15,8 @@ use super::{
 use crate::{
     calendar::Instant,
     dunning::{
-        Budget, Campaign, CampaignInvoice, Ladder, Pulled, Rung, RungAction, Step, Trigger, Waits, class_of, pulled,
+        Budget, Campaign, CampaignInvoice, Ladder, Pulled, Rung, RungAction, Step, Trigger, Waits, class_of, is_known,
+        pulled,
     },
     gateway::DeclineClass,
     money::Currency,
@@ -212,11 +213,11 @@ pub(super) fn answer(question: &Question, profile: Profile) -> Result<Answer, Ca
     })
 }
 
-/// A code that is on no list of those that are refused for good.
+/// A code that is on no list.
 fn unlisted(question: &Question) -> Option<String> {
-    let code = question.code.as_ref().filter(|code| class_of(code) == DeclineClass::Soft)?;
+    let code = question.code.as_ref().filter(|code| !is_known(code))?;
     let code: String = code.chars().take(40).collect();
-    Some(format!("class: {code:?} is none of the codes that are known to be hard, so it is soft"))
+    Some(format!("class: {code:?} is on no list of decline codes, so it is soft"))
 }
 
 fn collection(question: &Question, profile: Profile, first: Instant) -> Result<Collection, CalcError> {

@@ -6,13 +6,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    adjust::Adjustment,
     lines::{Basis, Line, LineKind, compute, sided},
     state::{Invoice, InvoiceState},
 };
 use crate::{
     calendar::{Period, recurrence::Span},
     document::{CreditNote, CreditedLine},
-    money::{Currency, Money, MoneyError},
+    money::{Currency, Money, MoneyError, Unrounded},
     proration::{CreditCap, ProratedLine, ProrationPolicy},
     refusal::Refusal,
 };
@@ -26,13 +27,17 @@ pub struct Kept {
     pub minor: i64,
     /// What credit notes gave back, in minor units.
     pub noted_minor: i64,
+    /// What of that was taken off a change already, whose charge is a new one.
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+    pub taken_minor: i64,
 }
 
 impl Kept {
     /// After decisions with these `lines` about the period.
     pub(crate) fn after(self, lines: &[Line], currency: Currency) -> Result<Self, MoneyError> {
         let moved = Money::sum(currency, lines.iter().filter(|l| is_of_period(l.kind)).map(|l| l.amount))?;
-        Ok(Self { minor: self.minor.checked_add(moved.minor).ok_or(MoneyError::Overflow)?, ..self })
+        let minor = self.minor.checked_add(moved.minor).ok_or(MoneyError::Overflow)?;
+        Ok(Self { minor, taken_minor: self.noted_minor, ..self })
     }
 
     /// `lines` of a change or an end, of which what gives back is together no more than is left, and what the same lines
@@ -51,7 +56,8 @@ impl Kept {
         let (back, charged) = (sum(|minor| minor.min(0))?, sum(|minor| minor.max(0))?);
         let mut left = self.minor.max(0).saturating_add(if goes_on { charged } else { 0 });
         if policy.cap == CreditCap::LessEarlierCredits {
-            left = left.min((-back).saturating_sub(self.noted_minor).max(0));
+            let noted = self.noted_minor.saturating_sub(self.taken_minor);
+            left = left.min((-back).saturating_sub(noted).max(0));
         }
         let cut = |line: ProratedLine| {
             let given = line.amount.minor.min(0).max(-left);
@@ -97,7 +103,7 @@ pub fn keep(invoice: &Invoice, note: &CreditNote, all: &[&Invoice], pending: &[B
         );
         return Err(Refusal::InvalidField { field: "lines", detail });
     }
-    Ok(Kept { minor: after.minor, noted_minor: noted.minor })
+    Ok(Kept { minor: after.minor, noted_minor: noted.minor, taken_minor: 0 })
 }
 
 /// What the decisions on a document charge for `period`, less what they give back of it.
@@ -121,9 +127,23 @@ fn moved(basis: &Basis, rules: u16, period: Span, currency: Currency) -> Result<
         return Ok(Money::zero(currency));
     }
     let lines = compute(rules, basis)?;
-    let counted = sided(lines.iter().filter(|line| is_of_period(line.kind)));
-    let counted = counted.filter(|(back, _)| if *back { gives_back } else { charges });
-    Ok(Money::sum(currency, counted.map(|(_, line)| line.amount))?)
+    let mut sum = Money::zero(currency);
+    for (back, line) in sided(lines.iter().filter(|line| is_of_period(line.kind))) {
+        let (charged, given) = both_in_one(line, back)?;
+        sum = sum.plus(if charges { charged } else { Money::zero(currency) })?;
+        sum = sum.plus(if gives_back { given } else { Money::zero(currency) })?;
+    }
+    Ok(sum)
+}
+
+/// What a line charges, and what it gives back (0 or less): one of the two, but where one amount is both.
+fn both_in_one(line: &Line, back: bool) -> Result<(Money, Money), MoneyError> {
+    let nothing = Money::zero(line.amount.currency);
+    if let Some(Adjustment::LessUnused { back, .. }) = line.why.adjustment.as_deref() {
+        let given = Unrounded::from_minor(-back.abs(), line.amount.currency).round(line.why.rounding)?;
+        return Ok((line.amount.plus(given.negated()?)?, given));
+    }
+    Ok(if back { (nothing, line.amount) } else { (line.amount, nothing) })
 }
 
 fn charges(basis: &Basis, is: impl Fn(&Period) -> bool) -> bool {

@@ -259,6 +259,7 @@ pub(super) fn divide(
     let usage = if closes { step.close_usage(now)? } else { Closed::default() };
     let mut adjustments = before_change(step)?;
     let stub = step.next.stub.clone();
+    let ends_early = step.next.ends_early();
     let next = if restarts { Some(cut::open(&mut step.next, terms, cuts, now)?) } else { None };
     let next_stub = if restarts { step.next.stub.clone() } else { None };
     if next.is_some() {
@@ -285,7 +286,7 @@ pub(super) fn divide(
     };
     let basis = if cuts == Cuts::Bought { cut::buy_time(&mut step.next, basis)? } else { basis };
     if let (true, Some(running)) = (restarts, step.next.period) {
-        cut::follow_end(&mut step.next, &period, &running);
+        cut::follow_end(&mut step.next, &period, &running, ends_early);
     }
     let tax = basis.adjustments().tax.clone();
     let noted = charged.is_some() || step.next.kept.is_some();

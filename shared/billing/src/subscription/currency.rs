@@ -76,7 +76,7 @@ pub(super) fn switch(
     version: u64,
 ) -> Result<bool, Refusal> {
     let (before, old) = (step.run_rate()?, step.next.terms.clone());
-    let period = step.next.period;
+    let (period, ends_early) = (step.next.period, step.next.ends_early());
     close(step, at, version)?;
     step.next.take_terms(terms, proration)?;
     step.next.scheduled.change = None;
@@ -84,7 +84,7 @@ pub(super) fn switch(
     step.next.cut_from(at, step.next.terms.price.interval)?;
     let invoice = step.next.start_period(0, Purpose::Change, at, &step.known.taxes)?;
     if let (Some(old), Some(new)) = (period, step.next.period) {
-        cut::follow_end(&mut step.next, &old, &new);
+        cut::follow_end(&mut step.next, &old, &new, ends_early);
     }
     step.issue(invoice);
     changed(step, &old, before, at)

@@ -82,8 +82,9 @@ pub(super) fn begun(next: &Subscription, period: Period, whole: Option<Span>) ->
 }
 
 /// What was agreed for the end of the old period moves to the end of the new one: nobody loses a year that was just paid for.
-pub(super) fn follow_end(next: &mut Subscription, old: &Period, new: &Period) {
-    if next.scheduled.cancel == Some(old.end) {
+/// An end on a date stays on that date: `dated`, where the old period reached to it and not the other way round.
+pub(super) fn follow_end(next: &mut Subscription, old: &Period, new: &Period, dated: bool) {
+    if next.scheduled.cancel == Some(old.end) && !dated {
         next.scheduled.cancel = Some(new.end);
     }
     if let Some((from, _)) = next.scheduled.moved.as_mut().filter(|(from, _)| *from == old.end) {

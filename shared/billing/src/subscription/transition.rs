@@ -223,7 +223,8 @@ impl Step {
     fn credit_note(&mut self, basis: Basis, kept: Kept, now: Instant) -> Result<bool, Refusal> {
         let running = self.next.period.as_ref().map(Span::from);
         if kept.noted_minor > 0 && running == Some(basis.period().into()) {
-            self.next.kept = Some(kept);
+            let taken_minor = self.next.kept.map_or(0, |before| before.taken_minor);
+            self.next.kept = Some(Kept { taken_minor, ..kept });
         }
         self.bill_only(Cause::CreditNote(self.version), basis, now)?;
         Ok(true)

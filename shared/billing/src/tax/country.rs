@@ -20,9 +20,26 @@ pub(super) fn is_country(code: &str) -> bool {
     code == KOSOVO || (code.len() == 2 && ASSIGNED.split(' ').any(|assigned| assigned == code))
 }
 
+/// What is written for a country or a part of one in VAT numbers and on forms: Greece, the United Kingdom, Northern Ireland.
+const ALSO_WRITTEN: [&str; 3] = ["EL", "UK", "XI"];
+
+/// Whether a customer may be said to live there: a country's code (ISO 3166-1 alpha-2, or `XK`), or what tax offices write
+/// for one. Asked before anything is stored, because a renewal has nobody to ask.
+#[must_use]
+pub fn is_known_country(code: &str) -> bool {
+    is_country(code) || ALSO_WRITTEN.contains(&code)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_table_has_for_another_country_is_known_too() {
+        let table = crate::tax::TaxTable::built_in().unwrap();
+        assert!(table.belongs_to.keys().all(|code| is_known_country(code)), "{:?}", table.belongs_to);
+        assert!(is_known_country("EL") && is_known_country("DE") && !is_known_country("ZZ"));
+    }
 
     #[test]
     fn a_country_is_one_that_has_its_code() {

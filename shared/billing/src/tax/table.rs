@@ -213,7 +213,8 @@ impl TaxTable {
 
     /// The country whose rates hold for a code.
     fn main<'a>(&'a self, country: &'a str) -> Result<&'a str, TaxError> {
-        if !is_country(country) && !self.belongs_to.contains_key(country) {
+        let is_own = self.belongs_to.contains_key(country) || self.entry(country).is_some();
+        if !is_country(country) && !is_own {
             return Err(TaxError::Country(country.chars().take(8).collect()));
         }
         Ok(self.belongs_to.get(country).map_or(country, String::as_str))

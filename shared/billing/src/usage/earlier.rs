@@ -43,7 +43,8 @@ impl UsageAccount {
         }
         let Some(until) = self.billed.last().map(|billed| billed.end) else { return };
         let items = (old.usage != new.usage).then(|| old.usage.clone());
-        let is_known = self.earlier.last().is_some_and(|last| until <= last.until && last.items.is_some());
+        let is_known =
+            self.earlier.last().is_some_and(|last| until <= last.until && (last.items.is_some() || items.is_none()));
         if is_known || (items.is_none() && (old.plan == new.plan || old.usage.is_empty())) {
             return;
         }

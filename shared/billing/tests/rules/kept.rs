@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use strum::IntoEnumIterator;
 
 use crate::{
-    adjusted::{applied, opened, start},
+    adjusted::{applied, coupon, opened, start},
     sample::terms,
 };
 
@@ -37,8 +37,9 @@ struct Life {
 }
 
 impl Life {
-    fn begin(profile: Profile) -> Self {
-        let (mut held, issued, _) = opened(terms("team", "month", "33.33", 3), Vec::new(), &Taxes::default());
+    fn begin(profile: Profile, percent: u32) -> Self {
+        let coupons: Vec<_> = (percent > 0).then(|| coupon(percent, r#"{"is":"forever"}"#)).into_iter().collect();
+        let (mut held, issued, _) = opened(terms("team", "month", "33.33", 3), coupons, &Taxes::default());
         held.proration = profile.policy();
         let invoices = issued.into_iter().map(paid).collect();
         Self { held, invoices, notes: 0 }
@@ -110,13 +111,17 @@ proptest! {
     #[test]
     fn a_period_never_gives_back_more_than_it_was_charged(
         steps in prop::collection::vec((any_step(), 0_i64..200_000), 1..10),
+        percent in prop_oneof![Just(0_u32), Just(50), 1_u32..100],
     ) {
         // Bought days are worth what is unused, whatever a note gave back: decision 30 says so.
         for profile in Profile::iter().filter(|profile| !profile.policy().buys_time()) {
-            let (mut life, mut at) = (Life::begin(profile), 0);
+            let (mut life, mut at) = (Life::begin(profile, percent), 0);
             for (step, later) in &steps {
                 at += later;
+                let before = life.left();
                 life.take(*step, at);
+                let costs = life.left() - before;
+                prop_assert!(!matches!(step, Step::End) || costs <= 0, "{profile:?}: an end costs {costs} cents");
             }
             prop_assert!(life.notes == 0 || life.left() >= 0, "{profile:?}: {} cents left", life.left());
         }
@@ -126,9 +131,29 @@ proptest! {
 #[test]
 fn what_a_note_gave_back_is_not_given_back_by_an_end() {
     for (percent, left) in [(100, 0), (20, 3_000)] {
-        let mut life = Life::begin(Profile::Killbill);
+        let mut life = Life::begin(Profile::Killbill, 0);
         life.take(Step::Note { invoice: 0, line: 0, percent }, 0);
         life.take(Step::End, 14 * 86_400);
         assert_eq!(life.left(), left, "{percent} % noted");
     }
+}
+
+#[test]
+fn what_is_taken_off_once_is_not_taken_off_the_charge_that_follows() {
+    // 99.99 for 28 days, 20 % noted; after 7 days two seats for the rest, 50.00; after 14 more what is left of those.
+    let mut life = Life::begin(Profile::Lago, 0);
+    life.take(Step::Note { invoice: 0, line: 0, percent: 20 }, 0);
+    life.take(Step::Seats(2), 7 * 86_400);
+    let before = life.left();
+    life.take(Step::End, 21 * 86_400);
+    assert!(before - life.left() > 1_000, "{before} and then {}", life.left());
+}
+
+#[test]
+fn under_a_discount_an_end_after_a_note_charges_nothing() {
+    let mut life = Life::begin(Profile::Lago, 50);
+    life.take(Step::Note { invoice: 0, line: 0, percent: 20 }, 0);
+    let before = life.left();
+    life.take(Step::End, 2 * 86_400);
+    assert!(life.left() < before, "{before} and then {}", life.left());
 }

@@ -97,8 +97,9 @@ pub(super) async fn upcoming(
         }
         held = *next;
         if matches!(held.state, State::Canceled { .. }) {
-            break;
+            return Ok(Some(Upcoming { at: day, invoices }));
         }
     }
-    Ok(Some(Upcoming { at: day, invoices }))
+    // Too far away to be played; that is not nothing.
+    Ok(None)
 }

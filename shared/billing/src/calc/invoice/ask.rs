@@ -248,9 +248,6 @@ impl Question {
     }
 
     pub(super) fn charges(&self, profile: Profile) -> Result<Vec<Charge>, CalcError> {
-        if self.lines.is_empty() {
-            return Err(CalcError::field("lines", "are missing: give at least one charge"));
-        }
         let mut charges = Vec::with_capacity(self.lines.len());
         for (place, line) in self.lines.iter().enumerate() {
             let number = place + 1;

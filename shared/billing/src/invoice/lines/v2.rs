@@ -157,7 +157,9 @@ impl Cut<'_> {
     /// The policy for this period: what is a part already is divided by itself, whatever a whole period is divided by.
     fn policy(&self, policy: ProrationPolicy) -> ProrationPolicy {
         let denominator = if self.is_part() { Denominator::Period } else { policy.denominator };
-        ProrationPolicy { denominator, ..policy }
+        // What is left is an amount after discounts, and so is what may be given back of it.
+        let discount = if self.with.kept.is_some() { DiscountOrder::BeforeProration } else { policy.discount };
+        ProrationPolicy { denominator, discount, ..policy }
     }
 
     /// Credit notes gave back some of what the period was charged: together nobody gives back more than that.
@@ -178,11 +180,11 @@ impl Cut<'_> {
         self.stub.is_some_and(|of| of.bought.is_some() || self.rules.divide_stubs_by_themselves())
     }
 
-    /// Whether a new period and what is unused of the one before can be one amount: neither is discounted, and both are taxed
-    /// the same.
+    /// Whether a new period and what is unused of the one before can be one amount: neither is discounted, both are taxed
+    /// the same, and no credit note gave back some of it.
     fn is_one_amount(&self) -> bool {
         let with = self.with;
-        let plain = with.discounts.is_empty() && with.earlier_discounts.is_empty();
+        let plain = with.discounts.is_empty() && with.earlier_discounts.is_empty() && with.kept.is_none();
         self.rules.net_across_periods() && plain && with.tax == with.earlier_tax
     }
 
