@@ -291,6 +291,11 @@ const BAD: &[(Kind, &str, &str)] = &[
         "is not a percentage",
     ),
     (Kind::Invoice, r#"{"currency":"EUR","lines":[{"amount":"1"}],"coupons":[{}]}"#, "either percent or fixed"),
+    (
+        Kind::Price,
+        r#"{"currency":"EUR","price":{"model":"percentage","rate":"1"},"events":{"amounts":["10","20"]},"quantity":"31"}"#,
+        "the events add up to 30 units and the quantity is 31",
+    ),
     (Kind::Invoice, r#"{"currency":"EUR","lines":[{"amount":"0.001"}]}"#, "has more decimals than EUR"),
     (
         Kind::Invoice,
@@ -339,4 +344,16 @@ fn runs_go_forward_and_may_come_twice_at_one_instant() {
         answer["runs"].as_array().unwrap().iter().map(|run| run["due"].as_array().unwrap().len()).collect();
     assert_eq!(due, [0, 1, 0]);
     assert!(asked(r#"["2026-02-01", "2026-01-31"]"#).is_err());
+}
+
+/// A line that comes to nothing is on neither side: the credit beside it is still one line, taxed from its exact amount.
+#[test]
+fn a_line_of_nothing_does_not_change_how_the_other_side_is_taxed() {
+    let question = r#"{"currency":"EUR","kind":"change","period":{"start":"2026-04-01","end":"2026-05-01"},
+        "at":"2026-04-21","from":"30.04","to":"0.01","tax_percent":"50"}"#;
+    let lago = "lago".parse().expect("a profile");
+    let found: Value = serde_json::from_str(&answer(Kind::Prorate, question, lago).expect("an answer")).expect("JSON");
+    // 10.01333 and half of that, 5.006665.
+    assert_eq!(found["tax"]["credit"]["tax"]["minor"], 501);
+    assert_eq!(found["tax"]["charge"]["tax"]["minor"], 0);
 }
