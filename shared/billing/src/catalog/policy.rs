@@ -145,7 +145,11 @@ impl TryFrom<Written> for Policy {
     type Error = String;
     fn try_from(written: Written) -> Result<Self, String> {
         let profile = written.profile.unwrap_or_default();
-        let document = profile.documents().map_err(|e| e.to_string())?.document;
+        // A policy is read with every sign-up and change, and the table of documents only where one is written by its profile.
+        let document = match written.profile {
+            Some(profile) => profile.documents().map_err(|e| e.to_string())?.document,
+            None => DocumentPolicy::default(),
+        };
         let proration = written.proration.unwrap_or_default();
         // Without a profile a price has always been rounded half to even, whatever its proration says.
         let price_rounding = written.price_rounding.unwrap_or_else(|| profile.price_rounding());

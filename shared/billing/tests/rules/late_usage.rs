@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::sample::{active, at};
 use crate::usage::{Days, event, plan};
+use crate::usage_exact::{add, renew};
 
 fn item(price: &str) -> Value {
     json!({"currency": "USD", "interval": "month", "meter": {"id": "calls", "aggregation": "sum"},
@@ -32,15 +33,6 @@ fn held(usage: &Value) -> Subscription {
     active(terms("us", usage), at("2027-02-01T00:00:00Z"))
 }
 
-fn renew(days: &Days, held: &Subscription) -> (Subscription, Invoice) {
-    let (next, mut invoices) = days.decide(held, Input::Wake, held.period.expect("a period").end);
-    (next, invoices.remove(0))
-}
-
-fn use_on(days: &mut Days, held: &Subscription, when: &str, units: &str, now: &str) {
-    days.record_events(held, &[event(&format!("{when} {now}"), at(when), units)], at(now));
-}
-
 /// The lines of usage; what is stored gives the same bytes again.
 fn usage(invoice: &Invoice) -> Vec<(LineKind, i64)> {
     let stored: Invoice = serde_json::from_str(&serde_json::to_string(invoice).expect("JSON")).expect("an invoice");
@@ -54,7 +46,7 @@ fn usage(invoice: &Invoice) -> Vec<(LineKind, i64)> {
 fn what_comes_late_to_a_period_of_nothing_is_stored_as_it_is_computed_again() {
     let (held, mut days) = (held(&json!([item("1.00")])), Days::default());
     let (held, _) = renew(&days, &held);
-    use_on(&mut days, &held, "2027-02-10T00:00:00Z", "3", "2027-03-05T00:00:00Z");
+    add(&mut days, &held, "2027-02-10T00:00:00Z", "3", "2027-03-05T00:00:00Z");
     let (_, invoice) = renew(&days, &held);
     assert_eq!(usage(&invoice), [(LineKind::UsageLate, 300)]);
     let told = serde_json::to_string(&invoice).expect("JSON");
@@ -64,10 +56,10 @@ fn what_comes_late_to_a_period_of_nothing_is_stored_as_it_is_computed_again() {
 #[test]
 fn what_was_invoiced_is_taken_off_and_not_what_it_was_before_rounding() {
     let (held, mut days) = (held(&json!([item("0.015")])), Days::default());
-    use_on(&mut days, &held, "2027-02-10T00:00:00Z", "1001", "2027-02-10T00:00:00Z");
+    add(&mut days, &held, "2027-02-10T00:00:00Z", "1001", "2027-02-10T00:00:00Z");
     let (held, first) = renew(&days, &held);
     assert_eq!(usage(&first), [(LineKind::Usage, 1_502)]);
-    use_on(&mut days, &held, "2027-02-11T00:00:00Z", "1", "2027-03-05T00:00:00Z");
+    add(&mut days, &held, "2027-02-11T00:00:00Z", "1", "2027-03-05T00:00:00Z");
     let (_, second) = renew(&days, &held);
     // 1,002 units cost 15.03.
     assert_eq!(usage(&second), [(LineKind::UsageLate, 1)]);
@@ -99,7 +91,7 @@ fn moved(to: &str, items: &Value) -> (Subscription, Days) {
     let mut first = item("0.10");
     first["included"] = json!("100");
     let (held, mut days) = (held(&json!([first])), Days::default());
-    use_on(&mut days, &held, "2027-02-10T00:00:00Z", "200", "2027-02-10T00:00:00Z");
+    add(&mut days, &held, "2027-02-10T00:00:00Z", "200", "2027-02-10T00:00:00Z");
     let now = at("2027-02-20T00:00:00Z");
     let (held, _) = days.decide(&held, change(&held, to, items, When::PeriodEnd), now);
     let (held, invoices) = days.decide(&held, Input::Wake, held.period.expect("a period").end);
@@ -112,7 +104,7 @@ fn moved(to: &str, items: &Value) -> (Subscription, Days) {
 /// A contract that has other terms now, and the invoice of what came late to the earlier ones.
 pub(crate) fn late_after_a_change() -> (Subscription, Invoice) {
     let (held, mut days) = moved("gone", &json!([]));
-    use_on(&mut days, &held, "2027-02-11T00:00:00Z", "10", "2027-03-05T00:00:00Z");
+    add(&mut days, &held, "2027-02-11T00:00:00Z", "10", "2027-03-05T00:00:00Z");
     let (_, invoice) = renew(&days, &held);
     (held, invoice)
 }
@@ -122,7 +114,7 @@ fn what_comes_late_is_priced_by_the_terms_of_its_span() {
     let mut dearer = item("0.20");
     dearer["included"] = json!("10");
     let (held, mut days) = moved("dear", &json!([dearer]));
-    use_on(&mut days, &held, "2027-02-11T00:00:00Z", "10", "2027-03-05T00:00:00Z");
+    add(&mut days, &held, "2027-02-11T00:00:00Z", "10", "2027-03-05T00:00:00Z");
     let (held, invoice) = renew(&days, &held);
     assert_eq!(told(&invoice), [late_line("us@1", 100, "-10")]);
     let (held, _) = renew(&days, &held);
@@ -133,7 +125,7 @@ fn what_comes_late_is_priced_by_the_terms_of_its_span() {
 #[test]
 fn what_comes_late_to_a_meter_that_the_plan_has_no_more_is_billed() {
     let (held, mut days) = moved("gone", &json!([]));
-    use_on(&mut days, &held, "2027-02-11T00:00:00Z", "10", "2027-03-05T00:00:00Z");
+    add(&mut days, &held, "2027-02-11T00:00:00Z", "10", "2027-03-05T00:00:00Z");
     let now = at("2027-03-05T00:00:00Z");
     let refused = accept(&held, &event("new", now, "1"), now).expect_err("no meter of the day");
     assert_eq!(refused.to_string(), "meter: is not a meter of gone@1; its meters are: none");
@@ -162,12 +154,12 @@ fn an_event_of_then_is_refused_where_only_the_new_plan_has_its_meter() {
 #[test]
 fn what_was_used_up_to_a_change_names_the_plan_that_it_was_used_under() {
     let (held, mut days) = (held(&json!([item("1.00")])), Days::default());
-    use_on(&mut days, &held, "2027-02-10T00:00:00Z", "10", "2027-02-10T00:00:00Z");
+    add(&mut days, &held, "2027-02-10T00:00:00Z", "10", "2027-02-10T00:00:00Z");
     let now = at("2027-02-15T00:00:00Z");
     let (held, invoices) = days.decide(&held, change(&held, "basic", &json!([item("2.00")]), When::Now), now);
     assert_eq!(told(&invoices[0]), [("us@1".into(), 1_000, None)]);
-    use_on(&mut days, &held, "2027-02-11T00:00:00Z", "1", "2027-02-16T00:00:00Z");
-    use_on(&mut days, &held, "2027-02-16T00:00:00Z", "1", "2027-02-16T00:00:00Z");
+    add(&mut days, &held, "2027-02-11T00:00:00Z", "1", "2027-02-16T00:00:00Z");
+    add(&mut days, &held, "2027-02-16T00:00:00Z", "1", "2027-02-16T00:00:00Z");
     let (_, invoice) = renew(&days, &held);
     assert_eq!(told(&invoice), [late_line("us@1", 100, "-10"), ("basic@1".into(), 200, None)]);
 }
@@ -184,7 +176,7 @@ proptest! {
         // The span is looked at again twice.
         let ends = ["2027-03-01T00:00:00Z", "2027-03-02T00:00:00Z", "2027-03-03T00:00:00Z"];
         for ((units, end), n) in parts.iter().zip(ends).zip(0..) {
-            use_on(&mut days, &held, "2027-02-10T00:00:00Z", &units.to_string(), &format!("2027-02-1{n}T00:00:00Z"));
+            add(&mut days, &held, "2027-02-10T00:00:00Z", &units.to_string(), &format!("2027-02-1{n}T00:00:00Z"));
             let running = Running::whole(Span::new(period.start, at(end)), Tz::UTC, ProrationUnit::Day);
             let closed = account.close(&held.terms.usage, &days.stored(), &running, at(end)).expect("charges");
             charged += closed.usage.iter().map(|charge| charge.amount().expect("an amount").minor).sum::<i64>();

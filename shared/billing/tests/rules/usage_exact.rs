@@ -25,12 +25,12 @@ fn item(aggregation: &str, price: &str) -> Value {
     item
 }
 
-fn renew(days: &Days, held: &Subscription) -> (Subscription, Invoice) {
+pub(crate) fn renew(days: &Days, held: &Subscription) -> (Subscription, Invoice) {
     let (next, mut invoices) = days.decide(held, Input::Wake, held.period.expect("a period").end);
     (next, invoices.remove(0))
 }
 
-fn add(days: &mut Days, held: &Subscription, when: &str, units: &str, now: &str) {
+pub(crate) fn add(days: &mut Days, held: &Subscription, when: &str, units: &str, now: &str) {
     days.record_events(held, &[event(&format!("{when} {now}"), at(when), units)], at(now));
 }
 

@@ -77,13 +77,15 @@ pub(super) async fn upcoming(
     };
     let Some(day) = day.filter(|day| *day > now && request.when.is_some()) else { return Ok(None) };
     let (mut held, mut version, mut invoices) = (after.value.clone(), after.version, Vec::new());
+    // For the present terms and all that are agreed: whichever hold on the way.
+    let taxes = taxes::of_contract(ledger, &held, &Input::Wake).await?;
     for _ in 0..EVENTS_MAX {
         let Some((at, _)) = next_event(&held).filter(|(at, _)| *at <= day) else {
             return Ok(Some(Upcoming { at: day, invoices }));
         };
         version += 1;
         let known = Known {
-            taxes: taxes::of_contract(ledger, &held, &Input::Wake).await?,
+            taxes: taxes.clone(),
             usage: for_decision(ledger, &held, &Input::Wake, at).await?,
             ..Known::default()
         };
