@@ -1,6 +1,7 @@
-//! Change a contract: another plan, quantity or currency, prepaid credit, another anchor, cancel, keep, pause, resume,
-//! reactivate. Preview and change are one decision.
+//! Change a contract: another plan, quantity or currency, prepaid credit, credit of another contract, another anchor, cancel,
+//! keep, pause, resume, reactivate. Preview and change are one decision.
 
+mod moved_credit;
 mod preview;
 mod request;
 
@@ -103,8 +104,13 @@ async fn attempt(
     let now = ledger.clocks.business().await?;
     let mut draft = Draft::new(now, ledger.clocks.wall());
     let input = input(ledger, gateways, &mut draft, profile, &current.value, request).await?;
+    let received = moved_credit::received(&input, id);
     if !on_subscription(ledger, &mut draft, &current, input, now).await? {
         return present(ledger, customer, id).await;
+    }
+    if let Some((other, input)) = received {
+        let other = ledger.store.subscription(customer, &other).await?.ok_or_else(missing)?;
+        on_subscription(ledger, &mut draft, &other, input, now).await?;
     }
     let after =
         draft.commit.subscriptions.first().map(|s| Versioned { value: s.value.clone(), version: s.replaces + 1 });
@@ -189,6 +195,7 @@ async fn input(
             let asked = credit_note::Asked { invoice, lines, reason, refund: request.refund };
             credit_note::input(ledger, gateways, draft, held, asked).await?
         }
+        Action::MoveCredit => moved_credit::given(ledger, held, request, now).await?,
         Action::Reactivate => reactivation(ledger, held, customer).await?,
     })
 }

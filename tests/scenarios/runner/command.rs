@@ -71,8 +71,8 @@ async fn dispatch(world: &mut World, verb: &str, mut args: Args) -> Result<(), S
         "usage" => metering::price(world, args).await,
         "used" => metering::used(world, args).await,
         "signup" => requests::signup(world, args).await,
-        "change" | "charge" | "top-up" | "grant" | "credit-note" | "anchor" | "apply-coupon" | "remove-coupon"
-        | "cancel" | "keep" | "pause" | "resume" | "reactivate" | "consolidate" => {
+        "change" | "charge" | "top-up" | "grant" | "credit-note" | "move-credit" | "anchor" | "apply-coupon"
+        | "remove-coupon" | "cancel" | "keep" | "pause" | "resume" | "reactivate" | "consolidate" => {
             requests::change(world, verb, args).await
         }
         "transfer" => requests::transfer(world, args).await,

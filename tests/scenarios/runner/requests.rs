@@ -285,6 +285,10 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
             body["expires_at"] = end.into();
         }
     }
+    if verb == "move-credit" {
+        body["amount"] = args.next("an amount")?.into();
+        body["to"] = format!("sub_{}", args.value("onto")?.unwrap_or_default()).into();
+    }
     if verb == "credit-note" {
         body["invoice"] = format!("inv_{}", args.next("an invoice")?).into();
         if let Some(lines) = args.value("lines")? {

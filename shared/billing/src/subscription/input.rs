@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     calendar::{Instant, alignment::AlignmentPolicy},
     discount::Coupon,
-    ids::InvoiceId,
+    ids::{InvoiceId, SubscriptionId},
     invoice::{Basis, Claim, GatheringTime, Kept, OneOff},
     money::Money,
     prepaid::TopUp,
@@ -181,6 +181,20 @@ pub enum Input {
         #[serde(skip)]
         kept: Kept,
     },
+    /// Some of its credit goes to another contract of the customer.
+    GiveCredit {
+        /// How much.
+        amount: Money,
+        /// To which.
+        to: SubscriptionId,
+    },
+    /// Credit of another contract of the customer comes to this one.
+    TakeCredit {
+        /// How much.
+        amount: Money,
+        /// From which.
+        from: SubscriptionId,
+    },
     /// The customer gets credit.
     Credit {
         /// How much.
@@ -215,6 +229,8 @@ impl Input {
                 | Self::Gather { .. }
                 | Self::Resume
                 | Self::Reactivate { .. }
+                | Self::GiveCredit { .. }
+                | Self::TakeCredit { .. }
         )
     }
 
@@ -242,6 +258,8 @@ impl Input {
             Self::Restore { .. } => "be restored",
             Self::EndForNonPayment { .. } => "be ended",
             Self::CreditNote { .. } | Self::Credit { .. } => "be credited",
+            Self::GiveCredit { .. } => "give its credit to another contract",
+            Self::TakeCredit { .. } => "take credit of another contract",
         }
     }
 }

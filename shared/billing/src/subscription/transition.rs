@@ -203,6 +203,8 @@ impl Step {
 
             (_, Input::Credit { amount, tax_minor, reason, at }) => self.credit(amount, tax_minor, reason, at),
             (_, Input::CreditNote { basis, kept, .. }) => self.credit_note(*basis, kept, now),
+            (_, Input::GiveCredit { amount, .. }) => self.give_credit(amount, now),
+            (state, Input::TakeCredit { amount, .. }) if state.is_running() => self.take_credit(amount, now),
 
             (
                 state,
@@ -214,6 +216,7 @@ impl Step {
                 | Input::RemoveCoupon { .. }
                 | Input::Cancel { .. }
                 | Input::Keep
+                | Input::TakeCredit { .. }
                 | Input::Suspend { .. },
             ) => Err(Refusal::WrongState { state: state.name(), action }),
         }
@@ -394,17 +397,6 @@ impl Step {
         if had_run_rate {
             self.write(EventType::Cancel, at, Some(&reason.to_string()))?;
         }
-        Ok(true)
-    }
-
-    pub(super) fn credit(&mut self, amount: Money, tax_minor: i64, reason: &str, at: Instant) -> Result<bool, Refusal> {
-        self.next.add_credit(amount)?;
-        self.effects.push(Effect::Alarm(format!("{} has {amount} of credit: {reason}", self.next.id)));
-        let mut happening = fact(&self.next, EventType::Credit, at)?;
-        (happening.amount_minor, happening.currency) = (amount.minor - tax_minor, amount.currency.to_string());
-        happening.tax_minor = (tax_minor != 0).then_some(tax_minor);
-        happening.reason = Some(reason.into());
-        self.facts.push(happening);
         Ok(true)
     }
 

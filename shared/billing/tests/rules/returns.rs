@@ -123,3 +123,32 @@ fn what_never_began_does_not_come_back() {
     let back = transition(&expired, 8, Input::Reactivate { debt_minor: 0, debts: Vec::new() }, day("2027-01-07"));
     assert!(back.expect_err("it began").to_string().contains("sign up again"));
 }
+
+fn credited(held: &Subscription, minor: i64) -> Subscription {
+    let credit = Input::Credit { amount: usd(minor), tax_minor: 0, reason: "late", at: day("2027-01-05") };
+    give(held, credit, day("2027-01-05")).0
+}
+
+#[test]
+fn credit_that_moves_is_lost_nowhere_and_made_nowhere() {
+    let held = credited(&active(terms("team", "month", "31", 1), day("2027-01-01")), 500);
+    let given = |minor| Input::GiveCredit { amount: usd(minor), to: held.id.clone() };
+    for bad in [-100, 0, 501] {
+        assert_eq!(transition(&held, 8, given(bad), day("2027-01-06")).expect_err("too much").field(), Some("amount"));
+    }
+    let taken = |minor| Input::TakeCredit { amount: usd(minor), from: held.id.clone() };
+    for (input, left, moved) in [(given(500), 0, -500), (given(1), 499, -1), (taken(70), 570, 70)] {
+        let Ok(Outcome::Applied { next, facts, effects }) = transition(&held, 8, input, day("2027-01-06")) else {
+            unreachable!("it is there")
+        };
+        assert_eq!((next.credit_minor, effects.len()), (left, 0));
+        assert_eq!(
+            facts.iter().map(|f| (f.amount_minor, f.reason.as_deref())).collect::<Vec<_>>(),
+            [(moved, Some("moved"))]
+        );
+    }
+    // An ended contract gives what it has, and nothing would use what it got.
+    let ended = give(&held, cancel(), day("2027-01-07")).0;
+    assert_eq!(give(&ended, given(500), day("2027-01-08")).0.credit_minor, 0);
+    assert!(matches!(transition(&ended, 9, taken(1), day("2027-01-08")), Err(Refusal::WrongState { .. })));
+}

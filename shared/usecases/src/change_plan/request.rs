@@ -38,7 +38,7 @@ pub struct ChangeRequest {
     /// For `change`: all add-ons that the contract shall have; the present ones when absent.
     #[serde(default)]
     pub add_ons: Option<Vec<WantedAddOn>>,
-    /// For `charge`, `top_up` and `grant`: how much, in major units of the contract's currency, as text (`"49.90"`).
+    /// For `charge`, `top_up`, `grant` and `move_credit`: how much, in major units of the contract's currency, as text (`"49.90"`).
     #[serde(default)]
     pub amount: Option<String>,
     /// For `charge`: what for, as it stands on the invoice.
@@ -78,6 +78,9 @@ pub struct ChangeRequest {
     /// For `credit_note`: send the money back to the payment that paid the invoice, instead of giving credit.
     #[serde(default)]
     pub refund: bool,
+    /// For `move_credit`: the contract of the same customer that gets the credit.
+    #[serde(default)]
+    pub to: Option<String>,
     /// For `cancel`: why, in one word of the storefront's list. For `credit_note` and `grant`: why.
     #[serde(default)]
     pub reason: Option<String>,
@@ -116,6 +119,8 @@ pub enum Action {
     Consolidate,
     /// Give back a paid invoice, or lines of it, as credit or (`refund`) to the payment that paid it.
     CreditNote,
+    /// Give credit of this contract to another one of the customer.
+    MoveCredit,
     /// Start again after the end, within 90 days.
     Reactivate,
 }
@@ -135,6 +140,7 @@ const FIELDS: &[(Action, &str, &[&str])] = &[
     (Action::Resume, "resume", &[]),
     (Action::Consolidate, "consolidate", &["consolidate"]),
     (Action::CreditNote, "credit_note", &["invoice", "lines", "refund", "reason"]),
+    (Action::MoveCredit, "move_credit", &["to", "amount"]),
     (Action::Reactivate, "reactivate", &[]),
 ];
 
@@ -175,6 +181,7 @@ impl ChangeRequest {
             ("invoice", self.invoice.is_some()),
             ("lines", self.lines.is_some()),
             ("refund", self.refund),
+            ("to", self.to.is_some()),
             ("reason", self.reason.is_some()),
             ("comment", self.comment.is_some()),
         ];
