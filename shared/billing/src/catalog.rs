@@ -400,6 +400,15 @@ mod tests {
     }
 
     #[test]
+    fn a_reference_is_a_name_and_a_version_from_1() {
+        let is = |text: &str| text.parse::<VersionRef>().map(|r| r.to_string()).ok();
+        assert_eq!(is("team-2@10").as_deref(), Some("team-2@10"));
+        for bad in ["team", "team@", "team@0", "Team@1", "@1", "team@1@2", "team@-1"] {
+            assert_eq!(is(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn an_unknown_key_is_refused_and_not_ignored() {
         let typo = TEAM.replace("title", "titel");
         assert!(serde_json::from_str::<Catalog>(&format!(r#"{{"plans":[{typo}]}}"#)).is_err());

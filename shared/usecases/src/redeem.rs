@@ -59,7 +59,8 @@ pub(crate) async fn redeem(
                 .unwrap_or(0)
                 .saturating_sub(file.as_ref().map_or(0, |file| given_back(file, &coupon.id))),
         };
-        let held = asked.held.iter().filter(|h| !h.ends).map(|h| &h.coupon);
+        // What is redeemed counts from the next period on, at the soonest: what is over by then is not beside it.
+        let held = asked.held.iter().filter(|h| h.periods_left() != Some(0)).map(|h| &h.coupon);
         let beside: Vec<&Coupon> = held.chain(wanted.iter().take(place)).collect();
         let terms = asked.terms;
         coupon

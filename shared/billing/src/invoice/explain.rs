@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use chrono::Timelike;
 use rust_decimal::Decimal;
 
 use super::{
@@ -74,12 +75,12 @@ fn what_for(basis: &Basis) -> String {
         }
         Basis::Period { .. } => "a full period, in advance".to_owned(),
         Basis::Change { from, to, at, .. } => {
-            format!("a change at {at} from {} to {}", bought(from), bought(to))
+            format!("a change at {} from {} to {}", day(*at), bought(from), bought(to))
         }
-        Basis::End { terms, at, .. } => format!("the end of {} at {at}", bought(terms)),
+        Basis::End { terms, at, .. } => format!("the end of {} at {}", bought(terms), day(*at)),
         Basis::CreditNote { invoice, .. } => format!("what is given back of {invoice}"),
         Basis::Document { items, .. } => format!("{} invoices", items.len()),
-        Basis::Arrears { at, .. } => format!("what was used up to {at}"),
+        Basis::Arrears { at, .. } => format!("what was used up to {}", day(*at)),
         Basis::Once { .. } if basis.top_up().is_some() => "prepaid credit".to_owned(),
         Basis::Once { base, once } if matches!(once[..], [Once::Trial { .. }]) => {
             format!("a trial up to {}", day(base.period().end))
@@ -117,8 +118,10 @@ fn standing(state: &InvoiceState) -> String {
     }
 }
 
+/// To the minute, to the second where that says more: parts of a period are measured to it.
 fn day(at: Instant) -> String {
-    at.format("%Y-%m-%d %H:%M UTC").to_string()
+    let shown = if at.second() == 0 { "%Y-%m-%d %H:%M UTC" } else { "%Y-%m-%d %H:%M:%S UTC" };
+    at.format(shown).to_string()
 }
 
 fn title(line: &Line) -> String {

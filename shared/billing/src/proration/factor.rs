@@ -287,6 +287,8 @@ mod tests {
         let march = span("2026-03-01", "2026-03-31");
         let left = |when: &str| unused(&policy, DayOwner::New, day(when), march, Tz::UTC).unwrap().to_string();
         assert_eq!([left("2026-03-15"), left("2026-03-31"), left("2026-04-01")], ["17/31", "1/31", "0/31"]);
+        let part = |start, end| factor(&policy, span(start, end), march, Tz::UTC).unwrap().to_string();
+        assert_eq!([part("2026-03-15", "2026-03-31"), part("2026-03-01", "2026-03-14")], ["17/31", "14/31"]);
         let second = ProrationPolicy { unit: ProrationUnit::Second, ..policy };
         assert_eq!(whole_units(&second, march, Tz::UTC), 30 * 86_400, "instants are half-open");
     }

@@ -249,6 +249,7 @@ const BAD: &[(Kind, &str, &str)] = &[
     (Kind::Price, r#"{"currency":"EUR","price":{"model":"flat","amount":"1"}}"#, "quantity: is missing"),
     (Kind::Price, r#"{"currency":"EUR","price":{"model":"per-seat","unit_amount":"1"},"quantity":-1}"#, "0 or more"),
     (Kind::Price, r#"{"currency":"EUR","price":{"model":"flat","amount":"1"},"quantity":1.5}"#, "as text, such as"),
+    (Kind::Invoice, r#"{"currency":"EUR","lines":[{"amount":"5","quantity":2}]}"#, "give one of the three"),
     (
         Kind::Prorate,
         r#"{"currency":"USD","kind":"upgrade","period":{"start":"2026-04-01","end":"2026-05-01"}}"#,

@@ -372,6 +372,32 @@ fn credit_that_nobody_gave_is_found() {
 }
 
 #[test]
+fn prepaid_credit_that_became_the_customers_credit_is_in_the_books() {
+    let mut books = Books::sound();
+    let any = books.facts().next().expect("a fact").what.clone();
+    let told = |event_type, minor, reason: Option<&str>| Happening {
+        event_type,
+        amount_minor: minor,
+        tax_minor: None,
+        reason: reason.map(Into::into),
+        attempt: None,
+        mrr12_minor: 36_000,
+        ..any.clone()
+    };
+    let facts = vec![
+        told(EventType::PrepaidGranted, 70, Some("bought")),
+        told(EventType::PrepaidUsed, 20, None),
+        told(EventType::Credit, 50, Some("prepaid_unused")),
+    ];
+    books.held.credit_minor = 50;
+    let (subscription, input) = (books.held.id.clone(), serde_json::Value::Null);
+    let at = at("2027-03-31T10:00:00Z");
+    let facts = stamp(facts, books.held.id.as_str(), 9, billing::calendar::WallTime(at));
+    books.journal.push(JournalEntry { subscription, version: 9, rules: billing::RULES_VERSION, at, input, facts });
+    assert_eq!(books.check(IN_TIME), []);
+}
+
+#[test]
 fn every_invariant_says_what_holds() {
     let said: std::collections::BTreeSet<_> = Invariant::iter().map(Invariant::says).collect();
     assert_eq!(said.len(), Invariant::iter().count());

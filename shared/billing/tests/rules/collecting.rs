@@ -318,12 +318,16 @@ fn decline(world: &mut World, class: DeclineClass) -> Answer {
 }
 
 #[test]
-fn a_lookup_about_an_earlier_attempt_says_nothing_about_the_present_one() {
+fn news_of_an_earlier_attempt_say_nothing_about_the_present_one() {
     let mut world = World::new(Purpose::Period);
     unknown(&mut world);
-    let Answer { key, outcome, .. } = decline(&mut world, DeclineClass::Soft);
+    let answer = decline(&mut world, DeclineClass::Soft);
     world.step(&Event::Pass { hours: 72, seconds: 0 });
     unknown(&mut world);
+    // The queue brings the first answer again.
+    world.give(InvoiceInput::Answered(answer.clone()));
+    assert_eq!((world.invoice.state.name(), world.invoice.attempts.len()), ("pending", 1));
+    let Answer { key, outcome, .. } = answer;
     // The clock of the host that asked runs ahead by a quarter of an hour.
     let wall = world.wall.plus_seconds(900);
     world.give(InvoiceInput::Asked { key, lookup: Lookup::Found(outcome), declaration: DECLARATION, wall });

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use billing::{
     calendar::Instant,
+    check::{Finding, Invariant, Moment, Records, customer},
     document::{CreditRequest, is_final},
     dunning::Ladder,
     fact::{EventType, Happening},
@@ -148,6 +149,33 @@ fn a_document_adds_up_its_items_and_is_computed_again() {
     let again = consolidate(&items[0].id, &grouped, renewal().1).expect("a sum");
     assert_eq!(again, None, "an item is on one document");
     assert!(apply(&grouped[0], InvoiceInput::Grouped { document: items[1].id.clone() }).is_none());
+}
+
+#[test]
+fn a_document_and_its_items_name_each_other() {
+    let items = [renewed("ana", "10"), renewed("ben", "5")];
+    let document = document_of(&items);
+    let grouped = put_on(&document, &items);
+    let found = |invoices: Vec<&Invoice>| {
+        let now = renewal().1;
+        let moment = Moment { now, wall: billing::calendar::WallTime(now), grace: chrono::TimeDelta::hours(1) };
+        let records = Records { invoices, ..Records::default() };
+        let of_documents = |f: &Finding| f.invariant == Invariant::Documents;
+        customer(&records, &moment).into_iter().filter(of_documents).map(|f| f.detail).collect::<Vec<_>>()
+    };
+    assert_eq!(found(vec![&document, &grouped[0], &grouped[1]]), Vec::<String>::new());
+    let names = "it names 2 invoices, and 1 say that they are on it";
+    let sums = "its invoices add up to 10.00 USD, its total is 15.00 USD";
+    assert_eq!(found(vec![&document, &grouped[0]]), [names, sums]);
+    let lost = [&grouped[0], &grouped[1]].map(|_| "its document inv_ana-d2 is not there");
+    assert_eq!(found(vec![&grouped[0], &grouped[1]]), lost);
+    let paid = Invoice { state: InvoiceState::Paid { at: renewal().1 }, ..document.clone() };
+    let behind = ["inv_ana-p2", "inv_ben-p2"].map(|id| format!("it is paid, and {id} on it is grouped"));
+    assert_eq!(found(vec![&paid, &grouped[0], &grouped[1]]), behind);
+
+    let id = |name: &str| SubscriptionId::try_new(format!("sub_{name}")).expect("an id");
+    assert!(document.concerns(&id("ben")) && !document.concerns(&id("cleo")));
+    assert!(grouped[0].concerns(&id("ana")) && !grouped[0].concerns(&id("ben")));
 }
 
 #[test]

@@ -191,6 +191,8 @@ fn a_top_up_is_usable_when_it_is_paid_and_is_no_revenue_of_a_period() {
         (LineKind::CreditUsed, -700),
     ];
     assert_eq!(lines, expected);
+    let said = explain(&world.invoices[1]).expect("words");
+    assert!(said.contains("prepaid-used inv_") && said.contains("was left; it pays for usage only"), "{said}");
     assert_eq!(world.held.prepaid.grants[0].left_minor(), 3_000);
 }
 
