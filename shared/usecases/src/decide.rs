@@ -156,6 +156,7 @@ impl Draft {
                 Effect::VoidOpenInvoices => withdrawn = Some(Withdrawn::All),
                 // All of them are these, too.
                 Effect::Void(these) => withdrawn = withdrawn.or(Some(Withdrawn::These(these))),
+                Effect::ReturnRedemptions(coupons) => self.commit.returned.extend(coupons),
                 Effect::Issue(_) => {}
             }
         }

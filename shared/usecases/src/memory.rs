@@ -150,6 +150,9 @@ impl Tables {
         for count in commit.redemptions {
             *self.redemptions.entry(count.coupon).or_default() += 1;
         }
+        for coupon in commit.returned {
+            self.redemptions.entry(coupon).and_modify(|count| *count = count.saturating_sub(1));
+        }
         if let Some(record) = commit.idempotency {
             self.idempotency.insert((record.scope.clone(), record.key.clone()), record);
         }

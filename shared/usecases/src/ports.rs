@@ -57,6 +57,8 @@ pub struct Commit {
     pub journal: Vec<JournalEntry>,
     /// Counters of coupons that grow with it; each must stay within its limit.
     pub redemptions: Vec<CountRedemption>,
+    /// Coupons, by id, of which one redemption comes back; the counter has it.
+    pub returned: Vec<String>,
     /// Remembers the request, so that a repetition is recognised.
     pub idempotency: Option<IdempotencyRecord>,
 }
@@ -69,7 +71,8 @@ impl Commit {
     #[must_use]
     pub fn writes(&self) -> usize {
         let single = usize::from(self.customer.is_some()) + usize::from(self.idempotency.is_some());
-        single + 2 * self.subscriptions.len() + self.invoices.len() + self.redemptions.len()
+        let counters = self.redemptions.len() + self.returned.len();
+        single + 2 * self.subscriptions.len() + self.invoices.len() + counters
     }
 }
 

@@ -6,7 +6,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use usecases::{
     error::Error,
-    ports::{Commit, CountRedemption, IdempotencyRecord},
+    ports::{Commit, IdempotencyRecord},
 };
 
 use super::{
@@ -60,15 +60,16 @@ impl AwsStore {
     /// Writes all of `commit` or nothing.
     pub(super) async fn write_all(&self, commit: Commit) -> Result<(), Error> {
         let mut writes = self.writes(&commit)?;
-        if !commit.redemptions.is_empty() {
-            return self.write_together(writes, &commit.redemptions).await;
+        let counters = self.counters(&commit)?;
+        if !counters.is_empty() {
+            return self.write_together(writes, counters).await;
         }
         match writes.pop() {
             None => Ok(()),
             Some(only) if writes.is_empty() => self.write_one(only).await,
             Some(last) => {
                 writes.push(last);
-                self.write_together(writes, &[]).await
+                self.write_together(writes, Vec::new()).await
             }
         }
     }
@@ -126,23 +127,38 @@ impl AwsStore {
         Ok(())
     }
 
-    /// One more of a coupon, if its limit allows it. The condition is the guard: two who race for the last one are told
-    /// apart by the table.
-    fn count(&self, count: &CountRedemption) -> Result<TransactWriteItem, Error> {
-        let update = Update::builder()
+    /// What the commit counts of coupons, each with what it is about.
+    fn counters(&self, commit: &Commit) -> Result<Vec<(TransactWriteItem, String)>, Error> {
+        let redeemed =
+            commit.redemptions.iter().map(|count| (self.count(&count.coupon, Some(count.limit)), &count.coupon));
+        let returned = commit.returned.iter().map(|coupon| (self.count(coupon, None), coupon));
+        redeemed.chain(returned).map(|(item, coupon)| Ok((item?, format!("coupon {coupon}")))).collect()
+    }
+
+    /// One more of a coupon, if its `limit` allows it, or (none) one less. The condition is the guard: two who race for the
+    /// last one are told apart by the table. What comes back was counted, so it needs none.
+    fn count(&self, coupon: &str, limit: Option<u32>) -> Result<TransactWriteItem, Error> {
+        let by = if limit.is_some() { "1" } else { "-1" };
+        let mut update = Update::builder()
             .table_name(&self.table)
-            .set_key(Some(call::whole_key(keys::redemptions(&count.coupon))))
-            .update_expression("ADD #n :one")
-            .condition_expression("attribute_not_exists(#n) OR #n < :limit")
+            .set_key(Some(call::whole_key(keys::redemptions(coupon))))
+            .update_expression("ADD #n :by")
             .expression_attribute_names("#n", keys::COUNT)
-            .expression_attribute_values(":one", AttributeValue::N("1".into()))
-            .expression_attribute_values(":limit", AttributeValue::N(count.limit.to_string()))
-            .build()
-            .map_err(|e| Error::unavailable("commit", e))?;
+            .expression_attribute_values(":by", AttributeValue::N(by.into()));
+        if let Some(limit) = limit {
+            update = update
+                .condition_expression("attribute_not_exists(#n) OR #n < :limit")
+                .expression_attribute_values(":limit", AttributeValue::N(limit.to_string()));
+        }
+        let update = update.build().map_err(|e| Error::unavailable("commit", e))?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    async fn write_together(&self, writes: Vec<Write<'_>>, counts: &[CountRedemption]) -> Result<(), Error> {
+    async fn write_together(
+        &self,
+        writes: Vec<Write<'_>>,
+        counters: Vec<(TransactWriteItem, String)>,
+    ) -> Result<(), Error> {
         let mut transaction = self.client.transact_write_items().set_return_consumed_capacity(self.metering());
         let mut whats = Vec::with_capacity(writes.len());
         for write in writes {
@@ -156,9 +172,9 @@ impl AwsStore {
             transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
             whats.push(write.what);
         }
-        for count in counts {
-            transaction = transaction.transact_items(self.count(count)?);
-            whats.push(format!("coupon {}", count.coupon));
+        for (counter, what) in counters {
+            transaction = transaction.transact_items(counter);
+            whats.push(what);
         }
         let sent = transaction.send().await;
         let answer = sent.map_err(|e| call::transaction_refused(whats.iter().map(String::as_str), e))?;

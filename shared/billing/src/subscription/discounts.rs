@@ -3,7 +3,10 @@
 //! Exists apart from the table, because here is the one place where run-rate moves without anybody asking: a discount
 //! starts or ends, a loyalty step is reached, a tax in the price changes.
 
-use super::{currency, transition::Step};
+use super::{
+    currency,
+    transition::{Effect, Step},
+};
 use crate::{
     calendar::Instant,
     discount::{Coupon, Discount, Held},
@@ -13,6 +16,15 @@ use crate::{
 };
 
 impl Step {
+    /// What a sign-up that came to nothing redeemed of coupons that are counted, others may redeem.
+    pub(super) fn return_redemptions(&mut self) {
+        let counted = self.next.discounts.iter().map(|held| &held.coupon).filter(|c| c.redemptions_max.is_some());
+        let coupons: Vec<String> = counted.map(|coupon| coupon.id.clone()).collect();
+        if !coupons.is_empty() {
+            self.effects.push(Effect::ReturnRedemptions(coupons));
+        }
+    }
+
     /// Holds a redeemed coupon; the one that is held already is not held twice.
     pub(super) fn apply_coupon(&mut self, coupon: Coupon) -> Result<bool, Refusal> {
         currency::check_coupon(&self.next, &coupon)?;

@@ -29,6 +29,8 @@ pub enum Effect {
     VoidOpenInvoices,
     /// Withdraw these invoices, where they still wait for money.
     Void(Vec<InvoiceId>),
+    /// One redemption of each of these coupons comes back: the sign-up that took it came to nothing.
+    ReturnRedemptions(Vec<String>),
     /// Tell a person.
     Alarm(String),
 }
@@ -303,6 +305,7 @@ impl Step {
             DueKind::Expire => {
                 self.next.state = State::Canceled { at, reason: CancelReason::Expired };
                 self.effects.push(Effect::VoidOpenInvoices);
+                self.return_redemptions();
                 Ok(true)
             }
             DueKind::Pause => {

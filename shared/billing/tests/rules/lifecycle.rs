@@ -175,6 +175,7 @@ fn of_contract(before: &Subscription, input: Input) -> String {
                 text += match effect {
                     Effect::Issue(_) => " +invoice",
                     Effect::VoidOpenInvoices => " +withdraw invoices",
+                    Effect::ReturnRedemptions(_) => " +return redemptions",
                     Effect::Void(_) => " +withdraw top-ups",
                     Effect::Alarm(_) => " +alarm",
                 };

@@ -152,3 +152,30 @@ fn credit_that_moves_is_lost_nowhere_and_made_nowhere() {
     assert_eq!(give(&ended, given(500), day("2027-01-08")).0.credit_minor, 0);
     assert!(matches!(transition(&ended, 9, taken(1), day("2027-01-08")), Err(Refusal::WrongState { .. })));
 }
+
+#[test]
+fn a_sign_up_that_comes_to_nothing_gives_its_counted_redemptions_back() {
+    use billing::{discount::Held, subscription::Effect};
+    let held = |limit: &str| {
+        let json = r#"{"id":"ID","benefit":{"kind":"percent","percent":"25"},"duration":{"is":"once"}}"#;
+        let json =
+            json.replace("ID", if limit.is_empty() { "open" } else { "few" }).replace("}}", &format!("}}{limit}}}"));
+        Held::new(serde_json::from_str(&json).expect("a coupon"))
+    };
+    let effects = |discounts| {
+        let asked = Order { collection: Collection::Automatic, ..order(terms("team", "month", "31", 1)) };
+        let waiting = applied(open(asked, day("2027-01-20")).expect("an order")).0;
+        let waiting = Subscription { discounts, ..waiting };
+        let due = wake_at(&waiting).expect("its end");
+        match transition(&waiting, 2, Input::Wake, due).expect("a wake is never refused") {
+            Outcome::Applied { next, effects, .. } => {
+                assert!(matches!(next.state, State::Canceled { reason: CancelReason::Expired, .. }));
+                effects
+            }
+            Outcome::AlreadyApplied => unreachable!("it is over"),
+        }
+    };
+    assert_eq!(effects(vec![held("")]), [Effect::VoidOpenInvoices], "nobody counts those");
+    let both = effects(vec![held(""), held(r#","redemptions_max":2"#)]);
+    assert_eq!(both, [Effect::VoidOpenInvoices, Effect::ReturnRedemptions(vec!["few".into()])]);
+}

@@ -69,6 +69,12 @@ pub(super) async fn a_coupon_is_never_redeemed_beyond_its_limit(subject: &Subjec
         (limit, limit),
         "redemptions are not what was counted"
     );
+    // One comes back, and is there for one more.
+    subject.store.commit(Commit { returned: vec![coupon.clone()], ..Commit::default() }).await?;
+    assert_eq!(subject.store.redemptions(&coupon).await?, limit - 1, "what came back is not counted off");
+    let again = CountRedemption { coupon: coupon.clone(), limit };
+    subject.store.commit(Commit { redemptions: vec![again], ..Commit::default() }).await?;
+    assert_eq!(subject.store.redemptions(&coupon).await?, limit);
     Ok(())
 }
 
