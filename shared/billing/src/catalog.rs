@@ -4,6 +4,7 @@
 //! `plan@version` or `policy@version` is immutable; a subscriber stays on what was bought.
 
 mod add_ons;
+mod changes;
 mod offers;
 mod policy;
 mod prices;
@@ -28,6 +29,7 @@ use crate::{
 
 pub(crate) use add_ons::offered;
 pub use add_ons::{AddOn, add_on_name};
+pub use changes::{ChangeTime, ChangeTimes, Ranked};
 pub use policy::Policy;
 
 /// Longest name of a plan, policy, feature or limit, in bytes.
@@ -152,6 +154,9 @@ pub struct Plan {
     pub version: u32,
     /// For people.
     pub title: String,
+    /// Its rank among the seller's plans, from 1, the lowest: which of two is more, where prices alone do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<u32>,
     /// What a subscriber may use.
     #[serde(default)]
     pub features: Vec<String>,
@@ -312,6 +317,9 @@ fn plan_problems(plan: &Plan, place: &str, found: &mut Vec<CatalogProblem>) {
     }
     if plan.trial_days > TRIAL_DAYS_MAX {
         report(found, place, &format!("trial_days is at most {TRIAL_DAYS_MAX}"));
+    }
+    if plan.tier == Some(0) {
+        report(found, place, "tier counts from 1, the lowest; leave it out for a plan without a rank");
     }
     if plan.prices.is_empty() {
         report(found, place, "a plan needs at least one price");

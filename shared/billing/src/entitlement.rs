@@ -20,6 +20,9 @@ pub struct Entitlements {
     pub limits: BTreeMap<String, i64>,
     /// As what.
     pub roles: BTreeSet<String>,
+    /// The highest tier of the plans that give access; none where they have no tiers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<u32>,
 }
 
 /// Whether the subscription gives access: trialing or active, and not suspended. A subscription to be cancelled at
@@ -36,6 +39,7 @@ pub fn entitlements<'a>(held: impl IntoIterator<Item = (&'a Subscription, &'a Pl
     for (subscription, plan) in held.into_iter().filter(|(s, _)| gives_access(s)) {
         sum.features.extend(plan.features.iter().cloned());
         sum.roles.extend(plan.roles.iter().cloned());
+        sum.tier = sum.tier.max(plan.tier);
         sum.add(&plan.limits, 1);
         for bought in &subscription.terms.add_ons {
             let Some(add_on) = plan.add_on(&bought.id) else { continue };

@@ -34,13 +34,18 @@ pub fn mrr12_net(terms: &Terms, discounts: &[Discount], tax: Option<&TaxTreatmen
     Ok(yearly(terms, net, gross)?)
 }
 
-fn yearly(terms: &Terms, price: Unrounded, divisor: Decimal) -> Result<i64, MoneyError> {
-    let factor = match terms.price.interval.unit() {
+/// How many of it a year has, as run-rate counts them.
+pub(crate) const fn in_a_year(unit: Unit) -> u32 {
+    match unit {
         Unit::Year => 1,
         Unit::Month => 12,
         Unit::Week => 52,
         Unit::Day => 365,
-    };
+    }
+}
+
+fn yearly(terms: &Terms, price: Unrounded, divisor: Decimal) -> Result<i64, MoneyError> {
+    let factor = in_a_year(terms.price.interval.unit());
     let count = Decimal::from(terms.price.interval.count());
     let divisor = count.checked_mul(divisor).ok_or(MoneyError::Overflow)?;
     let exact = price.times(Decimal::from(factor), divisor)?;

@@ -9,13 +9,15 @@ use std::collections::BTreeMap;
 
 use billing::{
     calendar::alignment::AlignmentPolicy,
+    catalog::{ChangeTimes, Ranked},
     customer::Customer,
     discount::CouponCode,
     ids::{CustomerId, SubscriptionId},
     invoice::{GatheringTime, Invoice, InvoiceState, OneOff},
     money::{Currency, Money},
     refusal::Refusal,
-    subscription::{DEBT, Input, Subscription, When},
+    subscription::{DEBT, Input, State, Subscription, When},
+    terms::Terms,
 };
 use serde::Serialize;
 
@@ -25,7 +27,7 @@ use crate::{
     error::{CONFLICT_TRIES, Error},
     ports::{Gateways, Ledger, Save, Versioned},
     redeem::{self, redeem},
-    signup::{Caller, Selection, Wanted, offer, remember, repeated},
+    signup::{Caller, Offer, Selection, Wanted, offer, remember, repeated},
     view::{InvoiceView, SubscriptionView, parse_field, parse_money},
 };
 
@@ -160,6 +162,7 @@ async fn input(
             let currency = currency::wanted(ledger, draft, held, request.currency.as_deref(), now).await?;
             let wanted = Selection { currency, interval: &interval, quantity, add_ons: &add_ons };
             let offer = offer(ledger, customer, plan, &wanted).await?;
+            let when = if request.when.is_some() { when } else { usual_time(ledger, held, has, &offer).await? };
             let (terms, proration) = (Box::new(offer.terms), offer.policy.proration);
             Input::Change { terms, proration, when }
         }
@@ -259,6 +262,17 @@ fn when(request: &ChangeRequest, customer: &Customer) -> Result<When, Refusal> {
         Some("period_end") => Ok(When::PeriodEnd),
         Some(text) => Ok(When::At(anchor::instant("when", text, customer.time_zone)?)),
     }
+}
+
+/// When a change to `offer` takes effect that does not say when: as the policy has it. In a trial nothing is paid for yet.
+async fn usual_time(ledger: &Ledger, held: &Subscription, has: &Terms, offer: &Offer) -> Result<When, Error> {
+    let changes = offer.policy.changes;
+    if changes == ChangeTimes::default() || matches!(held.state, State::Trialing { .. }) {
+        return Ok(When::Now);
+    }
+    let tier = ledger.store.plan(&has.plan).await?.and_then(|plan| plan.tier);
+    let (from, to) = (Ranked { tier, terms: has }, Ranked { tier: offer.plan.tier, terms: &offer.terms });
+    Ok(changes.when(from, to).map_err(Refusal::from)?)
 }
 
 /// The alignment that a running contract is to get.

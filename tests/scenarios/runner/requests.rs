@@ -99,6 +99,9 @@ pub(crate) fn policy(world: &mut World, mut args: Args) -> Result<(), String> {
     if let Some(hours) = args.setting("gather") {
         policy["gathering_hours"] = hours.parse::<u32>().map_err(|e| e.to_string())?.into();
     }
+    if let Some(time) = args.setting("down") {
+        policy["changes"] = json!({"down": time});
+    }
     if let Some(tax) = args.setting("tax") {
         policy["tax"] = tax.into();
     }
@@ -119,6 +122,9 @@ pub(crate) async fn catalog(world: &mut World, mut args: Args) -> Result<(), Str
     timing::trial_rules(&mut args, &currency, &mut plan);
     if let Some(policy) = args.setting("policy") {
         plan["policy"] = policy.into();
+    }
+    if let Some(tier) = args.setting("tier") {
+        plan["tier"] = tier.parse::<u32>().map_err(|e| e.to_string())?.into();
     }
     if let Some(day) = args.setting("align") {
         plan["alignment"] = timing::alignment(&day)?;
@@ -446,7 +452,8 @@ async fn read(world: &World, customer: &str, what: &str) -> Result<Vec<String>, 
         "history" => usecases::get::history(ledger, customer).await?.iter().map(entry).collect(),
         "entitlements" => {
             let e = usecases::get::entitlements_of(ledger, customer).await?;
-            vec![format!("may use   features {:?}, limits {:?}, roles {:?}", e.features, e.limits, e.roles)]
+            let tier = e.tier.map_or_else(String::new, |tier| format!(", tier {tier}"));
+            vec![format!("may use   features {:?}, limits {:?}, roles {:?}{tier}", e.features, e.limits, e.roles)]
         }
         _ => {
             let view = usecases::get::customer(ledger, customer).await?;

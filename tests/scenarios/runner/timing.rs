@@ -54,7 +54,9 @@ pub(crate) fn of_signup(args: &mut Args, body: &mut Value) -> Result<(), String>
 pub(crate) fn of_change(verb: &str, args: &mut Args, body: &mut Value) -> Result<(), String> {
     let date = args.value("on")?;
     let agreed = if args.flag("at-period-end") { "period_end" } else { "now" };
-    body["when"] = date.unwrap_or_else(|| agreed.into()).into();
+    if !args.flag("as-usual") {
+        body["when"] = date.unwrap_or_else(|| agreed.into()).into();
+    }
     if args.flag("with-credit") {
         body["credit"] = true.into();
     }

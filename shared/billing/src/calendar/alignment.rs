@@ -349,6 +349,20 @@ mod tests {
     }
 
     #[test]
+    fn a_day_that_an_interval_has_not_is_refused_with_what_there_is_instead() {
+        let says = |to: &str, interval| first(&format!(r#"{{"to": {to}}}"#), interval, "2024-03-06");
+        let of_months = [r#"{"day-of-month": {"day": 15}}"#, r#"{"month-day": {"month": 6, "day": 15}}"#];
+        for (to, interval) in of_months.iter().flat_map(|to| [(to, "week"), (to, "2-weeks"), (to, "day")]) {
+            assert!(says(to, interval).contains("a weekday, or an anchor"), "{to} {interval}");
+        }
+        let weekday = r#"{"weekday": {"weekday": "Mon"}}"#;
+        for interval in ["day", "month", "year"] {
+            assert!(says(weekday, interval).contains("an interval of weeks"), "{interval}");
+        }
+        assert_eq!(says(weekday, "week"), "2024-03-11");
+    }
+
+    #[test]
     fn an_anchor_keeps_its_month_for_years() {
         let anchor =
             |rule: &str| format!(r#"{{"to": {{"anchor": {{"at": "2024-06-15T00:00:00Z"}}}}, "first": "{rule}"}}"#);

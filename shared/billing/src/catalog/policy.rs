@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::VersionRef;
+use super::{VersionRef, changes::ChangeTimes};
 use crate::{
     allocation::Split,
     discount::{DiscountOrder, DiscountPolicy, PercentBase},
@@ -33,6 +33,9 @@ pub struct Policy {
     pub ladder: Ladder,
     /// Days a customer who pays by invoice has, before the ladder's `unpaid` rungs count.
     pub days_until_due: u32,
+    /// When changes take effect whose request does not say when.
+    #[serde(skip_serializing_if = "crate::stored::is_default")]
+    pub changes: ChangeTimes,
     /// Hours that the invoices of a customer's contracts wait for each other, where they come on one document.
     #[serde(skip_serializing_if = "crate::stored::is_default")]
     pub gathering_hours: GatheringTime,
@@ -61,6 +64,7 @@ impl Policy {
             proration: ProrationPolicy::default(),
             ladder: Ladder::standard(),
             days_until_due: default_days_until_due(),
+            changes: ChangeTimes::default(),
             gathering_hours: GatheringTime::default(),
             document: DocumentPolicy::default(),
             price_rounding: Rounding::default(),
@@ -91,6 +95,8 @@ struct Written {
     ladder: Ladder,
     #[serde(default = "default_days_until_due")]
     days_until_due: u32,
+    #[serde(default)]
+    changes: ChangeTimes,
     #[serde(default)]
     gathering_hours: GatheringTime,
     document: Option<WrittenDocument>,
@@ -159,6 +165,7 @@ impl TryFrom<Written> for Policy {
             proration: proration.on(profile.proration()).map_err(|e| e.to_string())?,
             ladder: written.ladder,
             days_until_due: written.days_until_due,
+            changes: written.changes,
             gathering_hours: written.gathering_hours,
             document: written.document.unwrap_or_default().on(document),
             price_rounding,

@@ -358,3 +358,15 @@ fn a_line_of_nothing_does_not_change_how_the_other_side_is_taxed() {
     assert_eq!(found["tax"]["credit"]["tax"]["minor"], 501);
     assert_eq!(found["tax"]["charge"]["tax"]["minor"], 0);
 }
+
+#[test]
+fn periods_of_an_anchor_are_listed_up_to_the_one_that_holds_the_day() {
+    let starts = |until: &str| {
+        let question = json!({"anchor": "2025-01-31", "interval": "month", "until": until, "count": 10});
+        let answer = ask(Kind::Dates, &question.to_string()).expect("an answer");
+        let periods = answer["periods"].as_array().expect("periods").clone();
+        periods.iter().map(|p| p["start"].as_str().expect("a start")[..10].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(starts("2025-03-30"), ["2025-01-31", "2025-02-28"]);
+    assert_eq!(starts("2025-03-31"), ["2025-01-31", "2025-02-28", "2025-03-31"]);
+}

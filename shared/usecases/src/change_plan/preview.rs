@@ -75,7 +75,9 @@ pub(super) async fn upcoming(
         Action::Pause => agreed.pause.map(|(at, _)| at),
         _ => None,
     };
-    let Some(day) = day.filter(|day| *day > now && request.when.is_some()) else { return Ok(None) };
+    // A change may be for later without a word: the policy says so.
+    let for_later = request.when.is_some() || request.action == Action::Change;
+    let Some(day) = day.filter(|day| *day > now && for_later) else { return Ok(None) };
     let (mut held, mut version, mut invoices) = (after.value.clone(), after.version, Vec::new());
     // For the present terms and all that are agreed: whichever hold on the way.
     let taxes = taxes::of_contract(ledger, &held, &Input::Wake).await?;

@@ -20,7 +20,8 @@ pub struct ChangeRequest {
     /// Compute and show, change nothing.
     #[serde(default)]
     pub preview: bool,
-    /// `now` (default), `period_end`, or a date or an RFC 3339 instant that is still to come.
+    /// `now`, `period_end`, or a date or an RFC 3339 instant that is still to come. Absent: now; for `change` as the policy's
+    /// `changes` have it.
     #[serde(default)]
     pub when: Option<String>,
     /// For `change`: the plan; the present one when absent.
