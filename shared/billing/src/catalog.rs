@@ -385,6 +385,11 @@ mod tests {
     #[test]
     fn a_good_catalog_has_no_problems() {
         assert_eq!(catalog(&format!(r#"{{"plans":[{TEAM}]}}"#)).problems(), []);
+        let longest = TEAM.replace(r#""title""#, r#""trial_days":730,"tier":1,"title""#);
+        assert_eq!(catalog(&format!(r#"{{"plans":[{longest}]}}"#)).problems(), []);
+        let unranked = TEAM.replace(r#""title""#, r#""tier":0,"title""#);
+        let found = catalog(&format!(r#"{{"plans":[{unranked}]}}"#)).problems();
+        assert!(found.len() == 1 && found[0].problem.contains("tier counts from 1"), "{found:?}");
     }
 
     #[test]

@@ -309,6 +309,22 @@ mod tests {
         assert_eq!(empty, [false, false, true, false, false]);
     }
 
+    /// On 18 October 1867, at 15:33 on the 19th by its own count, Juneau began the 18th again.
+    #[test]
+    fn a_day_that_a_zone_had_twice_is_found_from_every_hour_of_it() {
+        let day = recurrence("1867-10-10T00:00:00", "day", Tz::America__Juneau);
+        let noon: Instant = "1867-10-17T00:00:00Z".parse().unwrap();
+        let mut dates = std::collections::BTreeSet::new();
+        for hours in 0..96 {
+            let at = noon + TimeDelta::hours(hours);
+            let n = day.index_at(at).unwrap();
+            let span = day.span(n).unwrap();
+            assert!(span.start <= at && at < span.end, "{at} is not in {span:?}");
+            dates.insert(day.date(n).unwrap().to_string());
+        }
+        assert!(dates.contains("1867-10-19"), "{dates:?}");
+    }
+
     #[test]
     fn what_lies_outside_the_calendar_is_an_error_and_no_panic() {
         for interval in ["day", "120-years", "120-months"] {

@@ -252,6 +252,16 @@ const BAD: &[(Kind, &str, &str)] = &[
     (Kind::Invoice, r#"{"currency":"EUR","lines":[{"amount":"5","quantity":2}]}"#, "give one of the three"),
     (
         Kind::Prorate,
+        r#"{"currency":"EUR","kind":"factor","to":"9","numerator":-1,"denominator":30}"#,
+        "numerator: is 0 or more",
+    ),
+    (
+        Kind::Prorate,
+        r#"{"currency":"EUR","kind":"factor","to":"9","numerator":0,"denominator":0}"#,
+        "numerator: is 0 or more",
+    ),
+    (
+        Kind::Prorate,
         r#"{"currency":"USD","kind":"upgrade","period":{"start":"2026-04-01","end":"2026-05-01"}}"#,
         "at: is missing",
     ),

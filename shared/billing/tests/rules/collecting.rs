@@ -16,7 +16,7 @@ use billing::{
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use crate::sample::{at, method, order, pick, terms, usd};
+use crate::sample::{at, method, order, pick, terms, usd, wall};
 
 /// Wall seconds after which a request that has not arrived never will; the model's `NotFound` is authoritative then.
 const ARRIVES_WITHIN: i64 = 900;
@@ -333,6 +333,27 @@ fn news_of_an_earlier_attempt_say_nothing_about_the_present_one() {
     world.give(InvoiceInput::Asked { key, lookup: Lookup::Found(outcome), declaration: DECLARATION, wall });
     assert_eq!(world.invoice.state.name(), "pending");
     assert_eq!(world.invoice.attempts.len(), 1);
+}
+
+#[test]
+fn a_payment_is_taken_once_and_only_by_its_invoice() {
+    let mut world = World::new(Purpose::Period);
+    unknown(&mut world);
+    let InvoiceState::Unknown { claim, .. } = world.invoice.state.clone() else { unreachable!("it is pending") };
+    let answer = |key: &str, reference: &str| {
+        let outcome = ChargeOutcome::Succeeded { reference: reference.into(), at: at("2027-02-01T00:01:00Z") };
+        InvoiceInput::Answered(Answer { key: key.into(), outcome, wall: wall("2027-02-01T00:01:00Z") })
+    };
+    world.give(answer("inv_other-p1:1", "ch_other"));
+    assert_eq!((world.invoice.state.name(), world.credit), ("pending", 0));
+    world.give(answer(&claim.key, "ch_1"));
+    // The webhook about what was answered, under the key of an attempt that is over; and somebody else's again.
+    world.give(answer(&format!("{}:9", world.invoice.id), "ch_1"));
+    world.give(answer("inv_other-p1:1", "ch_other"));
+    assert_eq!((world.invoice.state.name(), world.invoice.attempts.len(), world.credit), ("paid", 1, 0));
+    // Money of an attempt that nobody waits for any more is the customer's.
+    world.give(answer(&format!("{}:9", world.invoice.id), "ch_2"));
+    assert_eq!(world.credit, claim.amount.minor);
 }
 
 #[test]

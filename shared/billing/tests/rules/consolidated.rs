@@ -149,6 +149,14 @@ fn a_document_adds_up_its_items_and_is_computed_again() {
     let again = consolidate(&items[0].id, &grouped, renewal().1).expect("a sum");
     assert_eq!(again, None, "an item is on one document");
     assert!(apply(&grouped[0], InvoiceInput::Grouped { document: items[1].id.clone() }).is_none());
+    // What becomes of another document, or of this one before the item is on it, is no news.
+    let settled =
+        |document: &InvoiceId| InvoiceInput::Settled { document: document.clone(), state: InvoiceState::Void };
+    assert!(apply(&grouped[0], settled(&items[1].id)).is_none());
+    let document = document_of(&items).id;
+    assert_eq!(apply(&grouped[0], settled(&document)).map(|a| a.0.state), Some(InvoiceState::Void));
+    let paid = Invoice { state: InvoiceState::Paid { at: renewal().1 }, ..grouped[0].clone() };
+    assert!(apply(&paid, settled(&document)).is_none());
 }
 
 #[test]

@@ -134,6 +134,8 @@ fn a_start_in_the_past_owes_a_period_each_as_of_its_own_instant() {
         held = next;
     }
     assert_eq!(starts, ["2027-01-15", "2027-02-15", "2027-03-15"].map(day));
+    assert!(backdated("2027-03-20").is_ok(), "now is no other day than none");
+    assert!(backdated("2026-03-19").is_ok());
     for bad in ["2027-03-21", "2026-03-18"] {
         let refusal = backdated(bad).expect_err("it began");
         assert_eq!((refusal.code(), refusal.field()), ("date_out_of_range", Some("starts_at")));

@@ -6,7 +6,7 @@ use billing::{
     calendar::Period,
     catalog::Catalog,
     invoice::{Basis, LineKind, compute, explain},
-    proration::{DayOwner, LineRule, Profile, ProrationPolicy, ProrationUnit, TerminationCredit},
+    proration::{ChangeLines, DayOwner, LineRule, Profile, ProrationPolicy, ProrationUnit, TerminationCredit},
     subscription::{Input, Subscription, When},
     terms::Terms,
 };
@@ -83,6 +83,8 @@ fn a_credit_and_its_tax_are_rounded_as_one_where_the_policy_says_so() {
     assert_eq!(lines(CreditTax::Together, 2).0, of(-981, 6_142), "what was issued stays");
 }
 
+const IN_MAY: &str = "2023-05-20T12:00:00Z";
+
 #[test]
 fn a_difference_is_one_line_also_where_the_interval_changes() {
     let policy = Profile::PolarSeats.policy();
@@ -96,6 +98,13 @@ fn a_difference_is_one_line_also_where_the_interval_changes() {
     assert_eq!(lines, [(LineKind::ProrationCharge, 104_590)]);
     let told = explain(&invoices[0]).expect("words");
     assert!(told.contains("less the unused part of 99.99, 1446000 of 2678400 seconds"), "{told}");
+    // All of the new period; within one the line says its part.
+    assert!(told.contains("1099.89 for the full period"), "{told}");
+    let net = ProrationPolicy { lines: ChangeLines::Net, ..ProrationPolicy::default() };
+    let (_, invoices) =
+        give(&under(net, terms("s", "month", "31", 1)), change_to(terms("s", "month", "62", 1), net), at(IN_MAY));
+    let told = explain(&invoices[0]).expect("words");
+    assert!(told.contains("the difference for the rest of the period of 31, 26 of 31 days"), "{told}");
     let earlier = compute(2, &invoices[0].basis).expect("lines");
     assert_eq!(earlier.len(), 2, "what was issued stays");
 }

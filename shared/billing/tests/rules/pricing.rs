@@ -7,8 +7,8 @@ use billing::{
     money::{Currency, Money},
     pricing::{
         AtEnd, BelowZero, BlockPolicy, BlockTier, BlockTiers, Commitment, Graduated, GraduatedPercentage, Movement,
-        Overflow, Package, PercentOf, PercentTier, Percentage, PriceError, PriceModel, Priced, Started, Step, Tier,
-        Units, UsagePrice, Volume, ZeroUnits, ZeroVolume,
+        Overflow, Package, PercentOf, PercentTier, Percentage, PriceError, PriceModel, Priced, Started, Step, StepKind,
+        Tier, Units, UsagePrice, Volume, ZeroUnits, ZeroVolume,
     },
     terms::QUANTITY_MAX,
 };
@@ -338,6 +338,8 @@ fn model(json: &str) -> PriceModel {
 fn nonsense_is_found_before_it_is_published_and_the_problem_says_what_to_mend() {
     let graduated = |tiers: &str| format!(r#"{{"model":"graduated","tiers":[{tiers}]}}"#);
     let more_tiers: Vec<_> = (1..=51).map(|i| format!(r#"{{"up_to":"{i}"}}"#)).collect();
+    let most = graduated(&more_tiers[..50].join(",")).replace("}]}", r#"}],"overflow":"refused"}"#);
+    assert_eq!(model(&most).check(currency()), Ok(()), "{most}");
     let table = [
         (graduated(""), "a price by tiers needs at least one tier"),
         (graduated(&more_tiers.join(",")), "a price has at most 50 tiers"),
@@ -375,6 +377,14 @@ fn nonsense_is_found_before_it_is_published_and_the_problem_says_what_to_mend() 
         };
         assert!(found.starts_with(problem), "{json}: {found}");
     }
+}
+
+#[test]
+fn a_price_that_is_just_the_most_is_not_cut() {
+    let flat = |amount: &str| commitment(PriceModel::Flat { amount: amount.parse().unwrap() }, None, Some(10.into()));
+    let kinds = |amount| priced(&flat(amount), &Units::of(1.into())).steps.iter().map(|s| s.kind).collect::<Vec<_>>();
+    assert_eq!(kinds("10"), [StepKind::Flat]);
+    assert_eq!(kinds("10.01"), [StepKind::Flat, StepKind::Cap]);
 }
 
 #[test]

@@ -191,9 +191,13 @@ fn a_change_of_what_usage_costs_bills_the_old_price_first_and_another_change_wai
     let change = |terms, when| Input::Change { terms: Box::new(terms), proration: held.proration, when };
     let (left, invoices) = days.decide(&held, change(to.clone(), When::Now), now);
     assert!(minor(&invoices[0]).contains(&(LineKind::Usage, 400)), "{:?}", minor(&invoices[0]));
+    let told = billing::invoice::explain(&invoices[0]).expect("words");
+    assert!(told.contains("to plain@1 × 1, and what was used before it"), "{told}");
     assert_eq!(accept(&left, &event("f", now, "1"), now).expect_err("no meter").field(), Some("meter"));
     let (agreed, _) = days.decide(&held, change(to, When::PeriodEnd), now);
     let end = agreed.period.expect("a period").end;
+    let plan_at = |at| agreed.terms_at(at).plan.name.clone();
+    assert_eq!([plan_at(now), plan_at(end)], ["api", "plain"]);
     let (taken, invoices) = days.decide(&agreed, Input::Wake, end);
     assert_eq!((invoices[0].id.as_str(), minor(&invoices[0])), ("inv_ana-u1", vec![(LineKind::Usage, 400)]));
     assert_eq!(taken.terms.usage, []);
