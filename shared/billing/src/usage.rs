@@ -1,30 +1,36 @@
 //! Usage of contracts: events become buckets, buckets become what a meter counts, and that is billed in arrears.
 //!
 //! Exists so that what a customer used is counted once and for ever the same way, however its events were delivered: in
-//! batches, twice, late, or side by side. Nothing here keeps a single event. `event` says which events a contract takes,
+//! batches, twice, late, or side by side. Nothing here is kept for each event but its
+//! id, and its amount where a price looks at that. `event` says which events a contract takes,
 //! `bucket` and `chain` what becomes of them, `item` what they cost, `part` what of that holds for a part of a period, `time`
-//! which units count only while they are there, `weight` for how much of a full period a level stood, `minimum` the least that all of it costs, `account` what a contract remembers
+//! which units count only while they are there, `weight` for how much of a full period a level stood, `minimum` the least that all of it costs, `each` what
+//! single events come to, `record` what is stored of all of it, `account` what a contract remembers
 //! of what it was billed for, `earlier` by which prices.
 
 mod account;
 mod bucket;
 mod chain;
+mod each;
 mod earlier;
 mod event;
 mod item;
 mod minimum;
 mod part;
+mod record;
 mod time;
 mod weight;
 
-pub use account::{BilledMeter, BilledSpan, Closed, MeterUsage, UsageAccount, UsageCharge, UsageRecord, current};
+pub use account::{BilledMeter, BilledSpan, Closed, MeterUsage, UsageAccount, UsageCharge, current};
 pub use bucket::{Bucket, HourBucket};
 pub use chain::{Chain, Chunk, Placed, Plan};
+pub use each::EachEvent;
 pub use earlier::EarlierTerms;
 pub use event::{Reading, UsageEvent, accept};
 pub use item::{Counted, UsageItem};
 pub use minimum::{BilledMinimum, Least, UsageMinimum};
 pub use part::{InPart, PartRules, Running, SpanPart};
+pub use record::UsageRecord;
 pub use time::UnitTime;
 pub use weight::Weight;
 
