@@ -212,7 +212,7 @@ impl UsageAccount {
     /// Whether there is nothing to remember.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.billed.is_empty()
+        self.billed.is_empty() && self.earlier.is_empty()
     }
 
     /// The contract is billed in another currency from here on: minimums of the spans before are settled as they are. What
@@ -249,6 +249,8 @@ impl UsageAccount {
             return Ok(Closed::default());
         }
         let (span, part) = (Span::new(start, end), running.part(start, end));
+        // It is not the plan of the day where that began with the end of the span, and its usage costs the same.
+        let plan = earlier::at(&self.earlier, end).0.cloned();
         let (mut charges, mut meters) = (Vec::new(), BTreeMap::new());
         for item in items {
             let carried = next.late((&item.meter.id, Some(item)), record, running.zone, &mut charges)?;
@@ -256,7 +258,8 @@ impl UsageAccount {
             let (zone, full) = (running.zone, Some(running.full_milliseconds()));
             let window = Window { span, zone, carried, time: time.as_ref(), full };
             let tally = record.tally(&item.meter, &window)?;
-            let charge = tally.charge(item, span, part, record.each(item, span, part)?);
+            let each = record.each(item, span, part)?;
+            let charge = UsageCharge { plan: plan.clone(), ..tally.charge(item, span, part, each) };
             let (costs, amount) = (!charge.priced()?.amount.minor().is_zero(), charge.amount()?);
             if costs || tally.events > 0 || !tally.quantity.is_zero() {
                 charges.push(charge);
