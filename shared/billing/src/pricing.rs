@@ -30,7 +30,7 @@ pub use self::{
     graduated::Graduated,
     meter::{Aggregation, Meter, Reading},
     package::{Package, Started},
-    percentage::{GraduatedPercentage, PercentOf, PercentTier, Percentage, ZeroVolume},
+    percentage::{GraduatedPercentage, PaidEvents, PercentOf, PercentTier, Percentage, ZeroVolume},
     priced::{PriceError, Priced, Step, StepKind},
     tiers::{Overflow, Tier, ZeroUnits, ends_of_ranges},
     units::{Events, Movement, Units},

@@ -1,30 +1,35 @@
 //! Usage of contracts: events become buckets, buckets become what a meter counts, and that is billed in arrears.
 //!
 //! Exists so that what a customer used is counted once and for ever the same way, however its events were delivered: in
-//! batches, twice, late, or side by side. Nothing here keeps a single event. `event` says which events a contract takes,
-//! `bucket` and `chain` what becomes of them, `item` what they cost, `part` what of that holds for a part of a period, `time`
-//! which units count only while they are there, `weight` for how much of a full period a level stood, `minimum` the least that all of it costs, `account` what a contract remembers
-//! of what it was billed for, `earlier` by which prices.
+//! batches, twice, late, or side by side. Nothing here is kept of an event but its id, and its amount where a price looks at
+//! that. `event` says which events a contract takes, `bucket` and `chain` what becomes of them, `record` what of that a
+//! decision is given, `item` what they cost, `each` what single events come to, `part` what holds for a part of a period,
+//! `time` which units count only while they are there, `weight` for how much of a full period a level stood, `minimum` the
+//! least that all of it costs, `account` what a contract remembers of what it was billed for, `earlier` by which prices.
 
 mod account;
 mod bucket;
 mod chain;
+mod each;
 mod earlier;
 mod event;
 mod item;
 mod minimum;
 mod part;
+mod record;
 mod time;
 mod weight;
 
-pub use account::{BilledMeter, BilledSpan, Closed, MeterUsage, UsageAccount, UsageCharge, UsageRecord, current};
+pub use account::{BilledMeter, BilledSpan, Closed, MeterUsage, UsageAccount, UsageCharge, current};
 pub use bucket::{Bucket, HourBucket};
 pub use chain::{Chain, Chunk, Placed, Plan};
+pub use each::EachEvent;
 pub use earlier::EarlierTerms;
 pub use event::{Reading, UsageEvent, accept};
 pub use item::{Counted, UsageItem};
 pub use minimum::{BilledMinimum, Least, UsageMinimum};
 pub use part::{InPart, PartRules, Running, SpanPart};
+pub use record::UsageRecord;
 pub use time::UnitTime;
 pub use weight::Weight;
 
@@ -41,7 +46,7 @@ pub const SKEW_SECONDS: i64 = 300;
 /// Days that buckets are kept: two periods of at most a year, and what may come late to them.
 pub const KEPT_DAYS: i64 = 800;
 
-/// Ids of one chunk: a full one takes two kilobytes, so a full batch costs two write units.
+/// Ids of one chunk: a full one takes two kilobytes, so a full batch costs two write units; with the amounts of its events four.
 pub const CHUNK_IDS_MAX: usize = 100;
 
 /// Chunks of one contract and day: 25,000 events. Whoever has more adds them up before sending.

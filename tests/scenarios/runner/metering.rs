@@ -23,6 +23,35 @@ fn tiers(text: &str) -> Result<Value, String> {
     text.split(',').map(tier).collect::<Result<Vec<_>, String>>().map(Value::Array)
 }
 
+/// `10:1.00,rest:0.50` as a graduated price, `1.5%` as a percentage with what `more` says of single events.
+fn model(text: &str, more: &Map<String, Value>) -> Result<Value, String> {
+    let Some(rate) = text.strip_suffix('%') else {
+        return Ok(json!({"model": "graduated", "tiers": tiers(text)?}));
+    };
+    let mut price = json!({"model": "percentage", "rate": rate});
+    price.as_object_mut().ok_or("a price is an object")?.extend(more.clone());
+    Ok(price)
+}
+
+/// What a percentage says of single events.
+fn of_each(args: &mut Args) -> Result<Map<String, Value>, String> {
+    let names = [
+        ("fixed", "fixed_amount"),
+        ("each-least", "minimum_per_event"),
+        ("each-most", "maximum_per_event"),
+        ("free-units", "free_units"),
+    ];
+    let mut more = Map::new();
+    for (setting, field) in names {
+        more.extend(args.setting(setting).map(|text| (field.to_owned(), text.into())));
+    }
+    if let Some(count) = args.setting("free-events") {
+        let count: u64 = count.parse().map_err(|_| format!("{count} is not a number of events"))?;
+        more.insert("free_events".into(), count.into());
+    }
+    Ok(more)
+}
+
 /// Adds prices of a meter to a plan that was published, and publishes that as what it always was: stories are short.
 pub(crate) async fn price(world: &mut World, mut args: Args) -> Result<(), String> {
     let name = args.next("plan@version")?;
@@ -53,6 +82,7 @@ pub(crate) async fn price(world: &mut World, mut args: Args) -> Result<(), Strin
     let shares = args.setting("share").unwrap_or_default();
     let part: Map<String, Value> = shares.split_terminator(',').map(|name| (name.into(), "share".into())).collect();
     let proration = args.setting("prorated");
+    let each = of_each(&mut args)?;
     let mut priced = Vec::new();
     while let Some(text) = args.setting("also") {
         let (currency, price) = text.split_once(':').ok_or("also=CURRENCY:INTERVAL:TIERS is needed")?;
@@ -63,7 +93,7 @@ pub(crate) async fn price(world: &mut World, mut args: Args) -> Result<(), Strin
     for (currency, interval, text) in priced {
         let mut item = json!({
             "currency": currency, "interval": interval, "meter": {"id": meter, "aggregation": aggregation},
-            "included": included, "prepaid": prepaid, "price": {"model": "graduated", "tiers": tiers(&text)?},
+            "included": included, "prepaid": prepaid, "price": model(&text, &each)?,
         });
         if let Some(unit) = &proration {
             item["proration"] = unit.as_str().into();

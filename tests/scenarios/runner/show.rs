@@ -198,9 +198,12 @@ pub(crate) fn line(line: &Line) -> String {
 
 /// What was used, and the steps of its price.
 fn usage(line: &Line, used: &UsedUnits) -> String {
-    let UsedUnits { meter, units, events, start, end, invoiced, part, time } = used;
+    let UsedUnits { meter, units, events, averaged, start, end, invoiced, part, time } = used;
     let mut text = format!("{} {} {meter}: {}", line.kind, line.plan, line.amount);
     text += &format!(" = {} of {units} in {events} events", line.why.rule);
+    if *averaged > 0 {
+        text += &format!(", {averaged} of them without their amounts");
+    }
     if let Some(before) = invoiced {
         text += &format!(", {before} of them invoiced before");
     }

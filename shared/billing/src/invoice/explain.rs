@@ -224,7 +224,8 @@ fn used(used: &UsedUnits, rule: &str) -> String {
     }
 }
 
-/// What of a full period the usage is for, where it is not all of it, and for how long units were there.
+/// What of a full period the usage is for, where it is not all of it, for how long units were there, and what is not known of
+/// single events.
 fn parts_of_time(used: &UsedUnits) -> Vec<String> {
     let part = used.part.map(|SpanPart { share, unit }| {
         let (left, whole) = (share.left, share.whole);
@@ -234,7 +235,11 @@ fn parts_of_time(used: &UsedUnits) -> Vec<String> {
         let moves: Vec<String> = moves.iter().map(|(count, left)| format!("{count} for {left}")).collect();
         format!("each for the time that it is there, of {whole} {}: {}", units(*unit), moves.join(", "))
     });
-    [part, time].into_iter().flatten().collect()
+    let averaged = (used.averaged > 0).then(|| {
+        let count = used.averaged;
+        format!("{count} of the events were counted without their amounts: those of an hour count as equally large")
+    });
+    [part, time, averaged].into_iter().flatten().collect()
 }
 
 /// What was agreed at least, and what the usage came to.

@@ -50,7 +50,7 @@ pub(crate) fn sub(a: Decimal, b: Decimal) -> Result<Decimal, MoneyError> {
 ///
 /// # Errors
 /// As [`add`].
-pub(super) fn sum(amounts: impl IntoIterator<Item = Decimal>) -> Result<Decimal, MoneyError> {
+pub(crate) fn sum(amounts: impl IntoIterator<Item = Decimal>) -> Result<Decimal, MoneyError> {
     amounts.into_iter().try_fold(Decimal::ZERO, add)
 }
 

@@ -98,6 +98,9 @@ impl PriceModel {
             Self::Package(package) if !package.minimum_packages.is_zero() => {
                 Some("minimum_packages are whole packages; a commitment's minimum_amount can be a part")
             }
+            Self::Percentage(price) if price.free_events > 0 => {
+                Some("free_events are whole events; free_units can be a part")
+            }
             Self::Commitment(commitment) => commitment.price.whole_only(),
             _ => None,
         }

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    PriceError, check, exact,
+    PriceError, PriceModel, check, exact,
     graduated::Graduated,
     priced::{Step, StepKind},
     tiers::{self, Overflow, Tier, ZeroUnits},
@@ -63,6 +63,58 @@ impl ZeroVolume {
     }
 }
 
+/// What events come to under a price that looks at each of them: enough to price them again without their list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaidEvents {
+    /// How many of them pay.
+    pub count: u64,
+    /// The volume that pays the rate, in major units.
+    pub volume: Decimal,
+    /// What the least and the most for one event add and take away, over all of them, in major units.
+    #[serde(default, skip_serializing_if = "Decimal::is_zero")]
+    pub limits: Decimal,
+}
+
+impl PriceModel {
+    /// The first field that looks at each event by itself; none: the price follows from how much, and in how many events.
+    pub(crate) fn of_each_event(&self) -> Option<&'static str> {
+        match self {
+            Self::Percentage(price) => price.of_each_event(),
+            Self::Commitment(commitment) => commitment.price.of_each_event(),
+            _ => None,
+        }
+    }
+
+    /// What `amounts`, one for each event in order of time, come to under a price that looks at each of them; none under
+    /// any other.
+    ///
+    /// # Errors
+    /// [`PriceError::NegativeUnits`]; [`PriceError::Money`] when they cannot be computed exactly.
+    pub(crate) fn paid_events(&self, amounts: &[Decimal]) -> Result<Option<PaidEvents>, PriceError> {
+        match self {
+            Self::Percentage(price) if price.needs_each_event() => price.paid_events(amounts).map(Some),
+            Self::Commitment(commitment) => commitment.price.paid_events(amounts),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether one event of `amount`, free units taken off or not, can be priced exactly where each is looked at.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub(crate) fn check_event(&self, amount: Decimal) -> Result<(), MoneyError> {
+        match self {
+            Self::Percentage(price) => {
+                price.paid(amount)?;
+                price.paid(exact::sub(amount, price.free_units.min(amount))?).map(|_| ())
+            }
+            Self::Commitment(commitment) => commitment.price.check_event(amount),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What one event pays.
 #[derive(Clone, Copy, Default)]
 struct Paid {
@@ -80,20 +132,16 @@ impl Percentage {
         self.of_each_event().is_some()
     }
 
-    /// The first field that depends on how large each event was, and what there is instead for who knows totals only.
-    pub(crate) fn of_each_event(&self) -> Option<(&'static str, &'static str)> {
-        if self.minimum_per_event.is_some() {
-            let instead = "use fixed_amount for each event, or a commitment with a minimum_amount for the period";
-            return Some(("minimum_per_event", instead));
-        }
-        if self.maximum_per_event.is_some() {
-            return Some(("maximum_per_event", "use a commitment with a maximum_amount for the period"));
-        }
-        if self.free_events > 0 {
-            return Some(("free_events", "use free_units, or included"));
-        }
+    /// The first field that depends on how large each event was.
+    fn of_each_event(&self) -> Option<&'static str> {
         let both = !self.free_units.is_zero() && !self.fixed_amount.is_zero();
-        both.then_some(("free_units beside fixed_amount", "leave one of them out"))
+        let fields = [
+            (self.minimum_per_event.is_some(), "minimum_per_event"),
+            (self.maximum_per_event.is_some(), "maximum_per_event"),
+            (self.free_events > 0, "free_events"),
+            (both, "free_units beside fixed_amount"),
+        ];
+        fields.into_iter().find_map(|(is_used, field)| is_used.then_some(field))
     }
 
     pub(super) fn steps(&self, units: &Units) -> Result<Vec<Step>, PriceError> {
@@ -101,7 +149,8 @@ impl Percentage {
             return Ok(Vec::new());
         }
         match &units.events {
-            Some(Events::Amounts(amounts)) => self.of_events(units.quantity, &self.walk(amounts)?),
+            Some(Events::Amounts(amounts)) => self.of_events(units.quantity, &self.paid_events(amounts)?),
+            Some(Events::Paid(paid)) => self.of_events(units.quantity, paid),
             Some(Events::Prorated(_)) => Err(PriceError::NotProrated("percentage")),
             _ if self.needs_each_event() => Err(PriceError::EventsNeeded("the amount of each event")),
             Some(Events::Count(count)) => self.of_volume(units.quantity, Decimal::from(*count)),
@@ -146,11 +195,19 @@ impl Percentage {
         Ok(Paid { is_paid: true, volume, limits: exact::sub(amount, plain)?, amount })
     }
 
-    fn of_events(&self, volume: Decimal, walked: &[Paid]) -> Result<Vec<Step>, PriceError> {
-        let paid_volume = exact::sum(walked.iter().map(|p| p.volume))?;
-        let limits = exact::sum(walked.iter().map(|p| p.limits))?;
-        let count = Decimal::from(walked.iter().filter(|p| p.is_paid).count());
-        let mut steps = self.fees(exact::sub(volume, paid_volume)?, paid_volume, count)?;
+    /// What `amounts`, in order of time, come to.
+    fn paid_events(&self, amounts: &[Decimal]) -> Result<PaidEvents, PriceError> {
+        let walked = self.walk(amounts)?;
+        let count = u64::try_from(walked.iter().filter(|p| p.is_paid).count()).map_err(|_| MoneyError::Overflow)?;
+        let volume = exact::sum(walked.iter().map(|p| p.volume))?;
+        Ok(PaidEvents { count, volume, limits: exact::sum(walked.iter().map(|p| p.limits))? })
+    }
+
+    fn of_events(&self, volume: Decimal, paid: &PaidEvents) -> Result<Vec<Step>, PriceError> {
+        let PaidEvents { count, volume: paid, limits } = *paid;
+        // Where corrections took the total below what pays, nothing is free.
+        let free = exact::sub(volume, paid)?.max(Decimal::ZERO);
+        let mut steps = self.fees(free, paid, Decimal::from(count))?;
         if !limits.is_zero() {
             steps.push(Step::correction(StepKind::EventLimits, limits));
         }

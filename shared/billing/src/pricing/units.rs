@@ -5,7 +5,7 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{PriceError, exact};
+use super::{PaidEvents, PriceError, exact};
 use crate::money::{Money, MoneyError};
 
 /// What is to be priced. Most models look at `quantity` only; a model that needs more says so in its error.
@@ -34,6 +34,8 @@ pub enum Events {
     Count(u64),
     /// The units of each event, in order of time. They add up to the quantity.
     Amounts(Vec<Decimal>),
+    /// What the price that looks at each event made of their list, where that is not kept.
+    Paid(PaidEvents),
     /// Additions and removals in order of time, each with the part of the period that it is for. Their units add
     /// up to the quantity.
     Prorated(Vec<Movement>),
@@ -60,6 +62,12 @@ impl Units {
     #[must_use]
     pub const fn counted(quantity: Decimal, count: u64) -> Self {
         Self { quantity, events: Some(Events::Count(count)), base: None, per: None }
+    }
+
+    /// `quantity` units in events that came to `paid` under the price.
+    #[must_use]
+    pub const fn paid(quantity: Decimal, paid: PaidEvents) -> Self {
+        Self { quantity, events: Some(Events::Paid(paid)), base: None, per: None }
     }
 
     /// The sum of `amounts`, one for each event in order of time.
@@ -138,7 +146,7 @@ impl Units {
         let total = match &self.events {
             Some(Events::Amounts(amounts)) => exact::sum(amounts.iter().copied())?,
             Some(Events::Prorated(movements)) => exact::sum(movements.iter().map(|m| m.units))?,
-            Some(Events::Count(_)) | None => return Ok(()),
+            Some(Events::Count(_) | Events::Paid(_)) | None => return Ok(()),
         };
         if total == self.quantity {
             return Ok(());

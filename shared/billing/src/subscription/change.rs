@@ -189,10 +189,15 @@ fn take_over(step: &mut Step, at: Instant) -> Result<bool, Refusal> {
         return currency::take_over(step, at);
     }
     let before = step.run_rate()?;
-    let agreed = step.next.scheduled.change.as_ref().map(|(_, terms)| terms.usage_terms() == old.usage_terms());
+    let agreed = step.next.scheduled.change.as_ref();
+    let agreed = agreed.map(|(_, terms)| (terms.usage_terms() == old.usage_terms(), terms.plan == old.plan));
     // What was used under the old terms is billed by them. The same prices of usage wait for the renewal that follows.
     let restarts = restarts(&step.next);
-    let usage = if restarts || agreed == Some(false) { step.close_usage(at)? } else { Closed::default() };
+    let closes = restarts || agreed.is_some_and(|(same_prices, _)| !same_prices);
+    let usage = if closes { step.close_usage(at)? } else { Closed::default() };
+    if agreed == Some((true, false)) && !restarts {
+        step.next.usage.leave_plan(&old, at);
+    }
     let usage = if restarts { usage } else { step.issue_arrears(usage, at).map(|()| Closed::default())? };
     let credit = step.next.credit_minor;
     if let Some(invoice) = begin_agreed(step, at)? {

@@ -327,7 +327,9 @@ impl Step {
                     // The end was taken back or put off: the rest of the period follows, on the cut that there is.
                     let kept = self.next.kept_day()?;
                     self.next.cut_along(kept, at, self.next.terms.price.interval)?;
-                    return self.renew(0, at);
+                    let done = self.renew(0, at)?;
+                    self.next.stub.iter_mut().for_each(|stub| stub.rest = true);
+                    return Ok(done);
                 }
                 let index = self.next.period.map_or(0, |p| p.index + 1);
                 self.renew(index, at)

@@ -72,8 +72,10 @@ impl Subscription {
         let Some(period) = self.period.filter(|_| self.has_usage()) else { return Ok(None) };
         let full = self.stub.as_ref().map_or_else(|| Span::from(&period), |stub| stub.whole);
         let (part, zone, unit) = (self.terms.price.usage_minimum_part, self.anchor.zone(), self.proration.unit);
-        // A period that ends with the contract has the part of a minimum that every end leaves of it.
-        let part = if self.ends_early() { part.or(Some(InPart::Share)) } else { part };
+        // A period that ends with the contract has the part of a minimum that every end leaves of it; where that end is taken
+        // back, the rest has the other part.
+        let is_part = self.stub.as_ref().is_some_and(|stub| stub.trailing || stub.rest);
+        let part = if is_part { part.or(Some(InPart::Share)) } else { part };
         let least = self.terms.usage_minimum()?.map(|amount| Least { amount, part });
         Ok(Some(Running { period: (&period).into(), full, zone, unit, least }))
     }

@@ -12,12 +12,12 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    bucket::{Bucket, HourBucket},
-    chain::Chunk,
+    each::EachEvent,
     earlier::{self, EarlierTerms},
     item::{Counted, UsageItem},
     minimum::{BilledMinimum, UsageMinimum},
     part::{Running, SpanPart},
+    record::{Tally, UsageRecord, Window},
     time::UnitTime,
     weight::Weight,
 };
@@ -25,105 +25,13 @@ use crate::{
     calendar::{Instant, recurrence::Span},
     catalog::VersionRef,
     money::{Money, MoneyError, Unrounded},
-    pricing::{Aggregation, Meter, Priced, Step, StepKind, exact},
+    pricing::{Priced, Step, StepKind, exact},
     subscription::Subscription,
 };
 
 /// Invoiced spans that are looked at again: an event that passed the first look just before its period was invoiced, and
 /// was written just after the next one was, is still found.
 const BILLED_KEPT: usize = 2;
-
-/// What is stored of a contract's usage, as far as a decision needs it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UsageRecord(Vec<HourBucket>);
-
-/// What a meter comes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Tally {
-    quantity: Decimal,
-    events: u64,
-    /// The level at the end, for meters whose level goes on.
-    level: Decimal,
-    /// For how long units were there, for meters that are prorated.
-    time: Option<UnitTime>,
-    /// What the quantity is the quotient of, for meters that are weighted.
-    weight: Option<Weight>,
-}
-
-/// What a meter is counted in.
-#[derive(Clone, Copy)]
-struct Window<'a> {
-    span: Span,
-    zone: Tz,
-    /// The level that it begins with, for meters whose level goes on.
-    carried: Decimal,
-    /// How time is counted, for meters that are prorated.
-    time: Option<&'a UnitTime>,
-    /// Milliseconds of a full period, for meters that are weighted; none: of the span, as it once was.
-    full: Option<i64>,
-}
-
-impl UsageRecord {
-    /// The record that `chunks` hold.
-    #[must_use]
-    pub fn new(chunks: impl IntoIterator<Item = Chunk>) -> Self {
-        Self(chunks.into_iter().flat_map(|c| c.buckets).collect())
-    }
-
-    fn tally(&self, meter: &Meter, of: &Window<'_>) -> Result<Tally, MoneyError> {
-        let inside = |b: &&HourBucket| b.meter == meter.id && of.span.holds(b.start);
-        let mut buckets: Vec<&HourBucket> = self.0.iter().filter(inside).collect();
-        let all = buckets.iter().map(|b| b.bucket.clone()).map(Ok).reduce(|a, b| a?.merge(b?)).transpose()?;
-        let events = all.as_ref().map_or(0, |all| all.count);
-        if let Some(time) = of.time {
-            buckets.sort_by_key(|bucket| bucket.start);
-            let time = Some(time.counted(&buckets, of.span, of.zone, of.carried)?);
-            let level = exact::add(of.carried, all.map_or(Decimal::ZERO, |all| all.sum))?;
-            return Ok(Tally { quantity: level, events, level, time, weight: None });
-        }
-        let carries = matches!(meter.aggregation, Aggregation::Last | Aggregation::WeightedChanges);
-        let carried = if carries { of.carried } else { Decimal::ZERO };
-        let level = match (&all, meter.aggregation) {
-            (Some(all), Aggregation::Last) => all.last,
-            (Some(all), Aggregation::WeightedChanges) => exact::add(carried, all.sum)?,
-            _ => carried,
-        };
-        let mut weight = None;
-        let quantity = match meter.aggregation {
-            Aggregation::WeightedChanges => {
-                let whole = of.full.unwrap_or_else(|| (of.span.end - of.span.start).num_milliseconds());
-                let found = Weight { sum: weighted(&buckets, of.span, carried)?, whole };
-                weight = of.full.map(|_| found);
-                found.quantity()?
-            }
-            aggregation => all.as_ref().map_or(carried, |all| of_bucket(all, aggregation)),
-        };
-        Ok(Tally { quantity: quantity.normalize(), events, level, time: None, weight })
-    }
-}
-
-fn of_bucket(all: &Bucket, aggregation: Aggregation) -> Decimal {
-    match aggregation {
-        Aggregation::Count => Decimal::from(all.count),
-        Aggregation::Unique => Decimal::from(all.keys.len()),
-        // A meter that starts afresh has seen nothing larger than nothing.
-        Aggregation::Max => all.max.max(Decimal::ZERO),
-        Aggregation::Last | Aggregation::WeightedLevels => all.last,
-        Aggregation::Sum | Aggregation::WeightedChanges => all.sum,
-    }
-}
-
-/// Levels times milliseconds: what was carried for all of the span, each change for what was left of it.
-fn weighted(buckets: &[&HourBucket], span: Span, carried: Decimal) -> Result<Decimal, MoneyError> {
-    let milliseconds = |length: TimeDelta| Decimal::from(length.num_milliseconds());
-    let whole = milliseconds(span.end - span.start);
-    let mut sum = exact::mul(carried, whole)?;
-    for HourBucket { start, bucket, .. } in buckets {
-        let stood = exact::sub(exact::mul(bucket.sum, milliseconds(span.end - *start))?, bucket.moment)?;
-        sum = exact::add(sum, stood)?;
-    }
-    Ok(sum)
-}
 
 /// One meter of a span that was billed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,6 +106,9 @@ pub struct UsageCharge {
     pub quantity: Decimal,
     /// In how many events.
     pub events: u64,
+    /// What its events came to one by one, where the price looks at each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<EachEvent>,
     /// What was invoiced for the same span before; what is charged is the difference. Only for what came late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoiced: Option<BilledMeter>,
@@ -254,15 +165,18 @@ impl UsageCharge {
 
     /// What the whole span costs.
     fn whole(&self) -> Result<Priced, MoneyError> {
-        let Self { item, quantity, events, part, time, weight, exact, .. } = self;
+        let Self { item, quantity, events, each, part, time, weight, exact, .. } = self;
         let (quantity, events, part, weight, exact) = (*quantity, *events, *part, *weight, *exact);
-        item.price(&Counted { quantity, events, part, time: time.as_ref(), weight, exact })
+        let paid = each.map(|each| each.paid);
+        item.price(&Counted { quantity, events, paid, part, time: time.as_ref(), weight, exact })
     }
 
     /// What the span cost with what was known `before`, by the rules of what does not remember what was charged.
     fn before(&self, before: &BilledMeter) -> Result<Unrounded, MoneyError> {
         let (quantity, events, part, weight) = (before.quantity, before.events, self.part, before.weight);
-        let then = Counted { quantity, events, part, time: before.time.as_ref(), weight, exact: weight.is_some() };
+        let paid = self.item.averaged(part, quantity, events)?.map(|each| each.paid);
+        let then =
+            Counted { quantity, events, paid, part, time: before.time.as_ref(), weight, exact: weight.is_some() };
         Ok(self.item.price(&then)?.amount)
     }
 
@@ -298,7 +212,7 @@ impl UsageAccount {
     /// Whether there is nothing to remember.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.billed.is_empty()
+        self.billed.is_empty() && self.earlier.is_empty()
     }
 
     /// The contract is billed in another currency from here on: minimums of the spans before are settled as they are. What
@@ -335,6 +249,8 @@ impl UsageAccount {
             return Ok(Closed::default());
         }
         let (span, part) = (Span::new(start, end), running.part(start, end));
+        // It is not the plan of the day where that began with the end of the span, and its usage costs the same.
+        let plan = earlier::at(&self.earlier, end).0.cloned();
         let (mut charges, mut meters) = (Vec::new(), BTreeMap::new());
         for item in items {
             let carried = next.late((&item.meter.id, Some(item)), record, running.zone, &mut charges)?;
@@ -342,7 +258,8 @@ impl UsageAccount {
             let (zone, full) = (running.zone, Some(running.full_milliseconds()));
             let window = Window { span, zone, carried, time: time.as_ref(), full };
             let tally = record.tally(&item.meter, &window)?;
-            let charge = tally.charge(item, span, part);
+            let each = record.each(item, span, part)?;
+            let charge = UsageCharge { plan: plan.clone(), ..tally.charge(item, span, part, each) };
             let (costs, amount) = (!charge.priced()?.amount.minor().is_zero(), charge.amount()?);
             if costs || tally.events > 0 || !tally.quantity.is_zero() {
                 charges.push(charge);
@@ -415,14 +332,15 @@ impl UsageAccount {
             let after = tally.clone().billed(carried, meter.charged_minor);
             let mut before = std::mem::replace(meter, after);
             if (before.quantity, before.events) != (tally.quantity, tally.events) {
-                let charge = tally.charge(item, span, part);
+                let mut charge = tally.charge(item, span, part, record.each(item, span, part)?);
+                meter.charged_minor = Some(charge.whole()?.amount.round(charge.item.rounding())?.minor);
                 if before.charged_minor.is_none() {
+                    // Nobody remembers which events that was for: both are counted in events of one size.
+                    charge.each = item.averaged(part, tally.quantity, tally.events)?;
                     let charged = charge.before(&before)?.round(charge.item.rounding())?;
                     before.charged_minor = Some(charged.minor);
                 }
-                let charge = UsageCharge { plan: plan.cloned(), invoiced: Some(before), ..charge };
-                meter.charged_minor = Some(charge.whole()?.amount.round(charge.item.rounding())?.minor);
-                charges.push(charge);
+                charges.push(UsageCharge { plan: plan.cloned(), invoiced: Some(before), ..charge });
             }
         }
         Ok(level.unwrap_or_default())
@@ -435,7 +353,13 @@ impl Tally {
         BilledMeter { quantity, events, carried, level, time, charged_minor, weight }
     }
 
-    fn charge(&self, item: &UsageItem, Span { start, end }: Span, part: Option<SpanPart>) -> UsageCharge {
+    fn charge(
+        &self,
+        item: &UsageItem,
+        Span { start, end }: Span,
+        part: Option<SpanPart>,
+        each: Option<EachEvent>,
+    ) -> UsageCharge {
         let Self { quantity, events, time, weight, .. } = self.clone();
         let part = part.filter(|_| !item.part.is_whole());
         let exact = part.is_some() || time.is_some() || weight.is_some();
@@ -446,6 +370,7 @@ impl Tally {
             end,
             quantity,
             events,
+            each,
             invoiced: None,
             part,
             time,

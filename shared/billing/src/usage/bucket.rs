@@ -32,6 +32,10 @@ pub struct Bucket {
     /// The different keys, shortened by a hash.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub keys: BTreeSet<String>,
+    /// The events one by one, where the price of their meter looks at each: milliseconds from the bucket's start, and how
+    /// much; in that order. Events that were counted while no price did are in the numbers above only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub each: Vec<(u32, Decimal)>,
 }
 
 impl Bucket {
@@ -42,7 +46,23 @@ impl Bucket {
     pub fn of(start: Instant, at: Instant, value: Decimal, key: Option<String>) -> Result<Self, MoneyError> {
         let moment = exact::mul(value, Decimal::from((at - start).num_milliseconds()))?;
         let value = value.normalize();
-        Ok(Self { count: 1, sum: value, max: value, last_at: at, last: value, moment, keys: key.into_iter().collect() })
+        let keys = key.into_iter().collect();
+        Ok(Self { count: 1, sum: value, max: value, last_at: at, last: value, moment, keys, each: Vec::new() })
+    }
+
+    /// The bucket of one event, which keeps it by itself too.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`], also for an event that lies before its bucket or weeks after it.
+    pub fn of_each(start: Instant, at: Instant, value: Decimal) -> Result<Self, MoneyError> {
+        let offset = u32::try_from((at - start).num_milliseconds()).map_err(|_| MoneyError::Overflow)?;
+        Ok(Self { each: vec![(offset, value.normalize())], ..Self::of(start, at, value, None)? })
+    }
+
+    /// The same without its events: they are many, and no total needs them.
+    pub(super) fn totals(&self) -> Self {
+        let Self { count, sum, max, last_at, last, moment, ref keys, .. } = *self;
+        Self { count, sum, max, last_at, last, moment, keys: keys.clone(), each: Vec::new() }
     }
 
     /// Both together.
@@ -53,6 +73,9 @@ impl Bucket {
         let (last_at, last) = (self.last_at, self.last).max((other.last_at, other.last));
         let mut keys = self.keys;
         keys.extend(other.keys);
+        let mut each = self.each;
+        each.extend(other.each);
+        each.sort_unstable();
         Ok(Self {
             count: self.count.checked_add(other.count).ok_or(MoneyError::Overflow)?,
             sum: exact::add(self.sum, other.sum)?,
@@ -61,6 +84,7 @@ impl Bucket {
             last,
             moment: exact::add(self.moment, other.moment)?,
             keys,
+            each,
         })
     }
 }

@@ -49,10 +49,11 @@ impl Chunk {
     }
 
     fn count(&mut self, hash: &str, reading: &Reading, key: Option<String>) -> Result<(), Refusal> {
-        let bucket = Bucket::of(reading.start, reading.at, reading.value, key)?;
-        match self.bucket(reading.start, &reading.meter) {
+        let Reading { start, at, value, .. } = *reading;
+        let bucket = if reading.each { Bucket::of_each(start, at, value)? } else { Bucket::of(start, at, value, key)? };
+        match self.bucket(start, &reading.meter) {
             Some(held) => held.bucket = held.bucket.clone().merge(bucket)?,
-            None => self.buckets.push(HourBucket { start: reading.start, meter: reading.meter.clone(), bucket }),
+            None => self.buckets.push(HourBucket { start, meter: reading.meter.clone(), bucket }),
         }
         self.ids.push_str(hash);
         Ok(())

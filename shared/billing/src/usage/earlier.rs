@@ -51,6 +51,14 @@ impl UsageAccount {
         self.earlier.push(EarlierTerms { until, plan: old.plan.clone(), items });
     }
 
+    /// The contract leaves the plan of its `old` terms at `until`, where usage is not billed up to then and costs the same under
+    /// the next ones: it was used under the old plan.
+    pub(crate) fn leave_plan(&mut self, old: &Terms, until: Instant) {
+        if !old.usage.is_empty() {
+            self.earlier.push(EarlierTerms { until, plan: old.plan.clone(), items: None });
+        }
+    }
+
     /// Terms that no span is left of are of no use.
     pub(super) fn forget_earlier(&mut self) {
         let first = self.billed.first().map(|billed| billed.end);

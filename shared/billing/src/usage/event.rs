@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{LATE_DAYS, SKEW_SECONDS, chain::shortened, item::UsageItem};
+use super::{LATE_DAYS, SKEW_SECONDS, chain::shortened, each, item::UsageItem};
 use crate::{
     calendar::{Instant, to_instant},
     pricing::Aggregation,
@@ -16,10 +16,10 @@ use crate::{
 const TEXT_BYTES_MAX: usize = 128;
 
 /// Largest value of an event, either way.
-const VALUE_MAX: i64 = 1_000_000_000_000;
+pub(super) const VALUE_MAX: i64 = 1_000_000_000_000;
 
 /// Decimals of a value: with the milliseconds of an hour and a day's events they fit into a decimal exactly.
-const VALUE_DECIMALS_MAX: u32 = 9;
+pub(super) const VALUE_DECIMALS_MAX: u32 = 9;
 
 /// Boundaries looked at beyond the period that is billed now, while its renewal is on its way.
 const BOUNDARIES_MAX: u32 = 400;
@@ -61,6 +61,8 @@ pub struct Reading {
     pub value: Decimal,
     /// What is counted once, shortened.
     pub key: Option<String>,
+    /// Whether its amount is kept by itself, because a price looks at each event.
+    pub each: bool,
 }
 
 impl Reading {
@@ -101,7 +103,23 @@ pub fn accept(subscription: &Subscription, event: &UsageEvent, now: Instant) -> 
     };
     let start = bucket_start(subscription, at, item.proration.is_some())?;
     let value = value(event.value.as_deref())?;
-    Ok(Reading { id: id.into(), meter: event.meter.clone(), start, at, value, key })
+    check_sign(subscription, item, at, value)?;
+    let each = each::is_kept(subscription, &event.meter);
+    Ok(Reading { id: id.into(), meter: event.meter.clone(), start, at, value, key, each })
+}
+
+/// A price that looks at each event has no meaning for one below zero: neither its own nor that of the day it lies on.
+fn check_sign(subscription: &Subscription, item: &UsageItem, at: Instant, value: Decimal) -> Result<(), Refusal> {
+    if value >= Decimal::ZERO {
+        return Ok(());
+    }
+    let mut then = subscription.terms_at(at).usage.iter().filter(|then| then.meter.id == item.meter.id);
+    if item.looks_at_each() || then.any(UsageItem::looks_at_each) {
+        let detail = "must not be below zero: the price of this meter looks at each event; give back what it cost by a \
+                      credit note";
+        return Err(invalid("value", detail));
+    }
+    Ok(())
 }
 
 /// The price that an event of `meter` at `at` is for: of the span that it is late for, else of the day.

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    event::{VALUE_DECIMALS_MAX, VALUE_MAX},
     part::{InPart, PartRules, SpanPart},
     time::UnitTime,
     weight::Weight,
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     calendar::{Interval, Unit},
     money::{Currency, MoneyError, Rounding},
-    pricing::{Aggregation, Meter, Movement, PriceError, PriceModel, Priced, Step, Units, exact},
+    pricing::{Aggregation, Meter, Movement, PaidEvents, PriceError, PriceModel, Priced, Step, Units, exact},
     proration::{ProrationUnit, Share},
 };
 
@@ -55,6 +56,8 @@ pub struct Counted<'a> {
     pub quantity: Decimal,
     /// In how many events.
     pub events: u64,
+    /// What the events came to by themselves, where the price looks at each.
+    pub paid: Option<PaidEvents>,
     /// Which part of a full period the span is, where the price asks; none: all of it.
     pub part: Option<SpanPart>,
     /// For how long units were there, where they are billed for that.
@@ -63,6 +66,16 @@ pub struct Counted<'a> {
     pub weight: Option<Weight>,
     /// Whether parts are multiplied before they are divided; not so in what was stored before they were.
     pub exact: bool,
+}
+
+impl Counted<'_> {
+    /// So many units, or parts of units, of those counted.
+    fn units(&self, quantity: Decimal) -> Units {
+        match self.paid {
+            Some(paid) => Units::paid(quantity, paid),
+            None => Units::counted(quantity, self.events),
+        }
+    }
 }
 
 impl UsageItem {
@@ -97,7 +110,7 @@ impl UsageItem {
                 let (left, whole) = part.map_or((Decimal::ONE, Decimal::ONE), |part| part.of_included(self.part));
                 let used = exact::mul(counted.max(Decimal::ZERO), whole)?;
                 let free = exact::mul(exact::mul(self.included, left)?, per)?.min(used);
-                (free, exact::mul(per, whole)?, Units::counted(exact::sub(used, free)?, of.events))
+                (free, exact::mul(per, whole)?, of.units(exact::sub(used, free)?))
             }
         };
         let mut priced = self.price.price_in_part(&units.in_parts(per), proportion, self.currency)?;
@@ -121,7 +134,7 @@ impl UsageItem {
             None => {
                 let used = of.quantity.max(Decimal::ZERO);
                 let free = included.min(used);
-                (free, Units::counted(exact::sub(used, free)?, of.events))
+                (free, of.units(exact::sub(used, free)?))
             }
         };
         let mut priced = price.price(&units, self.currency)?;
@@ -129,6 +142,21 @@ impl UsageItem {
             priced.steps.insert(0, Step::free(free.normalize()));
         }
         Ok(priced)
+    }
+
+    /// What `amounts`, one for each event in order of time, come to in a `part` of a full period, where the price looks at
+    /// each event; none where it does not.
+    ///
+    /// # Errors
+    /// [`MoneyError`] when they cannot be computed exactly, or one is below zero.
+    pub(super) fn paid_events(
+        &self,
+        part: Option<SpanPart>,
+        amounts: &[Decimal],
+    ) -> Result<Option<PaidEvents>, MoneyError> {
+        let part = part.filter(|_| !self.part.is_whole());
+        let in_part = part.map(|part| self.price.in_part(part.proportion(self.part))).transpose()?;
+        Ok(in_part.as_ref().unwrap_or(&self.price).paid_events(amounts)?)
     }
 
     /// Whether it may be published.
@@ -161,14 +189,16 @@ impl UsageItem {
         if self.included < Decimal::ZERO {
             return Err("included must not be below zero".into());
         }
-        if let Some(problem) = not_of_totals(&self.price) {
+        if let Some(problem) = not_of_usage(&self.price) {
             return Err(format!("price: {problem}"));
         }
         self.price.check(self.currency).map_err(|problem| format!("price: {problem}"))?;
         self.check_proration()?;
         self.check_part()?;
+        self.check_each()?;
         // A renewal must never wait for a price that ends somewhere.
-        match self.price.price(&Units::counted(Decimal::from(FAR), 1), self.currency) {
+        let far = Units::each(vec![Decimal::from(FAR)]);
+        match far.and_then(|far| self.price.price(&far, self.currency)) {
             Err(PriceError::Money(_)) | Ok(_) => Ok(()),
             Err(problem) => Err(format!("price: it must go on without an end: {problem}")),
         }
@@ -208,6 +238,23 @@ impl UsageItem {
         }
     }
 
+    /// Whether the events of the meter can be priced one by one, where the price looks at each.
+    fn check_each(&self) -> Result<(), String> {
+        let Some(field) = self.price.of_each_event() else { return Ok(()) };
+        if self.meter.aggregation != Aggregation::Sum {
+            return Err(format!(
+                "price: {field} looks at the amount of each event, so the meter must add them up: use sum"
+            ));
+        }
+        if !self.included.is_zero() {
+            return Err(format!("included: {field} looks at each event; use free_units or free_events of the price"));
+        }
+        // Nor must it wait for an event that was taken and cannot be priced.
+        let largest = Decimal::from(VALUE_MAX) - Decimal::new(1, VALUE_DECIMALS_MAX);
+        let problem = "price: its figures have too many decimals for large events; write fewer";
+        self.price.check_event(largest).map_err(|_| problem.into())
+    }
+
     /// Whether a part of a period has a price.
     fn check_part(&self) -> Result<(), String> {
         if self.part.tiers == InPart::Share
@@ -229,17 +276,14 @@ impl UsageItem {
 /// Of the longest period that usage is billed for.
 const MILLISECONDS_OF_YEAR: i64 = 366 * 86_400_000;
 
-/// Why a price does not follow from how much and in how many events: single events are not kept. None where it does.
-fn not_of_totals(model: &PriceModel) -> Option<String> {
+/// Why what a contract used cannot be priced so. None where it can.
+fn not_of_usage(model: &PriceModel) -> Option<String> {
     match model {
         PriceModel::Usage(_) | PriceModel::PercentOf(_) => {
             let name = model.name();
             Some(format!("usage of contracts cannot be priced by {name} yet; use a model of totals"))
         }
-        PriceModel::Percentage(percentage) => percentage.of_each_event().map(|(field, instead)| {
-            format!("{field} is about single events, and contracts keep totals of usage; {instead}")
-        }),
-        PriceModel::Commitment(commitment) => not_of_totals(&commitment.price),
+        PriceModel::Commitment(commitment) => not_of_usage(&commitment.price),
         _ => None,
     }
 }

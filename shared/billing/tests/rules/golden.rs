@@ -206,7 +206,10 @@ fn parts_samples() -> Vec<(String, String)> {
     let (bought, change) = crate::extra_time::on_bought_time();
     let (weighted, of_weights) = crate::usage_exact::weighted();
     let (moved, of_then) = crate::late_usage::late_after_a_change();
+    let (each, of_each) = crate::each_event::late();
     vec![
+        ("subscription-each-event".into(), pretty(&each)),
+        ("invoice-rules-3-each-event".into(), pretty(&of_each)),
         ("subscription-weighted-usage".into(), pretty(&weighted)),
         ("invoice-rules-3-weighted-usage".into(), pretty(&of_weights)),
         ("subscription-earlier-terms".into(), pretty(&moved)),

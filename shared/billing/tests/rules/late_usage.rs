@@ -164,6 +164,31 @@ fn what_was_used_up_to_a_change_names_the_plan_that_it_was_used_under() {
     assert_eq!(told(&invoice), [late_line("us@1", 100, "-10"), ("basic@1".into(), 200, None)]);
 }
 
+#[test]
+fn what_waits_for_the_renewal_names_the_plan_that_it_was_used_under() {
+    let (first, now) = (held(&json!([item("1.00")])), at("2027-02-10T00:00:00Z"));
+    let chosen = change(&first, "same", &json!([item("1.00")]), When::PeriodEnd);
+    let mut next = terms("us", &json!([item("1.00")]));
+    next.plan.version = 2;
+    let moved = Input::Move { terms: Box::new(next), proration: first.proration };
+    for (input, name) in [(chosen, "same@1"), (moved, "us@2")] {
+        let mut days = Days::default();
+        add(&mut days, &first, "2027-02-10T00:00:00Z", "10", "2027-02-10T00:00:00Z");
+        let (held, _) = days.decide(&first, input, now);
+        let (held, none) = days.decide(&held, Input::Wake, at("2027-03-01T00:00:00Z"));
+        assert!(none.is_empty(), "the same prices wait for the renewal");
+        let stored: Subscription =
+            serde_json::from_str(&serde_json::to_string(&held).expect("JSON")).expect("a subscription");
+        assert_eq!(stored, held);
+        let (held, invoices) = days.decide(&stored, Input::Wake, at("2027-03-01T00:00:00Z"));
+        assert_eq!((told(&invoices[0]), &*invoices[0].lines[0].plan), (vec![("us@1".into(), 1_000, None)], name));
+        add(&mut days, &held, "2027-02-11T00:00:00Z", "1", "2027-03-05T00:00:00Z");
+        add(&mut days, &held, "2027-03-05T00:00:00Z", "1", "2027-03-05T00:00:00Z");
+        let (_, invoice) = renew(&days, &held);
+        assert_eq!(told(&invoice), [late_line("us@1", 100, "-10"), (name.into(), 100, None)]);
+    }
+}
+
 proptest! {
     /// However much comes late and how often, together it is the rounded price of the whole.
     #[test]

@@ -38,6 +38,8 @@ mod documents;
 #[cfg(test)]
 mod dunning_cases;
 #[cfg(test)]
+mod each_event;
+#[cfg(test)]
 mod extra_time;
 #[cfg(test)]
 mod golden;

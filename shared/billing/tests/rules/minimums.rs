@@ -76,6 +76,25 @@ fn a_part_of_a_period_has_that_part_of_the_minimum() {
 }
 
 #[test]
+fn an_end_that_is_taken_back_leaves_one_minimum_for_both_parts_of_its_period() {
+    let (held, days) = (held(31), Days::default());
+    let cancel = Input::Cancel { when: When::At(at("2027-03-11T00:00:00Z")), reason: None, comment: None };
+    let (held, _) = days.decide(&held, cancel, at("2027-02-10T00:00:00Z"));
+    let (held, _) = days.decide(&held, Input::Wake, end(&held));
+    assert_eq!(end(&held), at("2027-03-11T00:00:00Z"));
+    let (held, _) = days.decide(&held, Input::Keep, at("2027-03-05T00:00:00Z"));
+    let (held, invoices) = days.decide(&held, Input::Wake, end(&held));
+    // Ten of 31 days, and the other 21.
+    assert_eq!(minor(&invoices[0]).last(), Some(&(TrueUp, 1_000)));
+    let stored: Subscription =
+        serde_json::from_str(&serde_json::to_string(&held).expect("JSON")).expect("a subscription");
+    let (held, invoices) = days.decide(&stored, Input::Wake, end(&stored));
+    assert_eq!(minor(&invoices[0]), [(Recurring, 2_000), (TrueUp, 2_100)]);
+    let (_, invoices) = days.decide(&held, Input::Wake, end(&held));
+    assert_eq!(minor(&invoices[0]), [(Recurring, 2_000), (TrueUp, 3_100)]);
+}
+
+#[test]
 fn another_minimum_closes_the_part_that_had_the_old_one() {
     let (held, days) = (held(28), Days::default());
     let to = |least, held: &Subscription, when| Input::Change {

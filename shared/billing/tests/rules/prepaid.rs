@@ -138,7 +138,8 @@ impl World {
             assert!(by_then.map(|(_, minor)| minor).sum::<i64>() <= worth, "used after {end}");
         }
         if drawn < cost {
-            let left = self.held.prepaid.grants.iter().filter(|g| g.granted_at <= invoice.issued_at);
+            // A gift of the instant that was due comes after what was due.
+            let left = self.held.prepaid.grants.iter().filter(|g| g.granted_at < invoice.issued_at);
             assert_eq!(left.count(), 0, "usage was not paid while there was credit");
         }
     }

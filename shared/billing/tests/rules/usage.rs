@@ -315,6 +315,13 @@ fn a_catalog_with_usage_is_published_and_a_bad_one_says_what_to_mend() {
         json!([item])
     };
     assert_eq!(catalog(json!([item("sum")])), [""; 0]);
+    let each = |name: &str, value: Value| {
+        let mut item = json!({"currency": "USD", "interval": "month", "meter": {"id": "calls", "aggregation": "sum"},
+            "price": {"model": "percentage", "rate": "2", "free_events": 2, "minimum_per_event": "0.10", "maximum_per_event": "5"}});
+        item[name] = value;
+        json!([item])
+    };
+    assert_eq!(catalog(each("prepaid", json!(true))), [""; 0]);
     let endless = json!({"model": "graduated", "tiers": [{"up_to": "10", "unit_amount": "1"}], "overflow": "refused"});
     let cases = [
         (json!([item("sum"), item("max")]), "earlier price of this meter"),
@@ -323,20 +330,29 @@ fn a_catalog_with_usage_is_published_and_a_bad_one_says_what_to_mend() {
         (with("interval", json!("year")), "every meter needs a price"),
         (with("interval", json!("2-years")), "at least once a year"),
         (with("price", json!({"model": "percent-of", "rate": "20"})), "cannot be priced by percent-of"),
-        (with("price", json!({"model": "percentage", "rate": "2", "free_events": 2})), "use free_units, or included"),
-        (
-            with("price", json!({"model": "percentage", "rate": "2", "minimum_per_event": "0.10"})),
-            "minimum_per_event is about single events, and contracts keep totals of usage; use fixed_amount",
-        ),
-        (
-            with("price", json!({"model": "percentage", "rate": "2", "maximum_per_event": "5"})),
-            "use a commitment with a maximum_amount for the period",
-        ),
         (
             with("price", json!({"model": "graduated", "tiers": [{"up_to": "10", "unit_amount": "1"}]})),
             "last tier ends",
         ),
         (with("price", endless), "without an end"),
+        (
+            each("meter", json!({"id": "calls", "aggregation": "count"})),
+            "minimum_per_event looks at the amount of each event",
+        ),
+        (each("included", json!("5")), "use free_units or free_events of the price"),
+        (each("proration", json!("day")), "a price by percentage cannot be prorated"),
+        (each("part", json!({"tiers": "share"})), "free_events are whole events; free_units can be a part"),
+        (
+            each("price", json!({"model": "percentage", "rate": "2.123456789", "free_events": 2})),
+            "too many decimals for large events",
+        ),
+        (
+            each(
+                "price",
+                json!({"model": "percentage", "rate": "2", "minimum_per_event": "2", "maximum_per_event": "1"}),
+            ),
+            "maximum_per_event must not be below minimum_per_event",
+        ),
     ];
     for (usage, said) in cases {
         let problems = catalog(usage.clone());

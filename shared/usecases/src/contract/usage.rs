@@ -30,6 +30,7 @@ pub(super) fn chunk(number: u64) -> Chunk {
         last: Decimal::ONE,
         moment: Decimal::from(7),
         keys: ["0123456789abcdef".to_owned()].into(),
+        each: vec![(7, Decimal::new(15, 1)), (3_599_999, Decimal::ZERO)],
     };
     let buckets = vec![HourBucket { start: new_year(), meter: "calls".into(), bucket }];
     Chunk { ids: format!("{number:016}"), buckets }
@@ -37,7 +38,8 @@ pub(super) fn chunk(number: u64) -> Chunk {
 
 fn reading(event: u32) -> Reading {
     let at = new_year() + TimeDelta::seconds(i64::from(event));
-    Reading { id: format!("e{event}"), meter: "calls".into(), start: new_year(), at, value: Decimal::ONE, key: None }
+    let (id, meter, value) = (format!("e{event}"), "calls".into(), Decimal::ONE);
+    Reading { id, meter, start: new_year(), at, value, key: None, each: event.is_multiple_of(2) }
 }
 
 pub(super) async fn batches_at_the_same_time_all_count_and_each_once(subject: &Subject) -> Result<(), Error> {

@@ -42,6 +42,10 @@ pub struct StubOf {
     /// which `proration` says as it stands here.
     #[serde(default, skip_serializing_if = "crate::stored::is_default")]
     pub trailing: bool,
+    /// Whether it is the rest of a period that began with the end of the contract known, which was taken back or put off: a
+    /// minimum of usage is in proportion in both, as they are one period together.
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+    pub rest: bool,
 }
 
 impl StubOf {
@@ -50,13 +54,20 @@ impl StubOf {
     #[must_use]
     pub fn new(whole: Span, zone: Tz, proration: ProrationPolicy, period: &Period) -> Self {
         let first_period = if period.ordinal == 1 { proration.first_period } else { FirstPeriod::Prorated };
-        Self { whole, zone, proration: ProrationPolicy { first_period, ..proration }, bought: None, trailing: false }
+        Self {
+            whole,
+            zone,
+            proration: ProrationPolicy { first_period, ..proration },
+            bought: None,
+            trailing: false,
+            rest: false,
+        }
     }
 
     /// A period of days that were bought with `value`, at a price that is for `whole`.
     #[must_use]
     pub fn bought(whole: Span, zone: Tz, proration: ProrationPolicy, value: Money) -> Self {
-        Self { whole, zone, proration, bought: Some(value), trailing: false }
+        Self { whole, zone, proration, bought: Some(value), trailing: false, rest: false }
     }
 
     /// A period that begins with the end of the contract known, and `whole` without that end.
@@ -64,7 +75,7 @@ impl StubOf {
     pub fn trailing(whole: Span, zone: Tz, proration: ProrationPolicy) -> Self {
         let (leading, first_period) = (proration.trailing, FirstPeriod::Prorated);
         let proration = ProrationPolicy { leading, first_period, ..proration };
-        Self { whole, zone, proration, bought: None, trailing: true }
+        Self { whole, zone, proration, bought: None, trailing: true, rest: false }
     }
 
     /// Full periods of all items cut down to what the running period was charged with.

@@ -27,6 +27,9 @@ pub struct UsedUnits {
     pub start: Instant,
     /// First instant after it.
     pub end: Instant,
+    /// How many of the events were counted without their amounts, where the price looks at each: they count as equally large.
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+    pub averaged: u64,
     /// Units that an earlier invoice was for, where this line is about what came late to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoiced: Option<Decimal>,
@@ -44,7 +47,7 @@ pub(super) fn lines(terms: &Terms, charges: &[UsageCharge]) -> Result<Vec<Line>,
 }
 
 fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
-    let UsageCharge { item, plan, start, end, quantity, events, invoiced, part, time, .. } = charge;
+    let UsageCharge { item, plan, start, end, quantity, events, each, invoiced, part, time, .. } = charge;
     let Priced { amount, steps } = charge.priced()?;
     let exact = amount.minor().normalize();
     let rounding = item.rounding();
@@ -72,6 +75,7 @@ fn line(terms: &Terms, charge: &UsageCharge) -> Result<Line, MoneyError> {
             meter: item.meter.id.clone(),
             units: *quantity,
             events: *events,
+            averaged: each.map_or(0, |each| each.averaged),
             start: *start,
             end: *end,
             invoiced: invoiced.as_ref().map(|before| before.quantity),
