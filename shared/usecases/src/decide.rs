@@ -21,6 +21,7 @@ use crate::{
     collect::load,
     currency,
     error::Error,
+    lower::lower,
     migrate,
     ports::{Commit, Ledger, Save, Versioned},
     taxes,
@@ -209,7 +210,9 @@ async fn decide_subscription(
     if outcome == Outcome::AlreadyApplied {
         return Ok(false);
     }
+    let drafted = draft.commit.invoices.len();
     let effects = draft.subscription(outcome, current.version, record)?;
+    lower(ledger, draft, held, drafted, now).await?;
     currency::follow(ledger, draft, held).await?;
     match draft.take_effects(effects) {
         Some(Withdrawn::All) => voids.push(current.value.id.clone()),
@@ -340,7 +343,7 @@ async fn settle_items(
 }
 
 /// The subscription as this draft leaves it so far, or as it is stored.
-async fn held(
+pub(crate) async fn held(
     ledger: &Ledger,
     draft: &Draft,
     customer: &CustomerId,

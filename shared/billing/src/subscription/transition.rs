@@ -203,6 +203,14 @@ impl Step {
 
             (_, Input::Credit { amount, tax_minor, reason, at }) => self.credit(amount, tax_minor, reason, at),
             (_, Input::CreditNote { basis, kept, .. }) => self.credit_note(*basis, kept, now),
+            (
+                state,
+                input @ (Input::VoidInvoice { .. }
+                | Input::WriteOff { .. }
+                | Input::PayInvoice { .. }
+                | Input::PrepaidBack { .. }
+                | Input::HandOver { .. }),
+            ) => self.invoice_corrected(&state, input, action, now),
 
             (
                 state,

@@ -69,7 +69,7 @@ pub struct ChangeRequest {
     /// other contracts; true when absent.
     #[serde(default)]
     pub consolidate: Option<bool>,
-    /// For `credit_note`: which paid invoice.
+    /// For `credit_note`, `void` and `write_off`: which invoice.
     #[serde(default)]
     pub invoice: Option<String>,
     /// For `credit_note`: which of its lines; all that is left of it when absent.
@@ -78,7 +78,8 @@ pub struct ChangeRequest {
     /// For `credit_note`: send the money back to the payment that paid the invoice, instead of giving credit.
     #[serde(default)]
     pub refund: bool,
-    /// For `cancel`: why, in one word of the storefront's list. For `credit_note` and `grant`: why.
+    /// For `cancel`: why, in one word of the storefront's list. For `credit_note`, `void`,
+    /// `write_off` and `grant`: why.
     #[serde(default)]
     pub reason: Option<String>,
     /// For `cancel`: what the customer wrote.
@@ -114,8 +115,13 @@ pub enum Action {
     Resume,
     /// Bill on one document with the customer's other contracts, or alone again.
     Consolidate,
-    /// Give back a paid invoice, or lines of it, as credit or (`refund`) to the payment that paid it.
+    /// Give back an issued invoice, or lines of it: off what is still owed, as credit, or (`refund`) to the payment that paid
+    /// it.
     CreditNote,
+    /// Withdraw an issued invoice that is not paid.
+    Void,
+    /// Give an issued invoice that is not paid up; the contract goes on.
+    WriteOff,
     /// Start again after the end, within 90 days.
     Reactivate,
 }
@@ -135,6 +141,8 @@ const FIELDS: &[(Action, &str, &[&str])] = &[
     (Action::Resume, "resume", &[]),
     (Action::Consolidate, "consolidate", &["consolidate"]),
     (Action::CreditNote, "credit_note", &["invoice", "lines", "refund", "reason"]),
+    (Action::Void, "void", &["invoice", "reason"]),
+    (Action::WriteOff, "write_off", &["invoice", "reason"]),
     (Action::Reactivate, "reactivate", &[]),
 ];
 
