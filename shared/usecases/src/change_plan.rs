@@ -130,7 +130,7 @@ async fn attempt(
     let now = ledger.clocks.business().await?;
     let mut draft = Draft::new(now, ledger.clocks.wall());
     request.check_fields()?;
-    let corrected = correct::correct(ledger, gateways, &mut draft, &current, request).await?;
+    let corrected = Box::pin(correct::correct(ledger, gateways, &mut draft, &current, request)).await?;
     if corrected.is_none() {
         let input = input(ledger, &mut draft, profile, &current.value, request).await?;
         on_subscription(ledger, &mut draft, &current, input, now).await?;

@@ -212,7 +212,7 @@ async fn decide_subscription(
     }
     let drafted = draft.commit.invoices.len();
     let effects = draft.subscription(outcome, current.version, record)?;
-    lower(ledger, draft, held, drafted, now).await?;
+    Box::pin(lower(ledger, draft, held, drafted, now)).await?;
     currency::follow(ledger, draft, held).await?;
     match draft.take_effects(effects) {
         Some(Withdrawn::All) => voids.push(current.value.id.clone()),
