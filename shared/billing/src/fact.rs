@@ -54,8 +54,10 @@ pub enum EventType {
     Suspended,
     /// Access came back.
     Restored,
-    /// An invoice was given up.
+    /// An invoice was given up: by its ladder, or (reason merchant) by the merchant.
     WrittenOff,
+    /// The merchant withdrew an issued invoice; the amount is what was owed on it.
+    Voided,
     /// Prepaid credit may be used (reason: bought or given). No money: that was the `payment` of its invoice.
     PrepaidGranted,
     /// Prepaid credit paid for usage. No money.
@@ -100,6 +102,7 @@ impl EventType {
             Self::Suspended => "subscription.suspended",
             Self::Restored => "subscription.restored",
             Self::WrittenOff => "invoice.written_off",
+            Self::Voided => "invoice.voided",
             Self::PrepaidGranted => "prepaid.granted",
             Self::PrepaidUsed => "prepaid.used",
             Self::PrepaidExpired => "prepaid.expired",

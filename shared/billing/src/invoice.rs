@@ -12,10 +12,12 @@ mod explain;
 mod facts;
 mod kept;
 mod lines;
+mod owed;
 mod receive;
 mod refund;
 mod state;
 mod transition;
+mod withdrawn;
 
 pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
 pub(crate) use adjust::{coupon_of, tax_of_kept, wrong_discount};
@@ -25,11 +27,13 @@ pub use consolidated::{
 };
 pub use credit::credit;
 pub use explain::explain;
+pub(crate) use kept::keep_pending;
 pub use kept::{Kept, keep};
 pub(crate) use lines::time_bought;
 pub use lines::{Basis, DocumentSide, Explanation, Line, LineKind, Once, OneOff, StubOf, UsedUnits, compute};
 pub(crate) use lines::{prepaid_cost, prepaid_drawn};
-pub(crate) use refund::tax_in_refund;
+pub use owed::Lowered;
+pub(crate) use refund::tax_not_in_credit;
 pub use refund::{Refund, RefundClaim, RefundNews, RefundState, parse_refund_key, refund, refund_key};
 pub use state::{
     Attempt, Claim, Climb, Invoice, InvoiceState, InvoiceWake, Method, NewInvoice, PaidBy, Purpose, ceil_to_second,
@@ -38,3 +42,5 @@ pub use state::{
 pub use transition::{
     ASK_AFTER_SECONDS, Answer, CLAIM_SECONDS, InvoiceEffect, InvoiceInput, InvoiceOutcome, key, parse_key, transition,
 };
+pub(crate) use withdrawn::BY_MERCHANT;
+pub use withdrawn::{GivenBack, PaidByCredit, Withdrawal, check_write_off, given_back, pay_from_credit, withdrawal};

@@ -211,6 +211,24 @@ impl PrepaidAccount {
         self.grants.retain(|held| held.left_minor() > 0);
     }
 
+    /// Gives `minor` of what was taken from a grant back at `at`; one that was forgotten is there again with that.
+    pub(crate) fn give_back(&mut self, source: PrepaidSource, minor: i64, at: Instant) {
+        if let Some(held) = self.grants.iter_mut().find(|held| held.id == source.grant) {
+            held.used_minor = held.used_minor.saturating_sub(minor);
+            return;
+        }
+        let given = source.grant.starts_with("grant-");
+        self.grants.push(PrepaidGrant {
+            source: if given { GrantSource::Given } else { GrantSource::Bought },
+            id: source.grant,
+            amount_minor: minor,
+            used_minor: 0,
+            granted_at: at,
+            expires_at: source.expires_at,
+            reason: None,
+        });
+    }
+
     /// The grants that have expired at `at`: they are the contract's no more.
     pub(crate) fn expire(&mut self, at: Instant) -> Vec<PrepaidGrant> {
         let (gone, kept) =

@@ -3,11 +3,12 @@
 //! `state` what it is, `aligned` where its periods are cut, `input` what may arrive, `due` when it wakes by itself,
 //! `transition` the table, `change` what a change of terms does, `credit` what is given without an invoice and what moves to another contract, `currency` what one to another currency does, `cut` where the
 //! period that it starts ends, `destination` where its money goes, `moving` a move to another version that the merchant
-//! announced, `once` what is charged once, `prepaid` credit for usage, `realign` a moved anchor, `rest` pauses, `reactivate` what comes after an end, `facts` what is written about it, `usage`
+//! announced, `corrected` what an open invoice that is withdrawn, given up or paid from credit does to it, `once` what is charged once, `prepaid` credit for usage, `realign` a moved anchor, `rest` pauses, `reactivate` what comes after an end, `facts` what is written about it, `usage`
 //! what is billed in arrears.
 
 mod aligned;
 mod change;
+mod corrected;
 mod credit;
 mod currency;
 mod cut;

@@ -1,6 +1,7 @@
 //! Change a contract: another plan, quantity or currency, prepaid credit, credit of another contract, another anchor, cancel,
 //! keep, pause, resume, reactivate. Preview and change are one decision.
 
+mod correct;
 mod moved_credit;
 mod preview;
 mod request;
@@ -22,9 +23,11 @@ use billing::{
 use serde::Serialize;
 
 use crate::{
-    anchor, credit_note, currency,
+    anchor, currency,
     decide::{Draft, on_subscription},
     error::{CONFLICT_TRIES, Error},
+    lower::as_drafted,
+    open_invoice::TakenBackView,
     ports::{Gateways, Ledger, Save, Versioned},
     redeem::{self, redeem},
     signup::{Caller, Offer, Selection, Wanted, offer, remember, repeated},
@@ -53,12 +56,36 @@ pub struct ChangeReply {
     /// The credit note beside it, where the policy writes what is given back on one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit_note: Option<InvoiceView>,
+    /// Invoices issued before that change with it, as they are after it: what is credited, withdrawn or given up, and what is
+    /// lowered by what the contract gives back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changed_invoices: Vec<InvoiceView>,
+    /// With a void: what becomes of credit that the invoice's period was given back as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credit_taken_back: Option<TakenBackView>,
     /// What the customer had agreed to for later, where this change takes its place or takes it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withdrawn: Option<WithdrawnView>,
     /// In a preview of something for later: what is billed then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upcoming: Option<Upcoming>,
+}
+
+impl ChangeReply {
+    /// A contract, and no document.
+    fn of(subscription: SubscriptionView) -> Self {
+        Self {
+            preview: false,
+            subscription,
+            invoice: None,
+            closing_invoice: None,
+            credit_note: None,
+            changed_invoices: Vec::new(),
+            credit_taken_back: None,
+            withdrawn: None,
+            upcoming: None,
+        }
+    }
 }
 
 /// Changes a contract, or previews the change. `gateways` only say what they can do; refunds are sent by `collect`. `seen` is the version that the caller decided on (If-Match).
@@ -105,9 +132,15 @@ async fn attempt(
     }
     let now = ledger.clocks.business().await?;
     let mut draft = Draft::new(now, ledger.clocks.wall());
-    let input = input(ledger, gateways, &mut draft, profile, &current.value, request).await?;
-    let received = moved_credit::received(&input, id);
-    if !on_subscription(ledger, &mut draft, &current, input, now).await? {
+    request.check_fields()?;
+    let mut received = None;
+    let corrected = Box::pin(correct::correct(ledger, gateways, &mut draft, &current, request)).await?;
+    if corrected.is_none() {
+        let input = input(ledger, &mut draft, profile, &current.value, request).await?;
+        received = moved_credit::received(&input, id);
+        on_subscription(ledger, &mut draft, &current, input, now).await?;
+    }
+    if draft.commit.subscriptions.is_empty() {
         return present(ledger, customer, id).await;
     }
     if let Some((other, input)) = received {
@@ -125,30 +158,30 @@ async fn attempt(
     let (invoice, credit_note) = (invoices.pop(), notes.into_iter().next_back());
     let currency = |view: &InvoiceView| view.total.currency.clone();
     let closing_invoice = invoices.pop().filter(|closing| invoice.as_ref().map(currency) != Some(currency(closing)));
-    if request.preview {
+    let changed = draft.commit.invoices.iter().filter(|saved| saved.replaces > 0);
+    let changed_invoices = changed.map(|saved| InvoiceView::new(&saved.value, now)).collect();
+    let credit_taken_back = corrected.and_then(|corrected| corrected.taken_back);
+    let reply = if request.preview {
         let (after, file) = (after.unwrap_or(current), ledger.store.file(customer).await?);
-        let invoices = file.map(|file| file.invoices).unwrap_or_default();
+        let invoices = as_drafted(&draft, file.map(|file| file.invoices).unwrap_or_default());
         let upcoming = preview::upcoming(ledger, request, &after, now).await?;
-        let subscription = SubscriptionView::new(&after, &invoices, now);
-        let preview = true;
-        return Ok(ChangeReply { preview, subscription, invoice, closing_invoice, credit_note, withdrawn, upcoming });
-    }
-    draft.commit.idempotency = Some(remember(ledger, caller, customer, id));
-    draft.commit(ledger).await?;
-    let reply = present(ledger, customer, id).await?;
-    Ok(ChangeReply { invoice, closing_invoice, credit_note, withdrawn, ..reply })
+        ChangeReply { preview: true, upcoming, ..ChangeReply::of(SubscriptionView::new(&after, &invoices, now)) }
+    } else {
+        draft.commit.idempotency = Some(remember(ledger, caller, customer, id));
+        draft.commit(ledger).await?;
+        present(ledger, customer, id).await?
+    };
+    Ok(ChangeReply { invoice, closing_invoice, credit_note, changed_invoices, credit_taken_back, withdrawn, ..reply })
 }
 
 async fn input(
     ledger: &Ledger,
-    gateways: &Gateways,
     draft: &mut Draft,
     profile: Versioned<Customer>,
     held: &Subscription,
     request: &ChangeRequest,
 ) -> Result<Input, Error> {
     let customer = &profile.value;
-    request.check_fields()?;
     let (when, now) = (when(request, customer)?, ledger.clocks.business().await?);
     Ok(match request.action {
         Action::Change => {
@@ -192,12 +225,8 @@ async fn input(
         }
         Action::Resume => Input::Resume,
         Action::Consolidate => Input::Gather { gathering: gathering(ledger, held, request).await? },
-        Action::CreditNote => {
-            let reason = text("reason", request.reason.clone(), COMMENT_BYTES_MAX)?;
-            let (invoice, lines) = (request.invoice.as_deref(), request.lines.as_deref());
-            let asked = credit_note::Asked { invoice, lines, reason, refund: request.refund };
-            credit_note::input(ledger, gateways, draft, held, asked).await?
-        }
+        // What corrects an invoice is decided there.
+        Action::CreditNote | Action::Void | Action::WriteOff => Input::Wake,
         Action::MoveCredit => moved_credit::given(ledger, held, request, now).await?,
         Action::Reactivate => reactivation(ledger, held, customer).await?,
     })
@@ -306,7 +335,7 @@ async fn debts(ledger: &Ledger, held: &Subscription) -> Result<BTreeMap<String, 
     let mut debts: BTreeMap<String, Money> = BTreeMap::new();
     let Some(file) = ledger.store.file(&held.customer).await? else { return Ok(debts) };
     let own = file.invoices.iter().map(|i| &i.value).filter(|i| i.is_of(&held.id));
-    for total in own.filter(|i| i.state == InvoiceState::Uncollectible).map(|i| i.total) {
+    for total in own.filter(|i| i.state == InvoiceState::Uncollectible).map(Invoice::amount_due) {
         let debt = debts.entry(total.currency.to_string()).or_insert_with(|| Money::zero(total.currency));
         *debt = debt.plus(total).map_err(Refusal::from)?;
     }
@@ -360,13 +389,5 @@ async fn present(ledger: &Ledger, customer: &CustomerId, id: &SubscriptionId) ->
     let file = ledger.store.file(customer).await?.ok_or_else(missing)?;
     let held = file.subscriptions.iter().find(|s| s.value.id == *id).ok_or_else(missing)?;
     let now = ledger.clocks.business().await?;
-    Ok(ChangeReply {
-        preview: false,
-        subscription: SubscriptionView::new(held, &file.invoices, now),
-        invoice: None,
-        closing_invoice: None,
-        credit_note: None,
-        withdrawn: None,
-        upcoming: None,
-    })
+    Ok(ChangeReply::of(SubscriptionView::new(held, &file.invoices, now)))
 }

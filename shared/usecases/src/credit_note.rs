@@ -1,4 +1,5 @@
-//! Credit note: give back a paid invoice, or some of its lines, as the customer's credit or to the payment that paid it.
+//! Credit note: give back an issued invoice, or some of its lines: off what is still owed, as the customer's credit, or to the
+//! payment that paid it.
 //!
 //! Exists as an action of `change-plan`, so that support sees the note before it is written, and one commit writes the note,
 //! the invoice that remembers it, and the credit or the refund. The money of a refund moves later, by `collect`.
@@ -7,7 +8,6 @@ use std::borrow::Cow;
 
 use billing::{
     document::{CreditAmount, CreditRequest, LineCredit},
-    ids::InvoiceId,
     invoice::{Invoice, Kept, credit, keep, refund},
     refusal::Refusal,
     subscription::{Input, Subscription},
@@ -15,10 +15,11 @@ use billing::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    decide::Draft,
+    decide::{Draft, held, on_subscription},
     error::Error,
-    ports::{Gateways, Ledger},
-    view::{parse_field, parse_money},
+    open_invoice::{all, relieve},
+    ports::{Gateways, Ledger, Versioned},
+    view::parse_money,
 };
 
 /// One line of an invoice that is to be credited.
@@ -34,45 +35,53 @@ pub struct WantedCredit {
 
 /// What a request asks to credit.
 pub(crate) struct Asked<'a> {
-    pub(crate) invoice: Option<&'a str>,
     pub(crate) lines: Option<&'a [WantedCredit]>,
     pub(crate) reason: Option<String>,
     pub(crate) refund: bool,
 }
 
-/// The decision's input; the invoice with its note goes into the draft.
-pub(crate) async fn input(
+/// Writes the note into the draft: the invoice with it, and what it makes of the contract.
+pub(crate) async fn write(
     ledger: &Ledger,
     gateways: &Gateways,
     draft: &mut Draft,
-    held: &Subscription,
+    current: &Versioned<Subscription>,
+    found: &Versioned<Invoice>,
     asked: Asked<'_>,
-) -> Result<Input, Error> {
-    let named = asked.invoice.ok_or_else(|| needed("invoice", "the id of the invoice to credit"))?;
-    let id = parse_field("invoice", InvoiceId::try_new(named))?;
-    let found = ledger.store.invoice(&held.customer, &id).await?;
-    let found = found.filter(|i| i.value.concerns(&held.id));
-    let found = found.ok_or_else(|| Refusal::NotFound { what: "invoice of this subscription", id: id.to_string() })?;
+) -> Result<(), Error> {
+    let (contract, now) = (&current.value, draft.now);
     let request = request(&found.value, asked.lines)?;
     let (credited, basis) = if asked.refund {
         let payer = payer(ledger, &found.value).await?;
         let gateway = payer.paid_by().and_then(|paid_by| gateways.get(&paid_by.gateway));
-        refund(&found.value, &payer, &request, gateway.and_then(|g| g.declaration().refunds), draft.now)?
+        refund(&found.value, &payer, &request, gateway.and_then(|g| g.declaration().refunds), now)?
     } else {
-        credit(&found.value, &request)?
+        credit(&found.value, &request, now)?
     };
-    let kept = kept(ledger, held, &found.value, &credited).await?;
+    let all = all(ledger, contract).await?;
+    let kept = kept(contract, &found.value, &credited, &all)?;
+    let settled = found.value.suspends && !credited.suspends;
     draft.invoice(credited, Vec::new(), found.version);
-    Ok(Input::CreditNote { basis: Box::new(basis), invoice: id, reason: asked.reason, kept })
+    let invoice = found.value.id.clone();
+    let input = Input::CreditNote { basis: Box::new(basis), invoice, reason: asked.reason, kept };
+    on_subscription(ledger, draft, current, input, now).await?;
+    if settled {
+        let contract = held(ledger, draft, &contract.customer, &contract.id).await?;
+        relieve(ledger, draft, &contract, &found.value, &all).await?;
+    }
+    Ok(())
 }
 
 /// What the note leaves of the money for its period; all of the contract's invoices have a say in that.
-async fn kept(ledger: &Ledger, held: &Subscription, before: &Invoice, credited: &Invoice) -> Result<Kept, Error> {
-    let file = ledger.store.file(&held.customer).await?;
-    let invoices = file.iter().flat_map(|file| &file.invoices).map(|invoice| &invoice.value);
-    let own: Vec<&Invoice> = invoices.filter(|invoice| invoice.is_of(&held.id)).collect();
+fn kept(
+    contract: &Subscription,
+    before: &Invoice,
+    credited: &Invoice,
+    all: &[Versioned<Invoice>],
+) -> Result<Kept, Refusal> {
+    let own: Vec<&Invoice> = all.iter().map(|i| &i.value).filter(|invoice| invoice.is_of(&contract.id)).collect();
     let note = credited.credits.last().ok_or_else(|| needed("invoice", "a note on it"))?;
-    Ok(keep(before, note, &own, &held.pending)?)
+    keep(before, note, &own, &contract.pending)
 }
 
 /// Whose attempts paid `invoice`: the document that it is on, or itself.

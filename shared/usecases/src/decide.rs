@@ -21,6 +21,7 @@ use crate::{
     collect::load,
     currency,
     error::Error,
+    lower::lower,
     migrate,
     ports::{Commit, Ledger, Save, Versioned},
     taxes,
@@ -210,7 +211,9 @@ async fn decide_subscription(
     if outcome == Outcome::AlreadyApplied {
         return Ok(false);
     }
+    let drafted = draft.commit.invoices.len();
     let effects = draft.subscription(outcome, current.version, record)?;
+    Box::pin(lower(ledger, draft, held, drafted, now)).await?;
     currency::follow(ledger, draft, held).await?;
     match draft.take_effects(effects) {
         Some(Withdrawn::All) => voids.push(current.value.id.clone()),
@@ -341,7 +344,7 @@ async fn settle_items(
 }
 
 /// The subscription as this draft leaves it so far, or as it is stored.
-async fn held(
+pub(crate) async fn held(
     ledger: &Ledger,
     draft: &Draft,
     customer: &CustomerId,

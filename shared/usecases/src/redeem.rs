@@ -110,7 +110,7 @@ async fn find(ledger: &Ledger, asked: &Asked<'_>) -> Result<Vec<Coupon>, Error> 
 }
 
 fn paid_invoices(file: &CustomerFile) -> u32 {
-    let paid = |i: &Invoice| !i.is_document() && matches!(i.state, InvoiceState::Paid { .. }) && i.total.minor > 0;
+    let paid = |i: &Invoice| !i.is_document() && matches!(i.state, InvoiceState::Paid { .. }) && i.payable().minor > 0;
     u32::try_from(file.invoices.iter().filter(|i| paid(&i.value)).count()).unwrap_or(u32::MAX)
 }
 

@@ -326,8 +326,14 @@ pub struct InvoiceView {
     pub document: Option<String>,
     /// due, collecting, pending, past_due, paid, void, uncollectible; gathering and grouped before a document is paid.
     pub state: &'static str,
-    /// What is owed.
+    /// What it came to when it was issued.
     pub total: MoneyView,
+    /// What is still owed: the total less what notes and credit took off it; nothing once it is paid or withdrawn. What is on
+    /// a document is owed with that.
+    pub amount_due: MoneyView,
+    /// What lowered it before it was paid; none where nothing did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lowered: Option<MoneyView>,
     /// What credit notes gave back of it; none where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credited: Option<MoneyView>,
@@ -383,6 +389,8 @@ impl InvoiceView {
             document: invoice.document.as_ref().map(ToString::to_string),
             state: if waits { "due" } else { invoice.state.name() },
             total: invoice.total.into(),
+            amount_due: invoice.amount_due().into(),
+            lowered: lowered(invoice),
             credited: credited(invoice),
             refunds: invoice.refunds.iter().map(RefundView::new).collect(),
             tax: tax_of(&invoice.lines, invoice.total.currency).ok().filter(|t| t.minor != 0).map(Into::into),
@@ -398,6 +406,11 @@ impl InvoiceView {
             }),
         }
     }
+}
+
+fn lowered(invoice: &Invoice) -> Option<MoneyView> {
+    let minor = invoice.lowered.minor();
+    (minor != 0).then(|| Money::new(minor, invoice.total.currency).into())
 }
 
 fn credited(invoice: &Invoice) -> Option<MoneyView> {

@@ -44,6 +44,9 @@ pub(crate) fn lines(before: Option<&CustomerFile>, after: &CustomerFile) -> Vec<
             }
             Some(_) => {}
         }
+        if old.is_some_and(|old| old.lowered != invoice.lowered) {
+            lines.push(format!("invoice    {} lowered to {} of {}", invoice.id, invoice.payable(), invoice.total));
+        }
         let known = |refund: &&Refund| old.is_some_and(|old| old.refunds.contains(refund));
         let moved = invoice.refunds.iter().filter(|refund| !known(refund));
         lines

@@ -16,7 +16,8 @@
 //! | `change ana [to plan] [per year] [in USD] [seats 3] [with support:2,sso/none] [at-period-end/on DATE] [preview] [seen 2]` | |
 //! | `charge ana 49.90 for training [next] [preview]` | once, at once or with the next invoice |
 //! | `top-up ana 50 [expires DATE] [preview]`, `grant ana 10 because word [expires DATE] [preview]` | prepaid credit, bought or given |
-//! | `credit-note ana ana-p1 [lines 1:5.00,2] [refund] [because word] [preview]` | give back a paid invoice, or lines of it, as credit or to its payment |
+//! | `credit-note ana ana-p1 [lines 1:5.00,2] [refund] [because word] [preview]` | give back an invoice, or lines of it: off what is owed, as credit or to its payment |
+//! | `void ana ana-p1 [because word] [preview]`, `write-off ana ana-p1 [because word] [preview]` | withdraw an open invoice, or give it up |
 //! | `anchor ana 15 [at-period-end] [preview]`, `anchor ana along NAME` | another day to be billed on |
 //! | `cancel ana [at-period-end/on DATE] [because word] [preview]`, `keep`, `pause ana [at-period-end/on DATE] [until DATE] [with-credit]`, `resume`, `reactivate` | |
 //! | `consolidate ana [no-more] [preview]` | bill on one document with the customer's other contracts, or alone again |
@@ -71,8 +72,8 @@ async fn dispatch(world: &mut World, verb: &str, mut args: Args) -> Result<(), S
         "usage" => metering::price(world, args).await,
         "used" => metering::used(world, args).await,
         "signup" => requests::signup(world, args).await,
-        "change" | "charge" | "top-up" | "grant" | "credit-note" | "move-credit" | "anchor" | "apply-coupon"
-        | "remove-coupon" | "cancel" | "keep" | "pause" | "resume" | "reactivate" | "consolidate" => {
+        "change" | "charge" | "top-up" | "grant" | "credit-note" | "void" | "write-off" | "move-credit" | "anchor"
+        | "apply-coupon" | "remove-coupon" | "cancel" | "keep" | "pause" | "resume" | "reactivate" | "consolidate" => {
             requests::change(world, verb, args).await
         }
         "transfer" => requests::transfer(world, args).await,

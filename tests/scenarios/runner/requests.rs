@@ -295,7 +295,7 @@ pub(crate) async fn change(world: &mut World, verb: &str, mut args: Args) -> Res
         body["amount"] = args.next("an amount")?.into();
         body["to"] = format!("sub_{}", args.value("onto")?.unwrap_or_default()).into();
     }
-    if verb == "credit-note" {
+    if matches!(verb, "credit-note" | "void" | "write-off") {
         body["invoice"] = format!("inv_{}", args.next("an invoice")?).into();
         if let Some(lines) = args.value("lines")? {
             body["lines"] = credited(&lines)?;
@@ -358,6 +358,15 @@ fn answer_change(world: &mut World, reply: Result<ChangeReply, Error>, changed: 
                 for line in &note.lines {
                     world.say(&format!("             {}", show::line(line)));
                 }
+            }
+            // A note on what was paid leaves that as it is.
+            let changed = reply.changed_invoices.iter().filter(|view| view.state != "paid" || view.lowered.is_some());
+            for InvoiceView { id, state, amount_due, .. } in changed {
+                world.say(&format!("preview    {id} would be {state}, {} due", amount_due.display));
+            }
+            if let Some(back) = reply.credit_taken_back {
+                let used = back.used.map_or(String::new(), |used| format!(", {} was used and stays", used.display));
+                world.say(&format!("preview    {} of credit is taken back{used}", back.taken.display));
             }
             if let Some(closing) = reply.closing_invoice {
                 world.say(&format!("preview    what ran before comes to {}", closing.total.display));
@@ -480,7 +489,8 @@ fn invoice(view: &InvoiceView) -> String {
     let on = view.document.as_ref().map(|id| format!(" on {id}{late}")).unwrap_or_default();
     let refunds = view.refunds.iter().map(|r| format!("; {} {} {}", r.key, r.amount.display, r.state));
     let InvoiceView { id, state, total, .. } = view;
-    let base = format!("invoice    {id} {state} {} for {} .. {}{on}", total.display, period.0, period.1);
+    let due = view.lowered.as_ref().map_or(String::new(), |_| format!(" ({} due)", view.amount_due.display));
+    let base = format!("invoice    {id} {state} {}{due} for {} .. {}{on}", total.display, period.0, period.1);
     base + &refunds.collect::<String>()
 }
 

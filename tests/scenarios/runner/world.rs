@@ -286,7 +286,7 @@ impl World {
             for invoice in file.invoices.iter().map(|i| &i.value) {
                 if let InvoiceState::Paid { .. } = invoice.state {
                     // What is on a document was received with that, and goes back by itself.
-                    let received = if invoice.gathered { 0 } else { invoice.total.minor };
+                    let received = if invoice.gathered { 0 } else { invoice.payable().minor };
                     let kept = received - news::booked_back(invoice);
                     *booked.entry(invoice.total.currency.to_string()).or_default() += kept;
                 }

@@ -4,7 +4,7 @@ use super::{Finding, Invariant, Moment};
 use crate::{
     calendar::{Instant, Period},
     fact::{EventType, Happening},
-    invoice::{Basis, Invoice, Purpose},
+    invoice::{BY_MERCHANT, Basis, Invoice, Purpose},
     subscription::{Subscription, wake_at},
 };
 
@@ -87,19 +87,22 @@ fn does_not_follow(pair: &[Billed], own: &[&Happening]) -> Option<String> {
 /// What takes a contract out of a period. One that earns nothing ends without a `cancel`: its customer asked, or did not pay.
 const LEAVES: [EventType; 4] = [EventType::Pause, EventType::Cancel, EventType::CancelRequested, EventType::WrittenOff];
 
+/// When it was taken out of a period. An invoice that the merchant gave up takes it out of none.
+fn left_at(own: &[&Happening]) -> impl Iterator<Item = Instant> {
+    let goes_on = |what: &Happening| what.reason.as_deref() == Some(BY_MERCHANT);
+    own.iter().filter(move |what| LEAVES.contains(&what.event_type) && !goes_on(what)).map(|what| what.occurred_at)
+}
+
 /// Whether the contract rested or had ended between two periods. One that was free until then comes back with a `signup`,
 /// one that is still free without a fact.
 fn rested(from: Instant, next: &Billed, own: &[&Happening]) -> bool {
-    let at = |events: &'static [EventType]| {
-        own.iter().filter(|what| events.contains(&what.event_type)).map(|what| what.occurred_at)
-    };
+    let returns = [EventType::Resume, EventType::Reactivation, EventType::Signup];
     let until = next.period.start + chrono::TimeDelta::seconds(1);
-    let mut back = at(&[EventType::Resume, EventType::Reactivation, EventType::Signup]);
-    at(&LEAVES).any(|left| left <= from) && (next.mrr12 == 0 || back.any(|back| from <= back && back <= until))
+    let mut back = own.iter().filter(|what| returns.contains(&what.event_type)).map(|what| what.occurred_at);
+    left_at(own).any(|left| left <= from) && (next.mrr12 == 0 || back.any(|back| from <= back && back <= until))
 }
 
 /// Whether a period was left before its end, and the next began after that.
 fn ended_within(last: &Period, next: &Period, own: &[&Happening]) -> bool {
-    let mut left = own.iter().filter(|what| LEAVES.contains(&what.event_type)).map(|what| what.occurred_at);
-    left.any(|left| last.start <= left && left <= next.start)
+    left_at(own).any(|left| last.start <= left && left <= next.start)
 }

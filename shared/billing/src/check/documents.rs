@@ -18,7 +18,7 @@ pub(super) fn check(invoices: &[&Invoice], found: &mut Vec<Finding>) {
         if named != on_it.iter().map(|invoice| &invoice.id).collect() {
             say(format!("it names {} invoices, and {} say that they are on it", named.len(), on_it.len()));
         }
-        match Money::sum(document.total.currency, on_it.iter().map(|invoice| invoice.total)) {
+        match Money::sum(document.total.currency, on_it.iter().map(|invoice| invoice.payable())) {
             Ok(sum) if sum == document.total => {}
             Ok(sum) => say(format!("its invoices add up to {sum}, its total is {}", document.total)),
             Err(error) => say(format!("its invoices cannot be added up: {error}")),

@@ -47,7 +47,8 @@ impl LedgerCheck {
             if attempt.attempt == 0 {
                 self.credited.extend(attempt.reference.clone());
             } else {
-                self.compare(&key(&invoice.id, attempt.attempt), attempt.reference.as_deref(), invoice.total);
+                let amount = attempt.amount.unwrap_or(invoice.total);
+                self.compare(&key(&invoice.id, attempt.attempt), attempt.reference.as_deref(), amount);
             }
         }
         for refund in &invoice.refunds {

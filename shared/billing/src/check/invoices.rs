@@ -4,7 +4,7 @@ use super::{Finding, Invariant, Moment};
 use crate::{
     calendar::WallTime,
     fact::{EventType, Happening},
-    invoice::{Invoice, InvoiceState, InvoiceWake, RefundState, compute, wake_at, wrong_discount},
+    invoice::{Invoice, InvoiceState, InvoiceWake, Lowered, RefundState, compute, wake_at, wrong_discount},
     money::Money,
 };
 
@@ -75,17 +75,34 @@ fn wrong_booking(invoice: &Invoice, told: &[&Happening]) -> Option<String> {
     if money.len() != came {
         return Some(format!("money came {came} times, and {} facts tell of it", money.len()));
     }
-    if paid && invoice.total.minor > 0 && received < invoice.total.minor {
-        return Some(format!(
-            "it is paid, and the facts tell of {received} of its {} minor units",
-            invoice.total.minor
-        ));
+    let owed = invoice.payable().minor;
+    if paid && owed > 0 && received < owed {
+        return Some(format!("it is paid, and the facts tell of {received} of its {owed} minor units"));
+    }
+    if let Some(detail) = wrongly_lowered(invoice) {
+        return Some(detail);
     }
     if let Some(detail) = wrong_refunds(invoice, told) {
         return Some(detail);
     }
     let captured = invoice.attempts.iter().any(|attempt| attempt.attempt > 0 && attempt.code.is_none());
-    (captured && received < invoice.total.minor).then(|| format!("its capture is told as {received} minor units"))
+    (captured && received < owed).then(|| format!("its capture is told as {received} minor units"))
+}
+
+/// What lowered it is no more than it came to, and notes lowered it by no more than they say.
+fn wrongly_lowered(invoice: &Invoice) -> Option<String> {
+    let Lowered { notes_minor, credit_minor, tax_minor } = invoice.lowered;
+    let noted: i64 = invoice.credits.iter().map(|note| note.total.minor).sum();
+    let sound = (0..=noted).contains(&notes_minor)
+        && (0..=invoice.total.minor).contains(&credit_minor)
+        && (0..=invoice.tax_minor).contains(&tax_minor)
+        && (0..=invoice.total.minor).contains(&invoice.payable().minor);
+    (!sound).then(|| {
+        format!(
+            "notes of {noted} lower its {} by {notes_minor}, and credit by {credit_minor} (tax {tax_minor})",
+            invoice.total.minor
+        )
+    })
 }
 
 /// What went back and stayed there is what the facts tell; what came back again is told below zero.

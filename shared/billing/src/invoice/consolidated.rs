@@ -116,8 +116,8 @@ impl DocumentItem {
             plan: terms.plan.clone(),
             interval: terms.price.interval,
             quantity: terms.quantity,
-            total_minor: invoice.total.minor,
-            tax_minor: invoice.tax_minor,
+            total_minor: invoice.payable().minor,
+            tax_minor: invoice.payable_tax_minor(),
             mrr12: invoice.mrr12,
             period_end: invoice.basis.period().end,
             coupon: invoice.basis.adjustments().coupon(),
@@ -180,7 +180,7 @@ fn document(first: &Invoice, items: &[&Invoice], at: Instant) -> Result<Invoice,
         _ => Cause::Document(first.basis.period().ordinal),
     };
     let issued_at = items.iter().map(|item| item.issued_at).fold(at, Instant::max);
-    let taxes = items.iter().map(|item| Money::new(item.tax_minor, currency));
+    let taxes = items.iter().map(|item| Money::new(item.payable_tax_minor(), currency));
     // A customer who pays by transfer has as long as for the item that leaves most time.
     let due = items.iter().filter_map(|item| match item.state {
         InvoiceState::Gathering { due, .. } => due,
@@ -202,6 +202,9 @@ fn document(first: &Invoice, items: &[&Invoice], at: Instant) -> Result<Invoice,
         state: first_state(issued_at, due.max()),
         attempts: Vec::new(),
         credits: Vec::new(),
+        lowered: super::owed::Lowered::default(),
+        taken_back_minor: 0,
+        written_off: false,
         refunds: Vec::new(),
         mrr12: first.mrr12,
         suspends: false,

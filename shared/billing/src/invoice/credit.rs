@@ -1,17 +1,23 @@
-//! Credit notes on invoices that were paid: what is given back of which line, and the document that says so.
+//! Credit notes on issued invoices: what is given back of which line, and the document that says so.
 //!
-//! Exists because an issued invoice is never edited. How much may be given back is the rule of `document::credit_note`; here
-//! an invoice becomes what that rule looks at, and its answer becomes a document of the contract.
+//! Exists because an issued invoice is never edited. How much may be given back is the rule of `document::credit_note`, and
+//! where it goes that of `document::settle`: first off what is still owed. Here an invoice becomes what those rules look at,
+//! and their answer becomes a document of the contract.
 
 use rust_decimal::Decimal;
 
 use super::{
     adjust::{of_terms, plain, tax_lines},
     lines::{Basis, Line, LineKind, creditable},
-    state::{Invoice, InvoiceState},
+    owed::{By, check_changeable, lower},
+    state::Invoice,
 };
 use crate::{
-    document::{CreditNote, CreditNotePolicy, CreditRequest, Creditable, CreditedLine, credit_note},
+    calendar::Instant,
+    document::{
+        CreditNote, CreditNotePolicy, CreditRequest, Creditable, CreditedLine, DocumentStatus, SettlementWish,
+        credit_note, settle,
+    },
     money::{Money, MoneyError, Rounding},
     refusal::Refusal,
     tax::TaxTotal,
@@ -21,16 +27,20 @@ use crate::{
 /// Most credit notes on one invoice: an item of the table has an end.
 const NOTES_MAX: usize = 10;
 
-/// Gives back what `request` asks for of a paid `invoice`: the invoice with the note, and the basis of its document. Lines
-/// are named by their place on the invoice, from 1.
+/// Gives back what `request` asks for of an issued `invoice`: the invoice with the note, and the basis of its document. What
+/// is still owed is lowered first, and an invoice of which nothing is owed any more is settled at `at`; the rest becomes
+/// credit. Lines are named by their place on the invoice, from 1.
 ///
 /// # Errors
-/// [`Refusal::InvalidField`] for an invoice that is not paid, is a document of several or a credit note itself, or sold prepaid
-/// credit, for lines that cannot be credited
-/// and for more than is left of them; [`Refusal::Money`].
-pub fn credit(invoice: &Invoice, request: &CreditRequest) -> Result<(Invoice, Basis), Refusal> {
+/// [`Refusal::InvalidField`] for an invoice that was withdrawn, that an attempt is under way for, that is on a document
+/// which is not paid, is a document of several or a credit note itself, or sold prepaid credit, for lines that cannot be
+/// credited and for more than is left of them; [`Refusal::Money`].
+pub fn credit(invoice: &Invoice, request: &CreditRequest, at: Instant) -> Result<(Invoice, Basis), Refusal> {
     let note = note(invoice, request)?;
-    Ok(written(invoice, note, Money::zero(invoice.total.currency)))
+    let nothing = Money::zero(invoice.total.currency);
+    let parts = settle(note.total, invoice.amount_due(), nothing, SettlementWish::Credit);
+    let parts = parts.map_err(|e| Refusal::InvalidField { field: "lines", detail: e.to_string() })?;
+    written(invoice, note, Parts { refund: nothing, against_due: parts.against_due }, at)
 }
 
 /// What is given back, line by line.
@@ -45,12 +55,10 @@ pub(super) fn note(invoice: &Invoice, request: &CreditRequest) -> Result<CreditN
     if invoice.is_document() {
         return refuse("invoice", "is a document of several invoices; name the one on it that is to be credited");
     }
-    if !matches!(invoice.state, InvoiceState::Paid { .. }) {
-        return refuse(
-            "invoice",
-            "is not paid; only what was paid can be given back: credit it when its money is there",
-        );
+    if invoice.status() == DocumentStatus::Void {
+        return refuse("invoice", "was withdrawn, and nothing is owed on it; credit another invoice");
     }
+    check_changeable(invoice)?;
     if invoice.credits.len() >= NOTES_MAX {
         return refuse("invoice", "has as many credit notes as it can have; credit the rest another way");
     }
@@ -61,30 +69,52 @@ pub(super) fn note(invoice: &Invoice, request: &CreditRequest) -> Result<CreditN
     note.map_err(|e| Refusal::InvalidField { field: "lines", detail: e.to_string() })
 }
 
-/// The invoice with the note, and the basis of its document; `refund` of it goes back to the payment.
-pub(super) fn written(invoice: &Invoice, note: CreditNote, refund: Money) -> (Invoice, Basis) {
+/// What of a note does not become credit.
+#[derive(Clone, Copy)]
+pub(super) struct Parts {
+    /// Goes back to the payment.
+    pub(super) refund: Money,
+    /// Lowers what is still owed.
+    pub(super) against_due: Money,
+}
+
+/// The invoice with the note, and the basis of its document.
+pub(super) fn written(
+    invoice: &Invoice,
+    note: CreditNote,
+    parts: Parts,
+    at: Instant,
+) -> Result<(Invoice, Basis), Refusal> {
     let basis = Basis::CreditNote {
         terms: Box::new(invoice.basis.terms().clone()),
         period: *invoice.basis.period(),
         invoice: invoice.id.clone(),
         note: Box::new(note.clone()),
-        refund_minor: refund.minor,
+        refund_minor: parts.refund.minor,
+        due_minor: parts.against_due.minor,
         adjustments: Box::default(),
     };
     let mut credited = invoice.clone();
     credited.credits.push(note);
-    (credited, basis)
+    lower(&mut credited, By::Note, parts.against_due, at)?;
+    Ok((credited, basis))
 }
 
-/// The lines of a credit note: one for each line that it gives back, one for each rate of tax, and one for what goes back
-/// to the payment. What is left becomes credit, as on every document.
-pub(super) fn lines(terms: &Terms, note: &CreditNote, refund_minor: i64) -> Result<Vec<Line>, MoneyError> {
+/// The lines of a credit note: one for each line that it gives back, one for each rate of tax, one for what goes back to the
+/// payment, and one for what is not owed any more. What is left becomes credit, as on every document.
+pub(super) fn lines(
+    terms: &Terms,
+    note: &CreditNote,
+    refund_minor: i64,
+    due_minor: i64,
+) -> Result<Vec<Line>, MoneyError> {
     let mut lines: Vec<Line> = note.lines.iter().map(|line| of_line(terms, line)).collect::<Result<_, _>>()?;
     lines.extend(tax_lines(&breakdown(note)?, terms, Rounding::HalfUp)?);
-    if refund_minor != 0 {
-        let minor = Decimal::from(refund_minor);
-        let why = plain("refund", minor, minor, Rounding::HalfUp);
-        lines.push(of_terms(LineKind::Refunded, terms, Money::new(refund_minor, note.total.currency), why));
+    let elsewhere = [(LineKind::Refunded, "refund", refund_minor), (LineKind::AgainstDue, "due", due_minor)];
+    for (kind, rule, amount) in elsewhere.into_iter().filter(|(_, _, amount)| *amount != 0) {
+        let minor = Decimal::from(amount);
+        let why = plain(rule, minor, minor, Rounding::HalfUp);
+        lines.push(of_terms(kind, terms, Money::new(amount, note.total.currency), why));
     }
     Ok(lines)
 }

@@ -9,8 +9,8 @@ use chrono::Timelike;
 use rust_decimal::Decimal;
 
 use super::{
-    Adjustment, Basis, DocumentSide, Invoice, InvoiceState, Line, LineKind, Once, Refund, RefundState, UsedUnits,
-    compute,
+    Adjustment, Basis, DocumentSide, Invoice, InvoiceState, Line, LineKind, Lowered, Once, Refund, RefundState,
+    UsedUnits, compute,
 };
 use crate::{
     calendar::Instant,
@@ -38,12 +38,27 @@ pub fn explain(invoice: &Invoice) -> Result<String, Refusal> {
         }
     }
     let _ = writeln!(text, "\n  {:<34}{:>18}", "total", invoice.total.to_string());
+    lowered(&mut text, invoice);
     attempts(&mut text, invoice);
     refunds(&mut text, invoice);
     let again = compute(invoice.rules, &invoice.basis)?;
     let same = if again == invoice.lines { "the same lines" } else { "OTHER LINES: tell the developers" };
     let _ = writeln!(text, "\n  Computed again from its stored inputs under rules version {}: {same}.", invoice.rules);
     Ok(text)
+}
+
+/// What was taken off the total before it was paid, and what that left.
+fn lowered(text: &mut String, invoice: &Invoice) {
+    let Lowered { notes_minor, credit_minor, .. } = invoice.lowered;
+    let currency = invoice.total.currency;
+    for (by, minor) in [("credit notes", notes_minor), ("credit that this period was given back as", credit_minor)] {
+        if minor != 0 {
+            let _ = writeln!(text, "  {:<34}{:>18}", format!("less {by}"), Money::new(-minor, currency).to_string());
+        }
+    }
+    if notes_minor != 0 || credit_minor != 0 {
+        let _ = writeln!(text, "  {:<34}{:>18}", "to be paid", invoice.payable().to_string());
+    }
 }
 
 fn heading(text: &mut String, invoice: &Invoice) {
@@ -126,7 +141,9 @@ fn day(at: Instant) -> String {
 
 fn title(line: &Line) -> String {
     match line.kind {
-        LineKind::CreditUsed | LineKind::CreditKept | LineKind::Refunded => line.kind.to_string(),
+        LineKind::CreditUsed | LineKind::CreditKept | LineKind::Refunded | LineKind::AgainstDue => {
+            line.kind.to_string()
+        }
         LineKind::Usage | LineKind::UsageLate => {
             let meter = line.used.as_ref().map_or("", |used| &used.meter);
             format!("{} {} {meter}", line.kind, line.plan)
@@ -148,6 +165,7 @@ fn why(line: &Line) -> Vec<String> {
     match line.kind {
         LineKind::CreditUsed => return vec!["the customer's credit pays first".into()],
         LineKind::Credited => return vec!["given back of this line of the invoice; its taxes follow".into()],
+        LineKind::AgainstDue => return vec!["lowers what the invoice still asks for; it was not paid".into()],
         LineKind::Refunded => {
             return vec!["goes back to the payment that paid the invoice, as far as that paid it".into()];
         }

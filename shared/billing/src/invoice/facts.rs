@@ -40,7 +40,7 @@ impl Next {
 
     /// A notice about all that is owed: one, also for a document, because the customer is told once.
     pub(super) fn note(&mut self, event: EventType, at: Instant, reason: &str) {
-        self.note_of(event, at, self.invoice.total, reason);
+        self.note_of(event, at, self.invoice.payable(), reason);
     }
 
     /// One fact about `amount`, also for a document.
@@ -60,7 +60,7 @@ impl Next {
         let invoice = &self.invoice;
         let whole = about(invoice, event, at, amount);
         let mut facts: Vec<(Happening, Purpose)> = match invoice.basis.items() {
-            Some(items) if amount.minor >= invoice.total.minor => {
+            Some(items) if amount.minor >= invoice.payable().minor => {
                 let facts = shares(items, amount).map(|(item, part)| (about_item(item, &whole, part), item.purpose));
                 facts.collect()
             }
@@ -94,7 +94,7 @@ fn about_item(item: &DocumentItem, whole: &Happening, amount: Money) -> Happenin
 fn about(invoice: &Invoice, event_type: EventType, at: Instant, amount: Money) -> Happening {
     let terms = invoice.basis.terms();
     // What does not cover the invoice is nobody's tax yet: it becomes credit as a whole.
-    let tax = if amount.minor >= invoice.total.minor { invoice.tax_minor } else { 0 };
+    let tax = if amount.minor >= invoice.payable().minor { invoice.payable_tax_minor() } else { 0 };
     Happening {
         subscription_id: invoice.subscription.clone(),
         customer_id: invoice.customer.clone(),

@@ -79,22 +79,13 @@ impl Kept {
 /// [`Refusal::InvalidField`] when the note gives back more than is left, and how much that is; [`Refusal::Money`].
 pub fn keep(invoice: &Invoice, note: &CreditNote, all: &[&Invoice], pending: &[Basis]) -> Result<Kept, Refusal> {
     let (period, currency) = (Span::from(invoice.basis.period()), invoice.total.currency);
-    let mut left = Money::zero(currency);
-    let mut noted = of_period(invoice, note)?;
-    let asked = noted;
-    let same = |i: &&&Invoice| i.total.currency == currency && i.state != InvoiceState::Void;
-    for other in all.iter().filter(same) {
-        left = left.plus(moved(&other.basis, other.rules, period, currency)?)?;
-        if Span::from(other.basis.period()) == period {
-            for earlier in &other.credits {
-                noted = noted.plus(of_period(other, earlier)?)?;
-            }
-        }
-    }
+    let asked = of_period(invoice, note)?;
+    let Left { mut charged, noted } = left(period, currency, all)?;
+    let noted = noted.plus(asked)?;
     for basis in pending {
-        left = left.plus(moved(basis, crate::RULES_VERSION, period, currency)?)?;
+        charged = charged.plus(moved(basis, crate::RULES_VERSION, period, currency)?)?;
     }
-    let after = left.plus(noted.negated()?)?;
+    let after = charged.plus(noted.negated()?)?;
     if asked.minor > 0 && after.minor < 0 {
         let most = Money::new(after.plus(asked)?.minor.max(0), currency);
         let detail = format!(
@@ -104,6 +95,53 @@ pub fn keep(invoice: &Invoice, note: &CreditNote, all: &[&Invoice], pending: &[B
         return Err(Refusal::InvalidField { field: "lines", detail });
     }
     Ok(Kept { minor: after.minor, noted_minor: noted.minor, taken_minor: 0 })
+}
+
+/// The money for a period, without tax that came on top.
+pub(super) struct Left {
+    /// Charged, less what changes and ends gave back and nobody took back from them.
+    pub(super) charged: Money,
+    /// Given back by credit notes.
+    pub(super) noted: Money,
+}
+
+/// The money for `period` on the invoices `all` of a contract; what was withdrawn charges nothing.
+pub(super) fn left(period: Span, currency: Currency, all: &[&Invoice]) -> Result<Left, Refusal> {
+    let zero = Money::zero(currency);
+    let (mut charged, mut noted) = (zero, zero);
+    for other in all.iter().filter(|other| other.total.currency == currency) {
+        let is_for_it = Span::from(other.basis.period()) == period;
+        if other.state == InvoiceState::Void {
+            let taken = if is_for_it { other.taken_back_minor } else { 0 };
+            charged = charged.plus(Money::new(taken, currency))?;
+            continue;
+        }
+        charged = charged.plus(moved(&other.basis, other.rules, period, currency)?)?;
+        for earlier in other.credits.iter().filter(|_| is_for_it) {
+            noted = noted.plus(of_period(other, earlier)?)?;
+        }
+    }
+    Ok(Left { charged, noted })
+}
+
+/// `pending` decisions of a contract after an invoice of `period` was withdrawn and `kept` is left: they wait for an invoice,
+/// and each gives back no more than is left by then. Also what is left after them.
+pub(crate) fn keep_pending(pending: &mut [Basis], period: Span, mut kept: Kept) -> Result<Kept, Refusal> {
+    for basis in pending.iter_mut() {
+        let rules = crate::RULES_VERSION;
+        if !charges(basis.decision(), |other| Span::from(other) == period)
+            && !gives_back(basis.decision(), |other| Span::from(other) == period)
+        {
+            continue;
+        }
+        if let Some(adjustments) = basis.decision_mut() {
+            let noted = adjustments.kept.unwrap_or(Kept { minor: 0, ..kept });
+            adjustments.kept = Some(Kept { minor: kept.minor, ..noted });
+        }
+        let moved = moved(basis, rules, period, basis.terms().price.currency)?;
+        kept.minor = kept.minor.checked_add(moved.minor).ok_or(MoneyError::Overflow)?;
+    }
+    Ok(kept)
 }
 
 /// What the decisions on a document charge for `period`, less what they give back of it.
@@ -146,7 +184,7 @@ fn both_in_one(line: &Line, back: bool) -> Result<(Money, Money), MoneyError> {
     Ok(if back { (nothing, line.amount) } else { (line.amount, nothing) })
 }
 
-fn charges(basis: &Basis, is: impl Fn(&Period) -> bool) -> bool {
+pub(super) fn charges(basis: &Basis, is: impl Fn(&Period) -> bool) -> bool {
     match basis {
         Basis::Period { period, .. } => is(period),
         Basis::Change { period, next, .. } => is(next.as_ref().unwrap_or(period)),

@@ -152,6 +152,9 @@ pub enum Basis {
         /// What of it goes back to the payment that paid that invoice, in minor units; the rest becomes credit.
         #[serde(default, skip_serializing_if = "crate::stored::is_default")]
         refund_minor: i64,
+        /// What of it lowers what that invoice still asked for, in minor units.
+        #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+        due_minor: i64,
         /// None: the note brings its taxes.
         #[serde(default, skip_serializing_if = "Adjustments::is_none")]
         adjustments: Box<Adjustments>,
@@ -210,6 +213,19 @@ impl Basis {
             | Self::Arrears { .. }
             | Self::Document { .. }
             | Self::CreditNote { .. } => self,
+        }
+    }
+
+    /// The discounts and taxes of a change or an end, to be decided again before it is on any invoice.
+    pub(super) fn decision_mut(&mut self) -> Option<&mut Adjustments> {
+        match self {
+            Self::Metered { base, .. }
+            | Self::Prepaid { base, .. }
+            | Self::Once { base, .. }
+            | Self::Carried { base, .. }
+            | Self::Side { of: base, .. } => base.decision_mut(),
+            Self::Change { adjustments, .. } | Self::End { adjustments, .. } => Some(adjustments),
+            _ => None,
         }
     }
 
@@ -318,6 +334,8 @@ pub enum LineKind {
     Credited,
     /// What of a credit note goes back to the payment.
     Refunded,
+    /// What of a credit note lowers what its invoice still asked for.
+    AgainstDue,
     /// What was used in a period that ended.
     Usage,
     /// What came late to a period that was invoiced before.

@@ -5,9 +5,8 @@
 
 use super::{
     consolidated::shares,
-    lines::LineKind,
     state::{Attempt, Claim, InvoiceState, PaidBy, Purpose},
-    transition::{Answer, InvoiceEffect, Next},
+    transition::{Answer, InvoiceEffect, Next, parse_key},
 };
 use crate::{calendar::Instant, fact::EventType, gateway::ChargeOutcome, money::Money, subscription::Input};
 
@@ -18,8 +17,20 @@ impl Next {
         if self.knows(reference) || !answer.key.starts_with(self.invoice.id.as_str()) {
             return false;
         }
-        let total = self.invoice.total;
-        self.received(total, reference.clone(), *at)
+        let amount = self.sent(&answer.key);
+        self.received(amount, reference.clone(), *at)
+    }
+
+    /// What the attempt with this key was to collect; an attempt that never ended was to collect what is owed now.
+    fn sent(&self, key: &str) -> Money {
+        let number = parse_key(key).map(|(_, number)| number);
+        let ended = self.invoice.attempts.iter().find(|attempt| Some(attempt.attempt) == number);
+        ended.map_or_else(|| self.invoice.payable(), |attempt| attempt.amount.unwrap_or(self.invoice.total))
+    }
+
+    /// The amount of an attempt, where it is not the invoice's total.
+    pub(super) fn other_amount(&self, claim: &Claim) -> Option<Money> {
+        Some(claim.amount).filter(|amount| *amount != self.invoice.total)
     }
 
     fn knows(&self, reference: &str) -> bool {
@@ -28,7 +39,8 @@ impl Next {
 
     pub(super) fn captured(&mut self, claim: &Claim, reference: String, at: Instant) -> bool {
         let paid_by = Some(PaidBy { gateway: claim.method.gateway.clone(), kind: claim.method.kind.clone() });
-        let attempt = Attempt { attempt: claim.attempt, at, code: None, reference: Some(reference), paid_by };
+        let amount = self.other_amount(claim);
+        let attempt = Attempt { attempt: claim.attempt, at, code: None, reference: Some(reference), amount, paid_by };
         self.invoice.attempts.push(attempt);
         if self.invoice.purpose.opens() && self.invoice.withdrawn {
             // The contract was given up before its money came: the money belongs to the customer.
@@ -39,7 +51,7 @@ impl Next {
         }
         self.invoice.state = InvoiceState::Paid { at };
         if self.invoice.purpose.opens() {
-            let (amount, tax_minor) = (claim.amount, self.invoice.tax_minor);
+            let (amount, tax_minor) = (claim.amount, self.invoice.payable_tax_minor());
             let opened = Input::OpeningPaid { amount, tax_minor, claim: Some(Box::new(claim.clone())), at };
             self.effects.push(InvoiceEffect::Subscription(opened));
         }
@@ -66,7 +78,7 @@ impl Next {
         }
     }
 
-    fn restore(&mut self) {
+    pub(super) fn restore(&mut self) {
         if self.invoice.suspends {
             self.invoice.suspends = false;
             self.tell(Input::Restore { invoice: self.invoice.id.clone() });
@@ -77,11 +89,12 @@ impl Next {
         if self.knows(&reference) {
             return false;
         }
-        let attempt = Attempt { attempt: 0, at, code: None, reference: Some(reference), paid_by: None };
+        let attempt = Attempt { attempt: 0, at, code: None, reference: Some(reference), amount: None, paid_by: None };
         self.invoice.attempts.push(attempt);
-        let total = self.invoice.total;
+        let total = self.invoice.payable();
         // While an attempt is under way its answer may still take the money: what comes by another way is credit.
-        let settles = matches!(self.invoice.state, InvoiceState::Due { .. } | InvoiceState::Waiting { .. })
+        let waits = matches!(self.invoice.state, InvoiceState::Due { .. } | InvoiceState::Waiting { .. });
+        let settles = (waits || self.invoice.is_written_off())
             && amount.currency == total.currency
             && amount.minor >= total.minor;
         if settles {
@@ -91,7 +104,7 @@ impl Next {
             self.restore();
             self.topped_up(at);
             if self.invoice.purpose.opens() {
-                let tax_minor = self.invoice.tax_minor;
+                let tax_minor = self.invoice.payable_tax_minor();
                 let opened = Input::OpeningPaid { amount: total, tax_minor, claim: None, at };
                 self.effects.push(InvoiceEffect::Subscription(opened));
             }
@@ -125,9 +138,7 @@ impl Next {
     pub(super) fn withdraw(&mut self, at: Instant) {
         self.invoice.state = InvoiceState::Void;
         self.invoice.resend = None;
-        let used =
-            self.invoice.lines.iter().filter(|line| line.kind == LineKind::CreditUsed).map(|line| line.amount.minor);
-        let back = Money::new(-used.sum::<i64>(), self.invoice.total.currency);
+        let back = self.invoice.paid_by_credit();
         if back.minor > 0 {
             self.credit(back, "withdrawn", at);
         }

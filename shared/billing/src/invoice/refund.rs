@@ -10,13 +10,13 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    credit::{note, written},
+    credit::{Parts, note, written},
     lines::Basis,
     state::{Invoice, InvoiceWake, PaidBy},
 };
 use crate::{
     calendar::{Instant, WallTime},
-    document::{CreditNote, CreditRequest, SettlementWish, settle},
+    document::{CreditNote, CreditRequest, DocumentStatus, SettlementWish, settle},
     gateway::RefundDeclaration,
     ids::InvoiceId,
     money::{Money, MoneyError, Rounding, Unrounded},
@@ -123,6 +123,9 @@ pub fn refund(
     gateway: Option<RefundDeclaration>,
     now: Instant,
 ) -> Result<(Invoice, Basis), Refusal> {
+    if invoice.status() == DocumentStatus::Open || invoice.status() == DocumentStatus::Uncollectible {
+        return Err(refused("the invoice is not paid, and nothing can go back; refund it when its money is there"));
+    }
     let note = note(invoice, request)?;
     let (payment, paid_by) = payment(payer)?;
     let Some(gateway) = gateway else {
@@ -131,20 +134,21 @@ pub fn refund(
         return Err(refused(&can_not));
     };
     // Of a document's payment an invoice brought what it owed.
-    let left = invoice.total.plus(returned(invoice)?.negated()?)?;
+    let left = invoice.payable().plus(returned(invoice)?.negated()?)?;
     let parts = settle(note.total, Money::zero(left.currency), left, SettlementWish::Refund);
     let amount = parts.map_err(|e| Refusal::InvalidField { field: "lines", detail: e.to_string() })?.refund;
     if amount.minor == 0 {
         return Err(refused("all that this payment brought is refunded, or is on its way"));
     }
-    if !gateway.partial && amount != payer.total {
+    if !gateway.partial && amount != payer.payable() {
         let whole = if payer.is_document() { "this one is for several invoices" } else { "refund all lines" };
         return Err(refused(&format!("gateway {} refunds whole payments only; {whole}", paid_by.gateway)));
     }
     let key = refund_key(&invoice.id, invoice.refunds.len() + 1);
     let claim = RefundClaim { key, amount, paid_by: paid_by.clone(), payment: payment.to_owned(), at: now };
     let tax_minor = refunded_tax(&note, amount)?.minor;
-    let (mut credited, basis) = written(invoice, note, amount);
+    let (mut credited, basis) =
+        written(invoice, note, Parts { refund: amount, against_due: Money::zero(left.currency) }, now)?;
     credited.refunds.push(Refund { claim, tax_minor, state: RefundState::Due { at: now } });
     Ok((credited, basis))
 }
@@ -182,11 +186,12 @@ fn returned(invoice: &Invoice) -> Result<Money, MoneyError> {
     Money::sum(invoice.total.currency, counted.map(|r| r.claim.amount))
 }
 
-/// The tax in what a document sends back to a payment, in minor units.
-pub(crate) fn tax_in_refund(basis: &Basis) -> Result<i64, MoneyError> {
+/// The tax in what a note sends back to a payment or takes off what is due, in minor units.
+pub(crate) fn tax_not_in_credit(basis: &Basis) -> Result<i64, MoneyError> {
     match basis {
-        Basis::CreditNote { note, refund_minor, .. } if *refund_minor != 0 => {
-            Ok(refunded_tax(note, Money::new(*refund_minor, note.total.currency))?.minor)
+        Basis::CreditNote { note, refund_minor, due_minor, .. } if *refund_minor != 0 || *due_minor != 0 => {
+            let elsewhere = refund_minor.checked_add(*due_minor).ok_or(MoneyError::Overflow)?;
+            Ok(refunded_tax(note, Money::new(elsewhere, note.total.currency))?.minor)
         }
         _ => Ok(0),
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     consolidated::DocumentItem,
     lines::{Basis, Line, Once, compute},
+    owed::Lowered,
     refund::{self, Refund},
 };
 use crate::{
@@ -88,6 +89,9 @@ pub struct Attempt {
     /// The gateway's id of the payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// What was to be collected, where that was not the invoice's total.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
     /// Through what it was captured, which is the way back; none for declines, transfers and captures of old.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_by: Option<PaidBy>,
@@ -171,7 +175,7 @@ pub enum InvoiceState {
     },
     /// Withdrawn; nothing is owed.
     Void,
-    /// Given up by the ladder.
+    /// Given up by the ladder, or by the merchant; still owed.
     Uncollectible,
 }
 
@@ -229,6 +233,16 @@ pub struct Invoice {
     /// What was given back of it afterwards.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credits: Vec<CreditNote>,
+    /// What lowered it before it was paid.
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+    pub lowered: Lowered,
+    /// What credit was taken back when it was withdrawn, in minor units and without tax that came on top: credit that its
+    /// period was given back as, and that nobody had paid for.
+    #[serde(default, skip_serializing_if = "crate::stored::is_default")]
+    pub taken_back_minor: i64,
+    /// Whether the merchant gave it up: its contract goes on, and money that comes in full still pays it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub written_off: bool,
     /// What of it goes back, or went back, to the payment that paid it; in the order of their keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refunds: Vec<Refund>,
@@ -310,6 +324,9 @@ impl Invoice {
             issued_at: new.at,
             attempts: Vec::new(),
             credits: Vec::new(),
+            lowered: Lowered::default(),
+            taken_back_minor: 0,
+            written_off: false,
             refunds: Vec::new(),
             suspends: false,
             withdrawn: false,

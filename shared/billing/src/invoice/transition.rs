@@ -63,6 +63,13 @@ pub enum InvoiceInput {
     Refund(RefundNews),
     /// The subscription expired before its first money, or ended for non-payment: nothing more is to be collected.
     Void,
+    /// The merchant withdraws it, where it is owed and no attempt on it is under way.
+    Withdraw {
+        /// What credit is taken back with it, as [`Invoice::taken_back_minor`].
+        taken_back_minor: i64,
+    },
+    /// The merchant gives it up, where it is owed and no attempt on it is under way. Its contract goes on.
+    WriteOff,
     /// What gathers comes on this document.
     Grouped {
         /// Which.
@@ -136,6 +143,8 @@ pub fn transition(invoice: &Invoice, ladder: &Ladder, input: InvoiceInput, now: 
         InvoiceInput::Received { amount, reference, at } => step.received(amount, reference, at),
         InvoiceInput::Refund(news) => step.refund(news, now),
         InvoiceInput::Void => step.void(now),
+        InvoiceInput::Withdraw { taken_back_minor } => step.withdraw_asked(taken_back_minor, now),
+        InvoiceInput::WriteOff => step.write_off(now),
         InvoiceInput::Grouped { document } => step.grouped(document),
         InvoiceInput::Settled { document, state } => step.settled(&document, state),
     };
@@ -221,8 +230,8 @@ impl Next {
             return self.hold(InvoiceState::Void);
         }
         self.invoice.state = InvoiceState::Uncollectible;
-        let total = self.invoice.total;
-        self.fact(EventType::WrittenOff, at, total, |_, _| {});
+        let owed = self.invoice.payable();
+        self.fact(EventType::WrittenOff, at, owed, |_, _| {});
         self.tell(Input::EndForNonPayment { invoice: self.invoice.id.clone(), at });
         true
     }
@@ -271,8 +280,8 @@ impl Next {
         match answer.outcome {
             ChargeOutcome::Succeeded { reference, at } => self.captured(&claim, reference, at),
             ChargeOutcome::Declined { reference, code, class, at } => {
-                let attempt =
-                    Attempt { attempt: claim.attempt, at, code: Some(code.clone()), reference, paid_by: None };
+                let (attempt, amount) = (claim.attempt, self.other_amount(&claim));
+                let attempt = Attempt { attempt, at, code: Some(code.clone()), reference, amount, paid_by: None };
                 self.invoice.attempts.push(attempt);
                 self.attempt_fact(|_| EventType::PaymentFailed, &claim, at, Some(&code));
                 self.fail(ladder, climb, class, now);
@@ -390,7 +399,7 @@ fn claim(invoice: &Invoice, method: Method, wall: WallTime, now: Instant) -> Cla
     Claim {
         attempt,
         key: key(&invoice.id, attempt),
-        amount: invoice.total,
+        amount: invoice.payable(),
         method,
         at: now,
         sent_at: wall,

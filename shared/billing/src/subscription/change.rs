@@ -13,7 +13,7 @@ use crate::{
     discount::start_period,
     fact::EventType,
     ids::Cause,
-    invoice::{Adjustments, Basis, LineKind, NewInvoice, Purpose, compute, tax_in_refund, tax_of_kept},
+    invoice::{Adjustments, Basis, LineKind, NewInvoice, Purpose, compute, tax_not_in_credit, tax_of_kept},
     proration::{IntervalChange, ProrationPolicy, TerminationCredit},
     refusal::Refusal,
     terms::Terms,
@@ -356,8 +356,9 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
     for line in &lines {
         match line.kind {
             LineKind::CreditKept => {
-                // What goes back to the payment takes its tax along; its fact is written when it is there.
-                let tax = tax_of_kept(&lines, line.amount)?.minor - tax_in_refund(basis)?;
+                // What goes back to the payment takes its tax along; its fact is written when it is there. So does what
+                // is not asked for any more.
+                let tax = tax_of_kept(&lines, line.amount)?.minor - tax_not_in_credit(basis)?;
                 // A note on an invoice from before a change of currency gives back what was paid then.
                 step.next.add_credit(line.amount)?;
                 let mut credit = super::facts::fact(&step.next, EventType::Credit, now)?;
@@ -385,6 +386,7 @@ pub(super) fn settle_credit(step: &mut Step, basis: &Basis, now: Instant) -> Res
             | LineKind::Discount
             | LineKind::Credited
             | LineKind::Refunded
+            | LineKind::AgainstDue
             | LineKind::Tax => {}
         }
     }

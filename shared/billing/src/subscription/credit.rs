@@ -35,7 +35,8 @@ impl Step {
         self.book(amount, 0, MOVED, now)
     }
 
-    fn book(&mut self, amount: Money, tax_minor: i64, reason: &str, at: Instant) -> Result<bool, Refusal> {
+    /// Credit comes, or (below zero) goes, and a fact says so.
+    pub(super) fn book(&mut self, amount: Money, tax_minor: i64, reason: &str, at: Instant) -> Result<bool, Refusal> {
         self.next.add_credit(amount)?;
         let mut happening = fact(&self.next, EventType::Credit, at)?;
         (happening.amount_minor, happening.currency) = (amount.minor - tax_minor, amount.currency.to_string());

@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use crate::{
-    calendar::{Instant, alignment::AlignmentPolicy},
+    calendar::{Instant, Period, alignment::AlignmentPolicy},
     discount::Coupon,
     ids::{InvoiceId, SubscriptionId},
-    invoice::{Basis, Claim, GatheringTime, Kept, OneOff},
+    invoice::{Basis, Claim, GatheringTime, Kept, OneOff, Withdrawal},
     money::Money,
-    prepaid::TopUp,
+    prepaid::{PrepaidSource, TopUp},
     terms::Terms,
 };
 
@@ -168,7 +168,7 @@ pub enum Input {
         /// When its ladder ended.
         at: Instant,
     },
-    /// A paid invoice is credited in part or whole: [`crate::invoice::credit`] said what.
+    /// An issued invoice is credited in part or whole: [`crate::invoice::credit`] said what.
     CreditNote {
         /// The document to issue.
         #[serde(skip)]
@@ -194,6 +194,53 @@ pub enum Input {
         amount: Money,
         /// From which.
         from: SubscriptionId,
+    },
+    /// The merchant withdraws an issued invoice: [`crate::invoice::withdrawal`] said what follows.
+    VoidInvoice {
+        /// Which invoice.
+        invoice: InvoiceId,
+        /// Why, in the support's words.
+        reason: Option<String>,
+        /// What is left of its period, and which credit is taken back.
+        #[serde(skip)]
+        withdrawal: Box<Withdrawal>,
+        /// The period that the invoice was for.
+        #[serde(skip)]
+        period: Period,
+    },
+    /// The merchant gives an issued invoice up; the contract goes on.
+    WriteOff {
+        /// Which invoice.
+        invoice: InvoiceId,
+        /// Why, in the support's words.
+        reason: Option<String>,
+    },
+    /// Credit pays an open invoice of the period that it was given back for.
+    PayInvoice {
+        /// Which invoice.
+        invoice: InvoiceId,
+        /// How much.
+        amount: Money,
+        /// The tax in it, in minor units.
+        #[serde(skip_serializing_if = "crate::stored::is_default")]
+        tax_minor: i64,
+    },
+    /// Prepaid credit comes back that paid for usage on a withdrawn invoice.
+    PrepaidBack {
+        /// Which invoice.
+        invoice: InvoiceId,
+        /// What of which grant.
+        #[serde(skip)]
+        sources: Vec<(PrepaidSource, Money)>,
+        /// When.
+        at: Instant,
+    },
+    /// An invoice takes access away no more, and another one does.
+    HandOver {
+        /// Which invoice.
+        invoice: InvoiceId,
+        /// Which other.
+        to: InvoiceId,
     },
     /// The customer gets credit.
     Credit {
@@ -257,6 +304,11 @@ impl Input {
             Self::Suspend { .. } => "be suspended",
             Self::Restore { .. } => "be restored",
             Self::EndForNonPayment { .. } => "be ended",
+            Self::VoidInvoice { .. } => "have an invoice withdrawn",
+            Self::WriteOff { .. } => "have an invoice given up",
+            Self::PayInvoice { .. } => "have an invoice paid from credit",
+            Self::PrepaidBack { .. } => "get prepaid credit back",
+            Self::HandOver { .. } => "stay suspended",
             Self::CreditNote { .. } | Self::Credit { .. } => "be credited",
             Self::GiveCredit { .. } => "give its credit to another contract",
             Self::TakeCredit { .. } => "take credit of another contract",

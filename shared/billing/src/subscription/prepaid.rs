@@ -249,6 +249,23 @@ impl Step {
         self.prepaid_fact(EventType::Credit, sum(true), at, Some(UNUSED))
     }
 
+    /// Usage that prepaid credit paid is not invoiced after all, and the credit is there again. What has expired is lost; what
+    /// comes back to a contract that ended goes the way of all that was left then.
+    pub(super) fn prepaid_back(&mut self, back: Vec<(PrepaidSource, Money)>, at: Instant) -> Result<bool, Refusal> {
+        for (source, amount) in back {
+            self.prepaid_fact(EventType::PrepaidUsed, -amount.minor, at, Some("withdrawn"))?;
+            if source.expires_at.is_some_and(|end| end <= at) {
+                self.prepaid_fact(EventType::PrepaidExpired, amount.minor, at, Some("expired"))?;
+            } else {
+                self.next.prepaid.give_back(source, amount.minor, at);
+            }
+        }
+        if matches!(self.next.state, State::Canceled { .. }) {
+            self.end_prepaid(at)?;
+        }
+        Ok(true)
+    }
+
     /// A fact about `minor` of credit; none about nothing.
     fn prepaid_fact(&mut self, event: EventType, minor: i64, at: Instant, reason: Option<&str>) -> Result<(), Refusal> {
         if minor != 0 {

@@ -160,14 +160,9 @@ impl Step {
         match (state, input) {
             (_, Input::Wake) => self.wake(now),
 
-            (State::Incomplete { trial: Some(trial), .. }, Input::OpeningPaid { at, .. }) => {
-                trial::paid(self, trial, at)
+            (state, Input::OpeningPaid { amount, tax_minor, claim, at }) => {
+                self.opening_paid(state, (amount, tax_minor), claim.as_deref(), at)
             }
-            (State::Incomplete { .. }, Input::OpeningPaid { amount, tax_minor, claim, at }) => {
-                self.opened((amount.minor, tax_minor), claim.as_deref(), at)
-            }
-            // The money came after it was given up: it must not vanish.
-            (_, Input::OpeningPaid { amount, at, .. }) => self.credit(amount, 0, "late", at),
 
             (State::Active | State::Trialing { .. }, Input::Change { terms, proration, when }) => {
                 change::change(self, *terms, proration, when, now)
@@ -207,6 +202,14 @@ impl Step {
             (_, Input::CreditNote { basis, kept, .. }) => self.credit_note(*basis, kept, now),
             (_, Input::GiveCredit { amount, .. }) => self.give_credit(amount, now),
             (state, Input::TakeCredit { amount, .. }) if state.is_running() => self.take_credit(amount, now),
+            (
+                state,
+                input @ (Input::VoidInvoice { .. }
+                | Input::WriteOff { .. }
+                | Input::PayInvoice { .. }
+                | Input::PrepaidBack { .. }
+                | Input::HandOver { .. }),
+            ) => self.invoice_corrected(&state, input, action, now),
 
             (
                 state,
@@ -233,6 +236,22 @@ impl Step {
         }
         self.bill_only(Cause::CreditNote(self.version), basis, now)?;
         Ok(true)
+    }
+
+    /// The money that a contract waits for came, to one that waits for it or to one that was given up.
+    fn opening_paid(
+        &mut self,
+        state: State,
+        (amount, tax_minor): (Money, i64),
+        claim: Option<&Claim>,
+        at: Instant,
+    ) -> Result<bool, Refusal> {
+        match state {
+            State::Incomplete { trial: Some(trial), .. } => trial::paid(self, trial, at),
+            State::Incomplete { .. } => self.opened((amount.minor, tax_minor), claim, at),
+            // The money came after it was given up: it must not vanish.
+            _ => self.credit(amount, 0, "late", at),
+        }
     }
 
     /// The first money came: the contract runs. Where no run-rate begins with it (a set-up fee of what is billed by usage

@@ -264,6 +264,7 @@ fn money_that_came_too_late_for_its_attempt_is_known_by_its_reference() {
         at: begin(),
         code: None,
         reference: Some("ch_late".into()),
+        amount: None,
         paid_by: None,
     });
     books.captures.push(GatewayMovement {

@@ -8,14 +8,15 @@ use billing::{
     dunning::Ladder,
     gateway::{ChargeOutcome, DeclineClass, GatewayDeclaration, Lookup},
     invoice::{
-        Answer, Claim, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState, Method, Purpose, parse_key,
-        transition,
+        Answer, Claim, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState, Method, Purpose, credit,
+        parse_key, transition,
     },
     subscription::{Effect, Input, Outcome, open},
 };
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
+use crate::credit_notes::gross;
 use crate::sample::{at, method, order, pick, terms, usd, wall};
 
 /// Wall seconds after which a request that has not arrived never will; the model's `NotFound` is authoritative then.
@@ -49,6 +50,12 @@ enum Event {
     Transfer { tenths: i64, again: bool },
     /// The contract expired or ended.
     Void,
+    /// The merchant credits so many tenths of what it came to.
+    Note { tenths: i64 },
+    /// The merchant withdraws it.
+    Withdraw,
+    /// The merchant gives it up.
+    WriteOff,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +83,9 @@ fn any_event() -> impl Strategy<Value = Event> {
         3 => Just(Event::Silence),
         1 => (1_i64..12, any::<bool>()).prop_map(|(tenths, again)| Event::Transfer { tenths, again }),
         1 => Just(Event::Void),
+        2 => (1_i64..8).prop_map(|tenths| Event::Note { tenths }),
+        1 => Just(Event::Withdraw),
+        1 => Just(Event::WriteOff),
     ]
 }
 
@@ -210,6 +220,20 @@ impl World {
             }
             Event::Transfer { tenths, again } => self.transfer(tenths, again),
             Event::Void => self.give(InvoiceInput::Void),
+            Event::Note { tenths } => self.note(tenths),
+            Event::Withdraw => self.give(InvoiceInput::Withdraw { taken_back_minor: 0 }),
+            Event::WriteOff => self.give(InvoiceInput::WriteOff),
+        }
+    }
+
+    /// A note before the money is there; one after it gives back what came, which is another story.
+    fn note(&mut self, tenths: i64) {
+        let request = gross(1, self.invoice.total.minor * tenths / 10, &self.invoice);
+        let Ok((next, _)) = credit(&self.invoice, &request, self.now) else { return };
+        if !self.paid {
+            assert!(!self.invoice.is_being_collected(), "noted while an attempt is under way");
+            self.paid = matches!(next.state, InvoiceState::Paid { .. });
+            self.invoice = next;
         }
     }
 
@@ -252,9 +276,9 @@ proptest! {
             prop_assert!(world.captures().len() <= 1, "captured twice: {:?}", world.captures());
         }
         world.come_to_rest();
-        let total = world.invoice.total.minor;
-        let received = world.transfers + i64::try_from(world.captures().len()).unwrap() * total;
-        let settled = if world.paid { total } else { 0 };
+        let captured: i64 = world.captures().into_iter().map(|key| world.frozen[key].0).sum();
+        let received = world.transfers + captured;
+        let settled = if world.paid { world.invoice.payable().minor } else { 0 };
         prop_assert_eq!(received, settled + world.credit, "received, against what was settled and credited");
     }
 

@@ -13,7 +13,7 @@ use billing::{
     ids::{Cause, InvoiceId, SubscriptionId},
     invoice::{
         Answer, DOCUMENT_ITEMS_MAX, GatheringTime, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState,
-        Method, compute, consolidate, credit, key, refund, transition,
+        Method, check_write_off, compute, consolidate, credit, key, refund, transition,
     },
     money::{Currency, Money},
     subscription::{Collection, Input, Subscription, When, open},
@@ -21,6 +21,7 @@ use billing::{
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
+use crate::credit_notes::gross;
 use crate::golden::pretty;
 use crate::refunds::{REFUNDS, captured};
 use crate::sample::{applied, at, give, method, order, terms, wall};
@@ -132,6 +133,26 @@ fn a_customer_who_pays_by_transfer_has_as_long_as_an_invoice_of_its_own_gives_fr
 }
 
 #[test]
+fn a_note_on_what_gathers_lowers_its_share_of_the_document() {
+    let whole = [renewed("ana", "10"), renewed("ben", "5")];
+    let (noted, _) = credit(&whole[0], &gross(1, 300, &whole[0]), renewal().0).expect("a note");
+    let items = [noted, whole[1].clone()];
+    let document = document_of(&items);
+    assert_eq!((document.total.minor, document.payable().minor), (1_200, 1_200));
+    let paid = InvoiceInput::Received { amount: document.total, reference: "bank".into(), at: renewal().1 };
+    let (_, _, facts) = apply(&document, paid).expect("paid");
+    assert_eq!(facts.iter().map(|fact| fact.amount_minor).collect::<Vec<_>>(), [700, 500]);
+    // One of which nothing is left to pay is an invoice of its own, with a number.
+    let (settled, _) = credit(&whole[1], &CreditRequest::Whole, renewal().0).expect("a note");
+    assert!(is_final(&settled) && matches!(settled.state, InvoiceState::Paid { .. }));
+    assert_eq!(document_of(&[whole[0].clone(), settled]).total.minor, 1_000);
+    // What is on a document is owed as that stands.
+    let grouped = put_on(&document, &items);
+    let refused = credit(&grouped[0], &CreditRequest::Whole, renewal().1).expect_err("on a document");
+    assert!(refused.to_string().contains("is on the document inv_ana-d2"), "{refused}");
+}
+
+#[test]
 fn a_document_adds_up_its_items_and_is_computed_again() {
     let items = [renewed("ana", "10"), renewed("ben", "5"), renewed("cleo", "2.50")];
     assert_eq!(consolidate(&items[1].id, &items, renewal().0).expect("a sum"), None, "they wait for each other");
@@ -141,8 +162,10 @@ fn a_document_adds_up_its_items_and_is_computed_again() {
         assert_eq!(compute(document.rules, &document.basis).expect("lines"), document.lines);
         assert_eq!(document.state, InvoiceState::Due { at: renewal().1 });
         assert!(is_final(&document) && document.is_document());
-        let refused = credit(&document, &CreditRequest::Whole).expect_err("several invoices");
+        let refused = credit(&document, &CreditRequest::Whole, document.issued_at).expect_err("several invoices");
         assert!(refused.to_string().contains("name the one on it"), "{refused}");
+        let refused = check_write_off(&document).expect_err("several invoices");
+        assert!(refused.to_string().contains("is a document of several invoices, which is owed as it stands"));
     }
     let grouped = put_on(&document_of(&items), &items);
     assert!(grouped.iter().all(|i| i.state == InvoiceState::Grouped && !is_final(i)));

@@ -29,7 +29,7 @@ pub(crate) fn gross(line: u32, minor: i64, invoice: &Invoice) -> CreditRequest {
 
 /// Writes the credit note: the contract, the invoice that remembers it, and the note.
 fn write(held: &Subscription, invoice: &Invoice, request: &CreditRequest) -> (Subscription, Invoice, Invoice) {
-    let (credited, basis) = credit(invoice, request).expect("a credit note");
+    let (credited, basis) = credit(invoice, request, start()).expect("a credit note");
     let input =
         Input::CreditNote { basis: Box::new(basis), invoice: invoice.id.clone(), reason: None, kept: Kept::default() };
     let outcome = transition_with(held, 9, input, start(), &Taxes::default().into()).expect("applied");
@@ -57,24 +57,21 @@ fn a_credit_note_is_a_document_of_its_own_and_its_sum_is_credit() {
 }
 
 #[test]
-fn what_was_not_paid_and_what_is_a_note_cannot_be_credited() {
+fn what_was_withdrawn_and_what_is_a_note_cannot_be_credited() {
     let (held, invoice) = sold(2_800, 50, false);
-    let open = Invoice { state: InvoiceState::Due { at: start() }, ..invoice.clone() };
-    let refusal = credit(&open, &CreditRequest::Whole).unwrap_err();
-    assert_eq!(
-        refusal.to_string(),
-        "invoice: is not paid; only what was paid can be given back: credit it when its money is there"
-    );
+    let withdrawn = Invoice { state: InvoiceState::Void, ..invoice.clone() };
+    let refusal = credit(&withdrawn, &CreditRequest::Whole, start()).unwrap_err();
+    assert_eq!(refusal.to_string(), "invoice: was withdrawn, and nothing is owed on it; credit another invoice");
     let (_, _, note) = write(&held, &invoice, &CreditRequest::Whole);
-    let refusal = credit(&note, &CreditRequest::Whole).unwrap_err();
+    let refusal = credit(&note, &CreditRequest::Whole, start()).unwrap_err();
     assert_eq!(refusal.to_string(), "invoice: is a credit note itself; name the invoice");
     let old = Invoice { rules: 1, ..invoice.clone() };
-    assert!(credit(&old, &CreditRequest::Whole).unwrap_err().to_string().contains("rules version 1"));
+    assert!(credit(&old, &CreditRequest::Whole, start()).unwrap_err().to_string().contains("rules version 1"));
     let mut full = invoice;
     while full.credits.len() < 10 {
-        full = credit(&full, &gross(1, 1, &full)).expect("a note").0;
+        full = credit(&full, &gross(1, 1, &full), start()).expect("a note").0;
     }
-    assert!(credit(&full, &gross(1, 1, &full)).unwrap_err().to_string().contains("as many credit notes"));
+    assert!(credit(&full, &gross(1, 1, &full), start()).unwrap_err().to_string().contains("as many credit notes"));
 }
 
 proptest! {
@@ -92,7 +89,7 @@ proptest! {
         let (mut given, mut taxes) = (0, 0);
         let parts = parts.iter().map(|minor| gross(1, *minor, &invoice)).collect::<Vec<_>>();
         for request in parts.into_iter().chain([CreditRequest::Whole]) {
-            if credit(&invoice, &request).is_err() {
+            if credit(&invoice, &request, start()).is_err() {
                 continue;
             }
             let before = held.credit_minor;

@@ -228,7 +228,7 @@ fn money_and_notes_about_old_invoices_stay_in_their_currency() {
     assert_eq!(facts(&held, late.clone(), day("2027-01-12"))[0].1, "USD");
     let (held, _) = give(&held, late, day("2027-01-12"));
     assert_eq!((held.credit_minor, &held.credits), (0, &vec![usd(2_200)]));
-    let (_, note) = credit(&paid, &billing::document::CreditRequest::Whole).expect("it is paid");
+    let (_, note) = credit(&paid, &billing::document::CreditRequest::Whole, paid.issued_at).expect("it is paid");
     let input = Input::CreditNote {
         basis: Box::new(note),
         invoice: paid.id,

@@ -196,6 +196,7 @@ fn samples() -> BTreeMap<String, String> {
     samples.extend(refund_samples());
     samples.extend(parts_samples());
     samples.extend(crate::consolidated::samples());
+    samples.extend(crate::open_invoices::samples());
     samples.insert("contract-price".into(), pretty(&serde_json::from_str::<ContractPrice>(CONTRACT).expect("a price")));
     samples
 }

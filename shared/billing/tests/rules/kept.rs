@@ -75,7 +75,7 @@ impl Life {
         let minor = before.lines.get(line)?.amount.minor * percent / 100;
         let amount = CreditAmount::Gross { amount: Money::new(minor, before.total.currency) };
         let lines = vec![LineCredit { line: (line + 1).to_string(), amount }];
-        let (credited, basis) = credit(&before, &CreditRequest::Lines { lines }).ok()?;
+        let (credited, basis) = credit(&before, &CreditRequest::Lines { lines }, start()).ok()?;
         let own: Vec<&Invoice> = self.invoices.iter().collect();
         let kept = keep(&before, credited.credits.last()?, &own, &self.held.pending).ok()?;
         let invoice = before.id;

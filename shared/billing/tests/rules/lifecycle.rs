@@ -107,6 +107,13 @@ fn cancel(when: When) -> Input {
     Input::Cancel { when, reason: None, comment: None }
 }
 
+fn withdrawn() -> Input {
+    let kept = Some(invoice::Kept { minor: 0, noted_minor: 0, taken_minor: 0 });
+    let withdrawal = invoice::Withdrawal { kept, taken: usd(0), taken_tax_minor: 0, taken_net_minor: 0, used: usd(0) };
+    let period = contract(State::Active).period.expect("a period");
+    Input::VoidInvoice { invoice: invoice_id(), reason: None, withdrawal: Box::new(withdrawal), period }
+}
+
 fn inputs() -> Vec<(&'static str, Input)> {
     let pause = |when| Input::Pause { when, resume_at: None, credit: false };
     let claim = |key: String| Some(Box::new(claim(key)));
@@ -143,6 +150,11 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("reactivate with a debt", Input::Reactivate { debt_minor: 1_000, debts: Vec::new() }),
         ("suspend", Input::Suspend { invoice: invoice_id() }),
         ("restore", Input::Restore { invoice: invoice_id() }),
+        ("access stays away for another invoice", Input::HandOver { invoice: invoice_id(), to: top_up_id() }),
+        ("an invoice withdrawn", withdrawn()),
+        ("an invoice given up", Input::WriteOff { invoice: invoice_id(), reason: None }),
+        ("credit pays an invoice", Input::PayInvoice { invoice: invoice_id(), amount: usd(100), tax_minor: 0 }),
+        ("prepaid credit back", Input::PrepaidBack { invoice: invoice_id(), sources: Vec::new(), at: at(NOW) }),
         ("end for non-payment", Input::EndForNonPayment { invoice: invoice_id(), at: at(NOW) }),
         ("credit", Input::Credit { amount: usd(100), tax_minor: 0, reason: "late", at: at(NOW) }),
     ]
@@ -217,10 +229,13 @@ fn invoices() -> Vec<(&'static str, Invoice)> {
         ("paid", InvoiceState::Paid { at: start() }),
         ("void", InvoiceState::Void),
         ("uncollectible", InvoiceState::Uncollectible),
+        ("written off", InvoiceState::Uncollectible),
     ];
     let document = |state: &InvoiceState| (*state == InvoiceState::Grouped).then(|| document_id(&base));
     let invoice = |state: InvoiceState| Invoice { document: document(&state), state, ..base.clone() };
-    states.into_iter().map(|(name, state)| (name, invoice(state))).collect()
+    let named =
+        |name: &'static str, invoice: Invoice| (name, Invoice { written_off: name == "written off", ..invoice });
+    states.into_iter().map(|(name, state)| named(name, invoice(state))).collect()
 }
 
 fn document_id(first: &Invoice) -> InvoiceId {
@@ -259,6 +274,8 @@ fn invoice_inputs(first: &Invoice) -> Vec<(&'static str, InvoiceInput)> {
         ("transfer, too little", received(400)),
         ("transfer, too much", received(1_500)),
         ("void", InvoiceInput::Void),
+        ("withdrawn by the merchant", InvoiceInput::Withdraw { taken_back_minor: 0 }),
+        ("given up by the merchant", InvoiceInput::WriteOff),
         ("put on a document", InvoiceInput::Grouped { document: document.clone() }),
         ("its document is paid", InvoiceInput::Settled { document, state: InvoiceState::Paid { at: at(NOW) } }),
     ]

@@ -59,6 +59,8 @@ mod money;
 #[cfg(test)]
 mod once;
 #[cfg(test)]
+mod open_invoices;
+#[cfg(test)]
 mod paid_trials;
 #[cfg(test)]
 mod prepaid;

@@ -237,7 +237,7 @@ fn an_unpaid_top_up_suspends_nothing_ends_nothing_and_is_no_debt() {
     world.give(Input::TopUpVoid { invoice: invoice.id.clone() }, day(22));
     assert!(world.held.prepaid.is_empty());
     invoice.state = InvoiceState::Paid { at: day(2) };
-    let refused = credit(&invoice, &CreditRequest::Whole).expect_err("a top-up");
+    let refused = credit(&invoice, &CreditRequest::Whole, invoice.issued_at).expect_err("a top-up");
     assert_eq!(refused.field(), Some("invoice"));
 }
 

@@ -34,7 +34,8 @@ pub(crate) const DECLARATION: GatewayDeclaration = GatewayDeclaration {
 /// The invoice as an attempt paid it.
 pub(crate) fn captured(invoice: Invoice) -> Invoice {
     let paid_by = Some(PaidBy { gateway: "model".into(), kind: "card".into() });
-    let attempt = Attempt { attempt: 1, at: start(), code: None, reference: Some("ch_1".into()), paid_by };
+    let attempt =
+        Attempt { attempt: 1, at: start(), code: None, reference: Some("ch_1".into()), amount: None, paid_by };
     Invoice { attempts: vec![attempt], ..invoice }
 }
 
@@ -129,7 +130,7 @@ fn what_credit_paid_becomes_credit_again_with_its_share_of_the_tax() {
 fn refunds_and_credit_share_what_was_paid() {
     let (_, invoice) = paid();
     let invoice = refunding(&gross(1, 1_000, &invoice), &invoice);
-    let (invoice, _) = credit(&invoice, &gross(1, 2_000, &invoice)).expect("a note");
+    let (invoice, _) = credit(&invoice, &gross(1, 2_000, &invoice), start()).expect("a note");
     let invoice = refunding(&CreditRequest::Whole, &invoice);
     let amounts: Vec<_> = invoice.refunds.iter().map(|r| (r.claim.key.as_str(), r.claim.amount.minor)).collect();
     assert_eq!(amounts, [("inv_ana-p1:r1", 1_000), ("inv_ana-p1:r2", 1_998)]);
@@ -167,9 +168,14 @@ fn what_cannot_be_sent_back_is_refused_with_what_to_do() {
     little.total = Money::new(1_000, invoice.total.currency);
     let little = refunding(&gross(1, 1_000, &little), &little);
     assert!(refused(&little, &gross(1, 1_000, &invoice), Some(REFUNDS)).contains("on its way"));
-    let unpaid = Invoice { state: billing::invoice::InvoiceState::Void, ..invoice };
-    let refusal = refund(&unpaid, &unpaid, &CreditRequest::Whole, Some(REFUNDS), start()).unwrap_err();
-    assert!(refusal.to_string().starts_with("invoice: is not paid"));
+    let open = Invoice { state: billing::invoice::InvoiceState::Due { at: start() }, ..invoice.clone() };
+    assert!(
+        refused(&open, &CreditRequest::Whole, Some(REFUNDS))
+            .contains("the invoice is not paid, and nothing can go back")
+    );
+    let withdrawn = Invoice { state: billing::invoice::InvoiceState::Void, ..invoice };
+    let refusal = refund(&withdrawn, &withdrawn, &CreditRequest::Whole, Some(REFUNDS), start()).unwrap_err();
+    assert!(refusal.to_string().starts_with("invoice: was withdrawn"));
 }
 
 #[test]

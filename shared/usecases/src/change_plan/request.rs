@@ -70,7 +70,7 @@ pub struct ChangeRequest {
     /// other contracts; true when absent.
     #[serde(default)]
     pub consolidate: Option<bool>,
-    /// For `credit_note`: which paid invoice.
+    /// For `credit_note`, `void` and `write_off`: which invoice.
     #[serde(default)]
     pub invoice: Option<String>,
     /// For `credit_note`: which of its lines; all that is left of it when absent.
@@ -82,7 +82,8 @@ pub struct ChangeRequest {
     /// For `move_credit`: the contract of the same customer that gets the credit.
     #[serde(default)]
     pub to: Option<String>,
-    /// For `cancel`: why, in one word of the storefront's list. For `credit_note` and `grant`: why.
+    /// For `cancel`: why, in one word of the storefront's list. For `credit_note`, `void`,
+    /// `write_off` and `grant`: why.
     #[serde(default)]
     pub reason: Option<String>,
     /// For `cancel`: what the customer wrote.
@@ -118,10 +119,15 @@ pub enum Action {
     Resume,
     /// Bill on one document with the customer's other contracts, or alone again.
     Consolidate,
-    /// Give back a paid invoice, or lines of it, as credit or (`refund`) to the payment that paid it.
+    /// Give back an issued invoice, or lines of it: off what is still owed, as credit, or (`refund`) to the payment that paid
+    /// it.
     CreditNote,
     /// Give credit of this contract to another one of the customer.
     MoveCredit,
+    /// Withdraw an issued invoice that is not paid.
+    Void,
+    /// Give an issued invoice that is not paid up; the contract goes on.
+    WriteOff,
     /// Start again after the end, within 90 days.
     Reactivate,
 }
@@ -142,6 +148,8 @@ const FIELDS: &[(Action, &str, &[&str])] = &[
     (Action::Consolidate, "consolidate", &["consolidate"]),
     (Action::CreditNote, "credit_note", &["invoice", "lines", "refund", "reason"]),
     (Action::MoveCredit, "move_credit", &["to", "amount"]),
+    (Action::Void, "void", &["invoice", "reason"]),
+    (Action::WriteOff, "write_off", &["invoice", "reason"]),
     (Action::Reactivate, "reactivate", &[]),
 ];
 

@@ -188,6 +188,7 @@ impl World {
             at: days_later(1),
             code: None,
             reference: Some("ch_1".into()),
+            amount: None,
             paid_by: Some(paid_by.clone()),
         };
         let claim = RefundClaim {

@@ -5,6 +5,8 @@
 
 // `cfg(test)` is always on here; it tells the linter that helpers may panic as tests do.
 #[cfg(test)]
+mod corrections;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod meetings;

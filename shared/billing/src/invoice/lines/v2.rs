@@ -90,7 +90,9 @@ fn unsettled(rules: Rules, basis: &Basis) -> Result<(Vec<Line>, i64), Refusal> {
             (ended(&cut, terms, *proration)?, *credit_minor)
         }
         Basis::Arrears { credit_minor, .. } => (Vec::new(), *credit_minor),
-        Basis::CreditNote { terms, note, refund_minor, .. } => (credit::lines(terms, note, *refund_minor)?, 0),
+        Basis::CreditNote { terms, note, refund_minor, due_minor, .. } => {
+            (credit::lines(terms, note, *refund_minor, *due_minor)?, 0)
+        }
         Basis::Document { terms, items, .. } => (consolidated::lines(items, terms.price.currency), 0),
         Basis::Side { of, side, credit_minor } => (one_side(unsettled(rules, of)?.0, *side), *credit_minor),
         // Only a whole document carries earlier decisions; prepaid credit pays after its taxes.
