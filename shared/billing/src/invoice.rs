@@ -4,6 +4,7 @@
 //! ever); `transition` decides what an answer, a claim or a passed day makes of the invoice.
 
 mod adjust;
+mod balances;
 mod charged;
 mod consolidated;
 mod credit;
@@ -21,6 +22,7 @@ mod withdrawn;
 
 pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
 pub(crate) use adjust::{coupon_of, tax_of_kept, wrong_discount};
+pub use balances::{CustomerBalance, customer_balances};
 pub use charged::{Charged, ChargedItem};
 pub use consolidated::{
     BadGatheringTime, DOCUMENT_ITEMS_MAX, DocumentItem, GATHERING_HOURS_MAX, GatheringTime, consolidate,

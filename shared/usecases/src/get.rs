@@ -7,7 +7,7 @@ use billing::{
     entitlement::{Entitlements, entitlements},
     fact::expand,
     ids::CustomerId,
-    invoice::Invoice,
+    invoice::{Invoice, customer_balances},
     refusal::Refusal,
     subscription::{State, Subscription},
     usage::{MeterUsage, current},
@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     ports::{CustomerFile, Ledger},
     usage::record_of,
-    view::{InvoiceView, SubscriptionView, parse_field},
+    view::{BalanceView, InvoiceView, SubscriptionView, parse_field},
 };
 
 /// A customer with contracts.
@@ -46,6 +46,9 @@ pub struct CustomerView {
     /// Whether a payment method is stored, and its kind; never the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_method: Option<String>,
+    /// What is owed and the credit there is, a line for each currency that has either.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub balances: Vec<BalanceView>,
     /// All contracts.
     pub subscriptions: Vec<SubscriptionView>,
     /// What the customer may use right now.
@@ -74,6 +77,8 @@ pub async fn customer(ledger: &Ledger, customer: &str) -> Result<CustomerView, E
         let view = SubscriptionView::new(held, &file.invoices, now);
         subscriptions.push(SubscriptionView { usage: usage_of(ledger, &held.value, now).await?, ..view });
     }
+    let contracts = file.subscriptions.iter().map(|held| &held.value);
+    let balances = customer_balances(file.invoices.iter().map(|i| &i.value), contracts).map_err(Refusal::from)?;
     Ok(CustomerView {
         id: profile.id.to_string(),
         currency: profile.currency.to_string(),
@@ -83,6 +88,7 @@ pub async fn customer(ledger: &Ledger, customer: &str) -> Result<CustomerView, E
         tax: profile.tax.clone(),
         consolidate: profile.consolidate,
         payment_method: profile.method.as_ref().map(|m| m.kind.clone()),
+        balances: balances.into_iter().map(Into::into).collect(),
         subscriptions,
         entitlements: of_file(ledger, &file).await?,
     })

@@ -3,8 +3,8 @@
 use billing::{
     calendar::{Instant, Period, alignment::AlignmentPolicy, recurrence::Span},
     discount::{Benefit, Coupon, Held},
-    document::InvoiceNumber,
-    invoice::{Invoice, Line, Once, Refund, RefundState, tax_of},
+    document::{DocumentStatus, InvoiceNumber},
+    invoice::{CustomerBalance, Invoice, InvoiceState, Line, Once, Refund, RefundState, tax_of},
     money::{Currency, Money, Rounding, Unrounded},
     prepaid::{GrantSource, PrepaidGrant},
     refusal::Refusal,
@@ -54,6 +54,23 @@ pub struct MoneyView {
 impl From<Money> for MoneyView {
     fn from(money: Money) -> Self {
         Self { minor: money.minor, currency: money.currency.to_string(), display: money.to_string() }
+    }
+}
+
+/// What a customer owes in one currency, and the credit against it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BalanceView {
+    /// What is owed on open invoices and on those that were given up.
+    pub owed: MoneyView,
+    /// Credit of all contracts; prepaid credit for usage is apart.
+    pub credit: MoneyView,
+    /// What is owed less the credit: below zero where the customer has more than is owed.
+    pub balance: MoneyView,
+}
+
+impl From<CustomerBalance> for BalanceView {
+    fn from(of: CustomerBalance) -> Self {
+        Self { owed: of.owed.into(), credit: of.credit.into(), balance: of.balance.into() }
     }
 }
 
@@ -324,7 +341,10 @@ pub struct InvoiceView {
     /// The document that it is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
-    /// due, collecting, pending, past_due, paid, void, uncollectible; gathering and grouped before a document is paid.
+    /// What the document is: draft (it gathers, and is not issued), open, paid, void, uncollectible.
+    pub status: DocumentStatus,
+    /// Where collecting it stands: due, collecting, pending, past_due, paid, void, uncollectible; gathering and grouped before a
+    /// document is paid.
     pub state: &'static str,
     /// What it came to when it was issued.
     pub total: MoneyView,
@@ -380,13 +400,17 @@ impl InvoiceView {
         use billing::invoice::InvoiceWake;
         let past_due = invoice.is_past_due(now);
         // On account an invoice waits for its due date first: nothing is late before it.
-        let waits = matches!(invoice.state, billing::invoice::InvoiceState::Waiting { .. }) && !past_due;
+        let waits = matches!(invoice.state, InvoiceState::Waiting { .. }) && !past_due;
         Self {
             id: invoice.id.to_string(),
             credit_note: invoice.basis.is_credit_note(),
             number: None,
             subscription: (!invoice.is_document()).then(|| invoice.subscription.to_string()),
             document: invoice.document.as_ref().map(ToString::to_string),
+            status: match invoice.state {
+                InvoiceState::Gathering { .. } => DocumentStatus::Draft,
+                _ => invoice.status(),
+            },
             state: if waits { "due" } else { invoice.state.name() },
             total: invoice.total.into(),
             amount_due: invoice.amount_due().into(),

@@ -6,7 +6,7 @@ use local_aws::capacity::{declined_path, good_path, markdown, numbers_path, usag
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let mut rows = good_path().await?;
+    let mut rows = Box::pin(good_path()).await?;
     rows.extend(declined_path().await?);
     rows.extend(usage_path().await?);
     rows.extend(numbers_path().await?);

@@ -117,7 +117,7 @@ async fn what_was_answered_survives_a_killed_process() {
 /// The design's price of a renewal: what a merchant with many customers pays for, over and over.
 #[tokio::test]
 async fn a_renewal_with_its_collection_writes_no_more_than_ten_units() {
-    let rows = capacity::good_path().await.unwrap();
+    let rows = Box::pin(capacity::good_path()).await.unwrap();
     let of = |what: &str| rows.iter().find(|row| row.what == what).unwrap().units.write;
     let sum = of("renewal") + of("its collection");
     assert!(sum <= 10.0, "{sum} units\n{}", capacity::markdown(&rows));

@@ -32,7 +32,7 @@ use std::sync::atomic::Ordering;
 use crate::{
     adapters::Line,
     args::{Args, instant},
-    metering, news, offers, requests,
+    metering, news, offers, reading, requests,
     world::{Delivery, World, do_job},
 };
 
@@ -80,7 +80,7 @@ async fn dispatch(world: &mut World, verb: &str, mut args: Args) -> Result<(), S
         "webhook" => news::webhook(world, args).await,
         "bank" => news::bank(world, args),
         "authenticate" => requests::authenticate(world, args),
-        "show" => requests::show(world, args).await,
+        "show" => reading::show(world, args).await,
         "deliver-again" => {
             args.finish()?;
             deliver_again(world).await

@@ -10,6 +10,7 @@ mod command;
 mod metering;
 mod news;
 mod offers;
+mod reading;
 mod requests;
 mod show;
 mod timing;

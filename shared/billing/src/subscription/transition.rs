@@ -161,7 +161,7 @@ impl Step {
             (_, Input::Wake) => self.wake(now),
 
             (state, Input::OpeningPaid { amount, tax_minor, claim, at }) => {
-                self.opening_paid(state, (amount, tax_minor), claim.as_deref(), at)
+                self.opening_paid(&state, (amount, tax_minor), claim.as_deref(), at)
             }
 
             (State::Active | State::Trialing { .. }, Input::Change { terms, proration, when }) => {
@@ -241,13 +241,13 @@ impl Step {
     /// The money that a contract waits for came, to one that waits for it or to one that was given up.
     fn opening_paid(
         &mut self,
-        state: State,
+        state: &State,
         (amount, tax_minor): (Money, i64),
         claim: Option<&Claim>,
         at: Instant,
     ) -> Result<bool, Refusal> {
         match state {
-            State::Incomplete { trial: Some(trial), .. } => trial::paid(self, trial, at),
+            State::Incomplete { trial: Some(trial), .. } => trial::paid(self, *trial, at),
             State::Incomplete { .. } => self.opened((amount.minor, tax_minor), claim, at),
             // The money came after it was given up: it must not vanish.
             _ => self.credit(amount, 0, "late", at),

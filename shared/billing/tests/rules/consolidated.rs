@@ -13,7 +13,7 @@ use billing::{
     ids::{Cause, InvoiceId, SubscriptionId},
     invoice::{
         Answer, DOCUMENT_ITEMS_MAX, GatheringTime, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState,
-        Method, check_write_off, compute, consolidate, credit, key, refund, transition,
+        Method, check_write_off, compute, consolidate, credit, customer_balances, key, refund, transition,
     },
     money::{Currency, Money},
     subscription::{Collection, Input, Subscription, When, open},
@@ -203,6 +203,23 @@ fn a_document_and_its_items_name_each_other() {
     let paid = Invoice { state: InvoiceState::Paid { at: renewal().1 }, ..document.clone() };
     let behind = ["inv_ana-p2", "inv_ben-p2"].map(|id| format!("it is paid, and {id} on it is grouped"));
     assert_eq!(found(vec![&paid, &grouped[0], &grouped[1]]), behind);
+
+    // What is on a document is owed once, and credit of any contract stands against it.
+    let held =
+        [700, 300].map(|minor| Subscription { credit_minor: minor, ..contract("ana", "10", Collection::Automatic) });
+    let in_euros =
+        Subscription { credits: vec![Money::new(5, Currency::try_new("EUR").expect("a currency"))], ..held[0].clone() };
+    let sums = |invoices: &[&Invoice], held: &[&Subscription]| {
+        let found = customer_balances(invoices.iter().copied(), held.iter().copied()).expect("sums");
+        found.iter().map(|b| (b.owed.to_string(), b.credit.to_string(), b.balance.minor)).collect::<Vec<_>>()
+    };
+    let of = |owed: &str, credit: &str, balance| (owed.to_owned(), credit.to_owned(), balance);
+    let all = [&document, &grouped[0], &grouped[1]];
+    assert_eq!(sums(&all, &[&held[0], &held[1]]), [of("15.00 USD", "10.00 USD", 500)]);
+    assert_eq!(sums(&[&paid], &[&in_euros]), [of("0.00 EUR", "0.05 EUR", -5), of("0.00 USD", "7.00 USD", -700)]);
+    assert_eq!(sums(&[&paid, &items[0]], &[]), []);
+    let given_up = Invoice { state: InvoiceState::Uncollectible, ..document.clone() };
+    assert_eq!(sums(&[&given_up], &[]), [of("15.00 USD", "0.00 USD", 1_500)]);
 
     let id = |name: &str| SubscriptionId::try_new(format!("sub_{name}")).expect("an id");
     assert!(document.concerns(&id("ben")) && !document.concerns(&id("cleo")));
