@@ -317,6 +317,14 @@ mod tests {
     }
 
     #[test]
+    fn a_counted_factor_is_more_than_all_and_never_less_than_nothing() {
+        let counted =
+            |numerator, denominator| Factor::counted(numerator, denominator, FactorPrecision::Exact).to_string();
+        assert_eq!([counted(51, 30), counted(3, 1), counted(-1, 30)], ["51/30", "3/1", "0/30"]);
+        assert_eq!([counted(3, 0), counted(0, 0)], ["1/1", "0/1"]);
+    }
+
+    #[test]
     fn local_days_are_counted_over_clock_changes() {
         let berlin = Tz::Europe__Berlin;
         let march = Span::new(at("2026-02-28T23:00:00Z"), at("2026-03-31T22:00:00Z"));

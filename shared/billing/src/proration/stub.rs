@@ -271,6 +271,14 @@ mod tests {
         let policy = ProrationPolicy { trailing: Denominator::Anniversary, ..ProrationPolicy::default() };
         // 31 May to 30 June.
         assert_eq!(trailing(&policy, &stub, Tz::UTC).unwrap().to_string(), "10/30");
+        // Of many intervals, too: 15 January 2025 to 15 April, and 1 to 15 January 2026.
+        let cut = |interval: &str, began: &str, start: &str, end: &str| {
+            let stub = Stub::trailing(day(start), day(end), interval.parse().unwrap(), Tz::UTC).unwrap();
+            trailing(&policy, &Stub { contract_start: Some(day(began)), ..stub }, Tz::UTC).unwrap().to_string()
+        };
+        assert_eq!(cut("quarter", "2019-01-15", "2025-02-01", "2025-02-11"), "10/90");
+        assert_eq!(cut("2-weeks", "2026-01-01", "2026-01-03", "2026-01-08"), "5/14");
+        assert_eq!(cut("2-years", "2019-03-01", "2025-03-02", "2025-03-12"), "10/730");
     }
 
     #[test]

@@ -182,6 +182,15 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
+        let twice = settings(
+            r#"{"id":"home","version":1,"country":"DE","classes":["books","books"],"countries":[{"country":"DE","name":"USt","rates":[
+            {"class":"standard","percent":"19","from":"2007-01-01"},{"class":"standard","percent":"16","from":"2007-01-01"}]}]}"#,
+        );
+        assert!(
+            twice.problems().iter().any(|p| p.contains("has two rates of standard from 2007-01-01")),
+            "{:?}",
+            twice.problems()
+        );
         let bad = settings(
             r#"{"id":"A b","version":0,"country":"XX","registrations":[{"is":"one-stop-shop","union":"UE"},
             {"is":"country","country":"ZZ"}]}"#,

@@ -380,3 +380,22 @@ fn periods_of_an_anchor_are_listed_up_to_the_one_that_holds_the_day() {
     assert_eq!(starts("2025-03-30"), ["2025-01-31", "2025-02-28"]);
     assert_eq!(starts("2025-03-31"), ["2025-01-31", "2025-02-28", "2025-03-31"]);
 }
+
+#[test]
+fn stubs_and_segments_are_cut_at_their_anchors() {
+    let factors = |question: Value| {
+        let answer = ask(Kind::Prorate, &question.to_string()).expect("an answer");
+        let lines = answer["lines"].as_array().expect("lines").clone();
+        lines.iter().map(|l| format!("{}/{}", l["factor"]["numerator"], l["factor"]["denominator"])).collect::<Vec<_>>()
+    };
+    let stub = json!({"currency": "USD", "profile": "killbill", "kind": "leading-stub", "start": "2026-01-10",
+        "anchor_day": 1, "interval": "month", "to": "31"});
+    assert_eq!(factors(stub), ["22/31"]);
+    let segments = |interval: &str, until: &str| {
+        json!({"currency": "USD", "profile": "killbill", "kind": "segments", "to": "1", "interval": interval,
+            "segments": [{"start": "2026-01-01", "anchor_day": 1}], "until": until})
+    };
+    assert_eq!(factors(segments("month", "2026-02-28")), ["1/1", "1/1"]);
+    let of = |interval, until| factors(segments(interval, until)).len();
+    assert_eq!([of("2-weeks", "2026-01-28"), of("10-days", "2026-01-20"), of("week", "2026-01-07")], [2, 2, 1]);
+}

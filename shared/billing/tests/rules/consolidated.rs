@@ -294,6 +294,22 @@ fn two_documents_of_one_contract_have_two_names() {
 }
 
 #[test]
+fn a_fact_about_an_item_tells_what_that_contract_has() {
+    let seats = |name: &str, seats: i64| {
+        let held = contract(name, "10", Collection::Automatic);
+        let terms = terms("team", "month", "10", seats);
+        give(&Subscription { terms, ..held }, Input::Wake, renewal().0).1.remove(0)
+    };
+    let items = [seats("ana", 1), seats("ben", 3)];
+    let document = document_of(&items);
+    let amount = document.total;
+    let received = InvoiceInput::Received { amount, reference: "bank".into(), at: renewal().1 };
+    let (_, _, facts) = apply(&document, received).expect("money");
+    let told: Vec<_> = facts.iter().map(|f| (f.subscription_id.as_str(), f.quantity, f.amount_minor)).collect();
+    assert_eq!(told, [("sub_ana", 1, 1_000), ("sub_ben", 3, 3_000)]);
+}
+
+#[test]
 fn hours_of_gathering_have_a_limit() {
     let policy = |hours: u32| {
         serde_json::from_value::<billing::catalog::Policy>(

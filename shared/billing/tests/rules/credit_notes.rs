@@ -54,6 +54,7 @@ fn a_credit_note_is_a_document_of_its_own_and_its_sum_is_credit() {
     assert_eq!(credited.lines, invoice.lines, "an issued invoice is never edited");
     let words = explain(&note).expect("words");
     assert!(words.contains("what is given back of inv_ana-p1"), "{words}");
+    assert!(words.contains("\n  credited line 1 ") && words.contains("\n  tax VAT DE "), "{words}");
 }
 
 #[test]

@@ -380,10 +380,29 @@ fn nonsense_is_found_before_it_is_published_and_the_problem_says_what_to_mend() 
 }
 
 #[test]
+fn packages_that_are_the_least_are_billed_without_a_unit_and_units_without_a_package_are_told() {
+    let steps = |json: &str, units: i64| {
+        let steps = priced(&model(json), &Units::of(units.into())).steps;
+        steps.iter().map(|s| (s.kind, s.units.to_string(), s.packages.map(|p| p.to_string()))).collect::<Vec<_>>()
+    };
+    let of = |units: &str, packages: &str| vec![(StepKind::Package, units.to_owned(), Some(packages.to_owned()))];
+    let least = r#"{"model":"package","size":"10","amount":"3","minimum_packages":"2"}"#;
+    assert_eq!([steps(least, 0), steps(least, 25)], [of("0", "2"), of("25", "3")]);
+    // A package that is not full is free, and what is in it is told all the same.
+    let started = r#"{"model":"package","size":"10","amount":"3","started":"free"}"#;
+    assert_eq!([steps(started, 4), steps(started, 0)], [of("4", "0"), vec![]]);
+}
+
+#[test]
 fn a_price_that_is_just_the_most_is_not_cut() {
     let flat = |amount: &str| commitment(PriceModel::Flat { amount: amount.parse().unwrap() }, None, Some(10.into()));
     let kinds = |amount| priced(&flat(amount), &Units::of(1.into())).steps.iter().map(|s| s.kind).collect::<Vec<_>>();
     assert_eq!(kinds("10"), [StepKind::Flat]);
+    let both = |least: &str, most: &str| {
+        commitment(PriceModel::Flat { amount: 5.into() }, least.parse().ok(), most.parse().ok())
+    };
+    assert_eq!(both("10", "10").check(currency()), Ok(()), "a fixed sum");
+    assert!(both("10", "9.99").check(currency()).is_err());
     assert_eq!(kinds("10.01"), [StepKind::Flat, StepKind::Cap]);
 }
 

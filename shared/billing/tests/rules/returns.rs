@@ -54,7 +54,10 @@ fn a_trial_until_a_date_ends_when_that_day_begins() {
     let until = |date: &str| Order { trial_until: Some(date.parse().expect("a date")), ..trial(TrialRules::default()) };
     let held = applied(open(until("2027-02-01"), day("2027-01-20")).expect("an order")).0;
     assert_eq!(wake_at(&held), Some(day("2027-02-01")));
-    for bad in ["2027-01-20", "2029-02-01"] {
+    // 730 days are the most.
+    let longest = applied(open(until("2029-01-19"), day("2027-01-20")).expect("an order")).0;
+    assert_eq!(wake_at(&longest), Some(day("2029-01-19")));
+    for bad in ["2027-01-20", "2029-01-20"] {
         let refusal = open(until(bad), day("2027-01-20")).expect_err("it began");
         assert_eq!(refusal.field(), Some("trial"), "{bad}");
     }
