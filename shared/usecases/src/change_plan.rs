@@ -24,7 +24,7 @@ use serde::Serialize;
 
 use crate::{
     anchor, currency,
-    decide::{Draft, on_subscription},
+    decide::{Draft, held, on_subscription},
     error::{CONFLICT_TRIES, Error},
     lower::as_drafted,
     open_invoice::TakenBackView,
@@ -133,22 +133,23 @@ async fn attempt(
     let now = ledger.clocks.business().await?;
     let mut draft = Draft::new(now, ledger.clocks.wall());
     request.check_fields()?;
-    let mut received = None;
-    let corrected = Box::pin(correct::correct(ledger, gateways, &mut draft, &current, request)).await?;
-    if corrected.is_none() {
-        let input = input(ledger, &mut draft, profile, &current.value, request).await?;
-        received = moved_credit::received(&input, id);
-        on_subscription(ledger, &mut draft, &current, input, now).await?;
+    let mut taken_back = None;
+    match input(ledger, &mut draft, profile, &current.value, request).await? {
+        None => taken_back = Box::pin(correct::correct(ledger, gateways, &mut draft, &current, request)).await?,
+        Some(input) => {
+            let received = moved_credit::received(&input, id);
+            on_subscription(ledger, &mut draft, &current, input, now).await?;
+            if let Some((other, input)) = received {
+                let other = held(ledger, &draft, customer, &other).await?;
+                on_subscription(ledger, &mut draft, &other, input, now).await?;
+            }
+        }
     }
     if draft.commit.subscriptions.is_empty() {
         return present(ledger, customer, id).await;
     }
-    if let Some((other, input)) = received {
-        let other = ledger.store.subscription(customer, &other).await?.ok_or_else(missing)?;
-        on_subscription(ledger, &mut draft, &other, input, now).await?;
-    }
-    let after =
-        draft.commit.subscriptions.first().map(|s| Versioned { value: s.value.clone(), version: s.replaces + 1 });
+    let after = draft.commit.subscriptions.iter().find(|saved| saved.value.id == *id);
+    let after = after.map(|saved| Versioned { value: saved.value.clone(), version: saved.replaces + 1 });
     let changes = request.action == Action::Change;
     let withdrawn = after.as_ref().filter(|_| changes).and_then(|s| WithdrawnView::of(&current.value, &s.value, now));
     // Renewals that were due came first, each at its own instant; the change's own invoice is of this one.
@@ -160,7 +161,6 @@ async fn attempt(
     let closing_invoice = invoices.pop().filter(|closing| invoice.as_ref().map(currency) != Some(currency(closing)));
     let changed = draft.commit.invoices.iter().filter(|saved| saved.replaces > 0);
     let changed_invoices = changed.map(|saved| InvoiceView::new(&saved.value, now)).collect();
-    let credit_taken_back = corrected.and_then(|corrected| corrected.taken_back);
     let reply = if request.preview {
         let (after, file) = (after.unwrap_or(current), ledger.store.file(customer).await?);
         let invoices = as_drafted(&draft, file.map(|file| file.invoices).unwrap_or_default());
@@ -171,19 +171,28 @@ async fn attempt(
         draft.commit(ledger).await?;
         present(ledger, customer, id).await?
     };
-    Ok(ChangeReply { invoice, closing_invoice, credit_note, changed_invoices, credit_taken_back, withdrawn, ..reply })
+    Ok(ChangeReply {
+        invoice,
+        closing_invoice,
+        credit_note,
+        changed_invoices,
+        credit_taken_back: taken_back,
+        withdrawn,
+        ..reply
+    })
 }
 
+/// What the contract is asked for; none where an invoice is to be corrected, which its contract follows.
 async fn input(
     ledger: &Ledger,
     draft: &mut Draft,
     profile: Versioned<Customer>,
     held: &Subscription,
     request: &ChangeRequest,
-) -> Result<Input, Error> {
+) -> Result<Option<Input>, Error> {
     let customer = &profile.value;
     let (when, now) = (when(request, customer)?, ledger.clocks.business().await?);
-    Ok(match request.action {
+    Ok(Some(match request.action {
         Action::Change => {
             let has = held.terms_at(now);
             let plan = request.plan.as_deref().map_or(Wanted::Held(&has.plan), Wanted::OnSale);
@@ -225,11 +234,10 @@ async fn input(
         }
         Action::Resume => Input::Resume,
         Action::Consolidate => Input::Gather { gathering: gathering(ledger, held, request).await? },
-        // What corrects an invoice is decided there.
-        Action::CreditNote | Action::Void | Action::WriteOff => Input::Wake,
+        Action::CreditNote | Action::Void | Action::WriteOff => return Ok(None),
         Action::MoveCredit => moved_credit::given(ledger, held, request, now).await?,
         Action::Reactivate => reactivation(ledger, held, customer).await?,
-    })
+    }))
 }
 
 /// The id of the coupon or offer that is to go: of one that the contract holds, by code or id, or what was said.

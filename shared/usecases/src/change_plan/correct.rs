@@ -13,28 +13,19 @@ use crate::{
     ports::{Gateways, Ledger, Versioned},
 };
 
-/// An invoice that was corrected.
-pub(super) struct Corrected {
-    /// What became of credit that its period was given back as.
-    pub(super) taken_back: Option<TakenBackView>,
-}
-
-/// Drafts the correction that `request` asks for; none where it asks for something else.
+/// Drafts the correction that `request` asks for. What became of credit that the period of a withdrawn invoice was given back
+/// as; none where there was none.
 pub(super) async fn correct(
     ledger: &Ledger,
     gateways: &Gateways,
     draft: &mut Draft,
     current: &Versioned<Subscription>,
     request: &ChangeRequest,
-) -> Result<Option<Corrected>, Error> {
-    if !matches!(request.action, Action::CreditNote | Action::Void | Action::WriteOff) {
-        return Ok(None);
-    }
+) -> Result<Option<TakenBackView>, Error> {
     let reason = text("reason", request.reason.clone(), COMMENT_BYTES_MAX)?;
     let found = named(ledger, &current.value, request.invoice.as_deref()).await?;
-    let mut taken_back = None;
     match request.action {
-        Action::Void => taken_back = void(ledger, draft, current, &found, reason).await?,
+        Action::Void => return void(ledger, draft, current, &found, reason).await,
         Action::WriteOff => {
             write_off(ledger, draft, current, &found, reason).await?;
         }
@@ -43,5 +34,5 @@ pub(super) async fn correct(
             credit_note::write(ledger, gateways, draft, current, &found, asked).await?;
         }
     }
-    Ok(Some(Corrected { taken_back }))
+    Ok(None)
 }
