@@ -28,7 +28,7 @@ use crate::{
     error::{CONFLICT_TRIES, Error},
     lower::as_drafted,
     open_invoice::TakenBackView,
-    ports::{Gateways, Ledger, Save, Versioned},
+    ports::{CustomerFile, Gateways, Ledger, Save, Versioned},
     redeem::{self, redeem},
     signup::{Caller, Offer, Selection, Wanted, offer, remember, repeated},
     view::{InvoiceView, SubscriptionView, parse_field, parse_money},
@@ -236,7 +236,7 @@ async fn input(
         Action::Consolidate => Input::Gather { gathering: gathering(ledger, held, request).await? },
         Action::CreditNote | Action::Void | Action::WriteOff => return Ok(None),
         Action::MoveCredit => moved_credit::given(ledger, held, request, now).await?,
-        Action::Reactivate => reactivation(ledger, held, customer).await?,
+        Action::Reactivate => reactivation(ledger, draft, held, customer).await?,
     }))
 }
 
@@ -252,11 +252,22 @@ fn held_coupon(held: &Subscription, request: &ChangeRequest) -> Result<String, R
     Ok(found.map_or_else(|| named.chars().take(60).collect(), |c| c.id.clone()))
 }
 
-/// A contract that comes back, with what it owes from before.
-async fn reactivation(ledger: &Ledger, held: &Subscription, customer: &Customer) -> Result<Input, Error> {
+/// A contract that comes back, with what it owes from before. The invoices go along at their versions: money that comes for one
+/// at the same moment, or afterwards, does not pay it a second time.
+async fn reactivation(
+    ledger: &Ledger,
+    draft: &mut Draft,
+    held: &Subscription,
+    customer: &Customer,
+) -> Result<Input, Error> {
     currency::check_return(held, customer)?;
     let own = held.terms.price.currency;
-    let mut debts = debts(ledger, held).await?;
+    let missing = || Refusal::NotFound { what: "subscription", id: held.id.to_string() };
+    let file = ledger.store.file(&held.customer).await?.ok_or_else(missing)?;
+    let mut debts = debts(&file, held)?;
+    for owed in given_up(&file, held).filter(|invoice| !invoice.value.debt_paid) {
+        draft.invoice(Invoice { debt_paid: true, ..owed.value.clone() }, Vec::new(), owed.version);
+    }
     let debt_minor = debts.remove(&own.to_string()).map_or(0, |debt| debt.minor);
     let debts = debts.into_values().filter(|debt| debt.minor != 0).collect();
     Ok(Input::Reactivate { debt_minor, debts })
@@ -338,12 +349,15 @@ fn amount(request: &ChangeRequest, currency: Currency) -> Result<Money, Refusal>
     parse_money("amount", request.amount.as_deref().unwrap_or_default(), currency)
 }
 
+/// The contract's invoices that were given up.
+fn given_up<'a>(file: &'a CustomerFile, held: &'a Subscription) -> impl Iterator<Item = &'a Versioned<Invoice>> {
+    file.invoices.iter().filter(|i| i.value.is_of(&held.id) && i.value.state == InvoiceState::Uncollectible)
+}
+
 /// What the contract's invoices come to that were given up, less what was settled when it came back before, by currency.
-async fn debts(ledger: &Ledger, held: &Subscription) -> Result<BTreeMap<String, Money>, Error> {
+fn debts(file: &CustomerFile, held: &Subscription) -> Result<BTreeMap<String, Money>, Error> {
     let mut debts: BTreeMap<String, Money> = BTreeMap::new();
-    let Some(file) = ledger.store.file(&held.customer).await? else { return Ok(debts) };
-    let own = file.invoices.iter().map(|i| &i.value).filter(|i| i.is_of(&held.id));
-    for total in own.filter(|i| i.state == InvoiceState::Uncollectible).map(Invoice::amount_due) {
+    for total in given_up(&file, held).map(|invoice| invoice.value.payable()) {
         let debt = debts.entry(total.currency.to_string()).or_insert_with(|| Money::zero(total.currency));
         *debt = debt.plus(total).map_err(Refusal::from)?;
     }

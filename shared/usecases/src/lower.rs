@@ -59,6 +59,8 @@ async fn lower_by(
         Box::pin(on_subscription(ledger, draft, &contract, input, now)).await?;
         if settled {
             let contract = held(ledger, draft, customer, &before.id).await?;
+            // As they are by now: another one of them may be settled, too.
+            let invoices = as_drafted(draft, invoices.clone());
             relieve(ledger, draft, &contract, &was.value, &invoices).await?;
         }
     }

@@ -62,9 +62,18 @@ pub(crate) fn suspends_too<'a>(
     invoice: &Invoice,
     contract: &Subscription,
     all: &'a [Versioned<Invoice>],
-) -> Option<&'a InvoiceId> {
-    let others = all.iter().map(|i| &i.value).filter(|other| other.id != invoice.id && other.concerns(&contract.id));
-    others.into_iter().find(|other| other.suspends && other.is_open()).map(|other| &other.id)
+) -> Option<&'a Versioned<Invoice>> {
+    let mut others = all.iter().filter(|other| other.value.id != invoice.id && other.value.concerns(&contract.id));
+    others.find(|other| other.value.suspends && other.value.is_open())
+}
+
+/// What hands the access that `invoice` took away over to `other`, which goes along at its version: it must not be settled at
+/// the same moment.
+fn over(draft: &mut Draft, invoice: &InvoiceId, other: &Versioned<Invoice>) -> Input {
+    if draft.invoice_after(&other.value.id).is_none() {
+        draft.invoice(other.value.clone(), Vec::new(), other.version);
+    }
+    Input::HandOver { invoice: invoice.clone(), to: other.value.id.clone() }
 }
 
 /// Withdraws an invoice, and what follows for its contract. None: it was withdrawn before.
@@ -120,8 +129,8 @@ async fn hand_over(
     all: &[Versioned<Invoice>],
 ) -> Result<(), Error> {
     let other = suspends_too(invoice, &current.value, all).filter(|_| invoice.suspends);
-    let Some(to) = other.cloned() else { return Ok(()) };
-    let (input, now) = (Input::HandOver { invoice: invoice.id.clone(), to }, draft.now);
+    let Some(other) = other else { return Ok(()) };
+    let (input, now) = (over(draft, &invoice.id, other), draft.now);
     on_subscription(ledger, draft, current, input, now).await.map(|_| ())
 }
 
@@ -135,7 +144,7 @@ pub(crate) async fn relieve(
 ) -> Result<(), Error> {
     let (invoice, now) = (before.id.clone(), draft.now);
     let input = match suspends_too(before, &current.value, all) {
-        Some(to) => Input::HandOver { invoice, to: to.clone() },
+        Some(other) => over(draft, &invoice, other),
         None => Input::Restore { invoice },
     };
     Box::pin(on_subscription(ledger, draft, current, input, now)).await.map(|_| ())

@@ -61,10 +61,11 @@ impl Invoice {
         self.tax_minor.saturating_sub(self.lowered.tax_minor)
     }
 
-    /// What is still owed: nothing once it is paid or withdrawn. What was given up is owed as before.
+    /// What is still owed: nothing once it is paid or withdrawn. What was given up is owed as before, until credit pays it.
     #[must_use]
     pub fn amount_due(&self) -> Money {
         match self.status() {
+            _ if self.debt_paid => Money::zero(self.total.currency),
             DocumentStatus::Open | DocumentStatus::Uncollectible => self.payable(),
             DocumentStatus::Draft | DocumentStatus::Paid | DocumentStatus::Void => Money::zero(self.total.currency),
         }
@@ -108,6 +109,11 @@ fn refuse(detail: impl Into<String>) -> Result<(), Refusal> {
 pub(super) fn check_changeable(invoice: &Invoice) -> Result<(), Refusal> {
     if invoice.is_being_collected() {
         return refuse("an attempt to collect it is under way; ask again when that has its answer");
+    }
+    if invoice.debt_paid {
+        return refuse(
+            "was given up, and credit paid it when its contract came back: nothing is owed on it; give credit another way",
+        );
     }
     if invoice.purpose.opens() && invoice.status() == DocumentStatus::Open {
         return refuse(

@@ -243,6 +243,10 @@ pub struct Invoice {
     /// Whether the merchant gave it up: its contract goes on, and money that comes in full still pays it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub written_off: bool,
+    /// Whether it was given up, and credit paid it when its contract came back: nothing is owed on it, and money that comes for
+    /// it is credit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub debt_paid: bool,
     /// What of it goes back, or went back, to the payment that paid it; in the order of their keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refunds: Vec<Refund>,
@@ -327,6 +331,7 @@ impl Invoice {
             lowered: Lowered::default(),
             taken_back_minor: 0,
             written_off: false,
+            debt_paid: false,
             refunds: Vec::new(),
             suspends: false,
             withdrawn: false,

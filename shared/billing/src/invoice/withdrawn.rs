@@ -213,7 +213,7 @@ impl Invoice {
     /// Whether the merchant gave it up, so that its contract goes on.
     #[must_use]
     pub fn is_written_off(&self) -> bool {
-        self.written_off && self.state == InvoiceState::Uncollectible
+        self.written_off && !self.debt_paid && self.state == InvoiceState::Uncollectible
     }
 
     /// The prepaid credit that paid usage on it.

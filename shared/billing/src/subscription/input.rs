@@ -156,7 +156,7 @@ pub enum Input {
         /// Which invoice.
         invoice: InvoiceId,
     },
-    /// That invoice was paid.
+    /// That invoice was paid, withdrawn, given up, or lowered to nothing.
     Restore {
         /// Which invoice.
         invoice: InvoiceId,

@@ -253,6 +253,11 @@ impl Step {
     /// comes back to a contract that ended goes the way of all that was left then.
     pub(super) fn prepaid_back(&mut self, back: Vec<(PrepaidSource, Money)>, at: Instant) -> Result<bool, Refusal> {
         for (source, amount) in back {
+            if amount.currency != self.next.terms.price.currency {
+                // Prepaid credit is in the currency that the contract is billed in now; this was used before that.
+                self.book(amount, 0, "withdrawn", at)?;
+                continue;
+            }
             self.prepaid_fact(EventType::PrepaidUsed, -amount.minor, at, Some("withdrawn"))?;
             if source.expires_at.is_some_and(|end| end <= at) {
                 self.prepaid_fact(EventType::PrepaidExpired, amount.minor, at, Some("expired"))?;

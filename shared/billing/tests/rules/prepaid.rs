@@ -10,10 +10,12 @@ use billing::{
     dunning::Ladder,
     fact::{EventType, Happening},
     gateway::DeclineClass,
+    ids::InvoiceId,
     invoice::{
         Adjustment, Climb, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState, LineKind, compute,
         credit, explain, transition as collect,
     },
+    money::{Currency, Money},
     prepaid::{GRANTS_MAX, GrantSource, PrepaidSource, TopUp},
     refusal::Refusal,
     subscription::{Effect, Input, Outcome, Subscription, When, next_event, transition_with, wake_at},
@@ -275,6 +277,22 @@ fn there_is_room_for_a_bounded_number_of_grants_and_waiting_top_ups() {
     let invoice = world.invoices[0].clone();
     world.give(paid(&invoice, day(2)), day(2));
     assert_eq!(world.held.prepaid.grants.len(), GRANTS_MAX);
+}
+
+#[test]
+fn what_comes_back_from_before_another_currency_is_credit_in_that_one() {
+    let mut world = World::new();
+    let euros = Money::new(700, Currency::try_new("EUR").expect("a currency"));
+    let source = PrepaidSource { grant: "grant-2".into(), left: euros, expires_at: None, held: None };
+    let back = |amount: Money| Input::PrepaidBack {
+        invoice: InvoiceId::try_new("inv_ana-p1").expect("an id"),
+        sources: vec![(source.clone(), amount)],
+        at: day(1),
+    };
+    world.give(back(euros), day(1));
+    assert_eq!((world.held.credits.clone(), world.held.prepaid.grants.len()), (vec![euros], 0));
+    let (own, _) = crate::sample::give(&world.held, back(usd(300)), day(1));
+    assert_eq!(own.prepaid.grants[0].left_minor(), 300);
 }
 
 #[test]

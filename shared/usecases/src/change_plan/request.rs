@@ -39,7 +39,8 @@ pub struct ChangeRequest {
     /// For `change`: all add-ons that the contract shall have; the present ones when absent.
     #[serde(default)]
     pub add_ons: Option<Vec<WantedAddOn>>,
-    /// For `charge`, `top_up`, `grant` and `move_credit`: how much, in major units of the contract's currency, as text (`"49.90"`).
+    /// For `charge`, `top_up`, `grant` and `move_credit`: how much, in major units of the contract's currency (of `move_credit`: of
+    /// the contract that gets it), as text (`"49.90"`).
     #[serde(default)]
     pub amount: Option<String>,
     /// For `charge`: what for, as it stands on the invoice.
