@@ -357,7 +357,7 @@ fn given_up<'a>(file: &'a CustomerFile, held: &'a Subscription) -> impl Iterator
 /// What the contract's invoices come to that were given up, less what was settled when it came back before, by currency.
 fn debts(file: &CustomerFile, held: &Subscription) -> Result<BTreeMap<String, Money>, Error> {
     let mut debts: BTreeMap<String, Money> = BTreeMap::new();
-    for total in given_up(&file, held).map(|invoice| invoice.value.payable()) {
+    for total in given_up(file, held).map(|invoice| invoice.value.payable()) {
         let debt = debts.entry(total.currency.to_string()).or_insert_with(|| Money::zero(total.currency));
         *debt = debt.plus(total).map_err(Refusal::from)?;
     }
