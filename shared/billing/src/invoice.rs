@@ -5,6 +5,7 @@
 
 mod adjust;
 mod balances;
+mod basis;
 mod charged;
 mod consolidated;
 mod credit;
@@ -23,6 +24,7 @@ mod withdrawn;
 pub use adjust::{Adjustment, Adjustments, tax_of, tax_of_total};
 pub(crate) use adjust::{coupon_of, tax_of_kept, wrong_discount};
 pub use balances::{CustomerBalance, customer_balances};
+pub use basis::{Basis, DocumentSide};
 pub use charged::{Charged, ChargedItem};
 pub use consolidated::{
     BadGatheringTime, DOCUMENT_ITEMS_MAX, DocumentItem, GATHERING_HOURS_MAX, GatheringTime, consolidate,
@@ -32,7 +34,7 @@ pub use explain::explain;
 pub(crate) use kept::keep_pending;
 pub use kept::{Kept, keep};
 pub(crate) use lines::time_bought;
-pub use lines::{Basis, DocumentSide, Explanation, Line, LineKind, Once, OneOff, StubOf, UsedUnits, compute};
+pub use lines::{Explanation, Line, LineKind, Once, OneOff, StubOf, UsedUnits, compute};
 pub(crate) use lines::{prepaid_cost, prepaid_drawn};
 pub use owed::Lowered;
 pub(crate) use refund::tax_not_in_credit;

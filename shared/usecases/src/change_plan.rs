@@ -4,12 +4,13 @@
 mod correct;
 mod moved_credit;
 mod preview;
+mod reply;
 mod request;
 
 use std::collections::BTreeMap;
 
 use billing::{
-    calendar::alignment::AlignmentPolicy,
+    calendar::{Instant, alignment::AlignmentPolicy},
     catalog::{ChangeTimes, Ranked},
     customer::Customer,
     discount::CouponCode,
@@ -20,73 +21,24 @@ use billing::{
     subscription::{DEBT, Input, State, Subscription, When},
     terms::Terms,
 };
-use serde::Serialize;
 
 use crate::{
     anchor, currency,
     decide::{Draft, held, on_subscription},
     error::{CONFLICT_TRIES, Error},
     lower::as_drafted,
-    open_invoice::TakenBackView,
     ports::{CustomerFile, Gateways, Ledger, Save, Versioned},
     redeem::{self, redeem},
     signup::{Caller, Offer, Selection, Wanted, offer, remember, repeated},
-    view::{InvoiceView, SubscriptionView, parse_field, parse_money},
+    view::{SubscriptionView, parse_field, parse_money},
 };
 
 pub use preview::{Upcoming, WithdrawnView};
+pub use reply::{ChangeReply, Documents};
 pub use request::{Action, ChangeRequest};
 
 /// Longest comment of a cancellation, in bytes.
 const COMMENT_BYTES_MAX: usize = 2_000;
-
-/// The answer to a change.
-#[derive(Clone, Debug, Serialize)]
-pub struct ChangeReply {
-    /// Whether nothing was changed.
-    pub preview: bool,
-    /// The contract after the change.
-    pub subscription: SubscriptionView,
-    /// The invoice that the change makes; none when nothing is owed now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub invoice: Option<InvoiceView>,
-    /// The invoice that closes what ran in another currency before it, where it is no credit note.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub closing_invoice: Option<InvoiceView>,
-    /// The credit note beside it, where the policy writes what is given back on one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub credit_note: Option<InvoiceView>,
-    /// Invoices issued before that change with it, as they are after it: what is credited, withdrawn or given up, and what is
-    /// lowered by what the contract gives back.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub changed_invoices: Vec<InvoiceView>,
-    /// With a void: what becomes of credit that the invoice's period was given back as.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub credit_taken_back: Option<TakenBackView>,
-    /// What the customer had agreed to for later, where this change takes its place or takes it back.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub withdrawn: Option<WithdrawnView>,
-    /// In a preview of something for later: what is billed then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub upcoming: Option<Upcoming>,
-}
-
-impl ChangeReply {
-    /// A contract, and no document.
-    fn of(subscription: SubscriptionView) -> Self {
-        Self {
-            preview: false,
-            subscription,
-            invoice: None,
-            closing_invoice: None,
-            credit_note: None,
-            changed_invoices: Vec::new(),
-            credit_taken_back: None,
-            withdrawn: None,
-            upcoming: None,
-        }
-    }
-}
 
 /// Changes a contract, or previews the change. `gateways` only say what they can do; refunds are sent by `collect`. `seen` is the version that the caller decided on (If-Match).
 ///
@@ -124,18 +76,17 @@ async fn attempt(
     request: &ChangeRequest,
     (customer, id): (&CustomerId, &SubscriptionId),
 ) -> Result<ChangeReply, Error> {
-    let missing = || Refusal::NotFound { what: "subscription", id: id.to_string() };
-    let profile = ledger.store.customer(customer).await?.ok_or_else(missing)?;
-    let current = ledger.store.subscription(customer, id).await?.ok_or_else(missing)?;
+    let profile = ledger.store.customer(customer).await?.ok_or_else(|| missing(id))?;
+    let current = ledger.store.subscription(customer, id).await?.ok_or_else(|| missing(id))?;
     if seen.is_some_and(|v| v != current.version) {
         return Err(Refusal::VersionMismatch { current: current.version }.into());
     }
     let now = ledger.clocks.business().await?;
     let mut draft = Draft::new(now, ledger.clocks.wall());
     request.check_fields()?;
-    let mut taken_back = None;
+    let mut credit_taken_back = None;
     match input(ledger, &mut draft, profile, &current.value, request).await? {
-        None => taken_back = Box::pin(correct::correct(ledger, gateways, &mut draft, &current, request)).await?,
+        None => credit_taken_back = Box::pin(correct::correct(ledger, gateways, &mut draft, &current, request)).await?,
         Some(input) => {
             let received = moved_credit::received(&input, id);
             on_subscription(ledger, &mut draft, &current, input, now).await?;
@@ -152,34 +103,20 @@ async fn attempt(
     let after = after.map(|saved| Versioned { value: saved.value.clone(), version: saved.replaces + 1 });
     let changes = request.action == Action::Change;
     let withdrawn = after.as_ref().filter(|_| changes).and_then(|s| WithdrawnView::of(&current.value, &s.value, now));
-    // Renewals that were due came first, each at its own instant; the change's own invoice is of this one.
-    let own = |i: &&Save<Invoice>| i.replaces == 0 && i.value.issued_at == now;
-    let own = draft.commit.invoices.iter().filter(own).map(|i| InvoiceView::new(&i.value, now));
-    let (notes, mut invoices): (Vec<_>, Vec<_>) = own.partition(|view| view.credit_note);
-    let (invoice, credit_note) = (invoices.pop(), notes.into_iter().next_back());
-    let currency = |view: &InvoiceView| view.total.currency.clone();
-    let closing_invoice = invoices.pop().filter(|closing| invoice.as_ref().map(currency) != Some(currency(closing)));
-    let changed = draft.commit.invoices.iter().filter(|saved| saved.replaces > 0);
-    let changed_invoices = changed.map(|saved| InvoiceView::new(&saved.value, now)).collect();
-    let reply = if request.preview {
-        let (after, file) = (after.unwrap_or(current), ledger.store.file(customer).await?);
-        let invoices = as_drafted(&draft, file.map(|file| file.invoices).unwrap_or_default());
+    let documents = Documents::new(&draft.commit.invoices, now);
+    let (reply, numbers) = if request.preview {
+        let (after, file) = (after.unwrap_or(current), stored(ledger, customer, id).await?);
+        let invoices = as_drafted(&draft, file.invoices);
         let upcoming = preview::upcoming(ledger, request, &after, now).await?;
-        ChangeReply { preview: true, upcoming, ..ChangeReply::of(SubscriptionView::new(&after, &invoices, now)) }
+        let reply = ChangeReply::of(SubscriptionView::new(&after, &invoices, now));
+        (ChangeReply { preview: true, upcoming, ..reply }, file.numbers)
     } else {
         draft.commit.idempotency = Some(remember(ledger, caller, customer, id));
         draft.commit(ledger).await?;
-        present(ledger, customer, id).await?
+        let file = stored(ledger, customer, id).await?;
+        (shown(&file, id, now)?, file.numbers)
     };
-    Ok(ChangeReply {
-        invoice,
-        closing_invoice,
-        credit_note,
-        changed_invoices,
-        credit_taken_back: taken_back,
-        withdrawn,
-        ..reply
-    })
+    Ok(ChangeReply { documents: documents.numbered(&numbers), credit_taken_back, withdrawn, ..reply })
 }
 
 /// What the contract is asked for; none where an invoice is to be corrected, which its contract follows.
@@ -262,8 +199,7 @@ async fn reactivation(
 ) -> Result<Input, Error> {
     currency::check_return(held, customer)?;
     let own = held.terms.price.currency;
-    let missing = || Refusal::NotFound { what: "subscription", id: held.id.to_string() };
-    let file = ledger.store.file(&held.customer).await?.ok_or_else(missing)?;
+    let file = stored(ledger, &held.customer, &held.id).await?;
     let mut debts = debts(&file, held)?;
     for owed in given_up(&file, held).filter(|invoice| !invoice.value.debt_paid) {
         draft.invoice(Invoice { debt_paid: true, ..owed.value.clone() }, Vec::new(), owed.version);
@@ -406,10 +342,20 @@ fn text(field: &'static str, text: Option<String>, limit: usize) -> Result<Optio
     }
 }
 
+/// The contract as it is stored.
 async fn present(ledger: &Ledger, customer: &CustomerId, id: &SubscriptionId) -> Result<ChangeReply, Error> {
-    let missing = || Refusal::NotFound { what: "subscription", id: id.to_string() };
-    let file = ledger.store.file(customer).await?.ok_or_else(missing)?;
-    let held = file.subscriptions.iter().find(|s| s.value.id == *id).ok_or_else(missing)?;
-    let now = ledger.clocks.business().await?;
+    Ok(shown(&stored(ledger, customer, id).await?, id, ledger.clocks.business().await?)?)
+}
+
+fn shown(file: &CustomerFile, id: &SubscriptionId, now: Instant) -> Result<ChangeReply, Refusal> {
+    let held = file.subscriptions.iter().find(|s| s.value.id == *id).ok_or_else(|| missing(id))?;
     Ok(ChangeReply::of(SubscriptionView::new(held, &file.invoices, now)))
+}
+
+async fn stored(ledger: &Ledger, customer: &CustomerId, id: &SubscriptionId) -> Result<CustomerFile, Error> {
+    Ok(ledger.store.file(customer).await?.ok_or_else(|| missing(id))?)
+}
+
+fn missing(id: &SubscriptionId) -> Refusal {
+    Refusal::NotFound { what: "subscription", id: id.to_string() }
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     decide::{Draft, held, on_subscription},
     error::Error,
-    open_invoice::{all, relieve},
+    open_invoice::{all, own, relieve},
     ports::{Gateways, Ledger, Versioned},
     view::parse_money,
 };
@@ -79,9 +79,8 @@ fn kept(
     credited: &Invoice,
     all: &[Versioned<Invoice>],
 ) -> Result<Kept, Refusal> {
-    let own: Vec<&Invoice> = all.iter().map(|i| &i.value).filter(|invoice| invoice.is_of(&contract.id)).collect();
     let note = credited.credits.last().ok_or_else(|| needed("invoice", "a note on it"))?;
-    keep(before, note, &own, &contract.pending)
+    keep(before, note, &own(contract, all), &contract.pending)
 }
 
 /// Whose attempts paid `invoice`: the document that it is on, or itself.

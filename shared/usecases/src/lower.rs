@@ -13,7 +13,7 @@ use billing::{
 use crate::{
     decide::{Draft, held, on_subscription},
     error::Error,
-    open_invoice::{all, relieve},
+    open_invoice::{all, own, relieve},
     ports::{Ledger, Versioned},
 };
 
@@ -49,8 +49,7 @@ async fn lower_by(
     // What the decision's other documents used of it is not there any more.
     let there = after.value.credit_in(currency).saturating_sub(before.credit_in(currency)).max(0);
     let invoices = as_drafted(draft, all(ledger, before).await?);
-    let own: Vec<&Invoice> = invoices.iter().map(|i| &i.value).filter(|i| i.is_of(&before.id)).collect();
-    for paid in pay_from_credit(given, Money::new(there, currency), &own, now)? {
+    for paid in pay_from_credit(given, Money::new(there, currency), &own(before, &invoices), now)? {
         let Some(was) = invoices.iter().find(|i| i.value.id == paid.invoice.id) else { continue };
         let settled = was.value.suspends && !paid.invoice.suspends;
         let input = Input::PayInvoice { invoice: was.value.id.clone(), amount: paid.amount, tax_minor: paid.tax_minor };

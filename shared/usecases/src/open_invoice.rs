@@ -57,26 +57,12 @@ pub(crate) async fn all(ledger: &Ledger, contract: &Subscription) -> Result<Vec<
     Ok(ledger.store.file(&contract.customer).await?.map(|file| file.invoices).unwrap_or_default())
 }
 
-/// Another invoice of the contract that takes access away beside `invoice`.
-pub(crate) fn suspends_too<'a>(
-    invoice: &Invoice,
-    contract: &Subscription,
-    all: &'a [Versioned<Invoice>],
-) -> Option<&'a Versioned<Invoice>> {
-    let mut others = all.iter().filter(|other| other.value.id != invoice.id && other.value.concerns(&contract.id));
-    others.find(|other| other.value.suspends && other.value.is_open())
+/// Those of them that charge or give back for the contract itself.
+pub(crate) fn own<'a>(contract: &Subscription, all: &'a [Versioned<Invoice>]) -> Vec<&'a Invoice> {
+    all.iter().map(|i| &i.value).filter(|i| i.is_of(&contract.id)).collect()
 }
 
-/// What hands the access that `invoice` took away over to `other`, which goes along at its version: it must not be settled at
-/// the same moment.
-fn over(draft: &mut Draft, invoice: &InvoiceId, other: &Versioned<Invoice>) -> Input {
-    if draft.invoice_after(&other.value.id).is_none() {
-        draft.invoice(other.value.clone(), Vec::new(), other.version);
-    }
-    Input::HandOver { invoice: invoice.clone(), to: other.value.id.clone() }
-}
-
-/// Withdraws an invoice, and what follows for its contract. None: it was withdrawn before.
+/// Withdraws an invoice, and what follows for its contract. None: nothing was to be taken back, or it was withdrawn before.
 pub(crate) async fn void(
     ledger: &Ledger,
     draft: &mut Draft,
@@ -84,57 +70,49 @@ pub(crate) async fn void(
     found: &Versioned<Invoice>,
     reason: Option<String>,
 ) -> Result<Option<TakenBackView>, Error> {
-    let (contract, now) = (&current.value, draft.now);
-    let all = all(ledger, contract).await?;
-    let own: Vec<&Invoice> = all.iter().map(|i| &i.value).filter(|i| i.is_of(&contract.id)).collect();
-    let withdrawal = withdrawal(&found.value, contract, &own)?;
-    let taken_back_minor = withdrawal.taken_net_minor;
-    hand_over(ledger, draft, current, &found.value, &all).await?;
-    if !on_invoice(ledger, draft, found, InvoiceInput::Withdraw { taken_back_minor }, now).await? {
-        return Ok(None);
-    }
+    let all = all(ledger, &current.value).await?;
+    let withdrawal = withdrawal(&found.value, &current.value, &own(&current.value, &all))?;
     let view = TakenBackView::of(&withdrawal);
     let (invoice, period) = (found.value.id.clone(), *found.value.basis.period());
+    let asked = InvoiceInput::Withdraw { taken_back_minor: withdrawal.taken_net_minor };
     let input = Input::VoidInvoice { invoice, reason, withdrawal: Box::new(withdrawal), period };
-    let contract = held(ledger, draft, &contract.customer, &contract.id).await?;
-    on_subscription(ledger, draft, &contract, input, now).await?;
-    Ok(view)
+    let is_new = settle(ledger, draft, (current, found, &all), asked, input).await?;
+    Ok(view.filter(|_| is_new))
 }
 
-/// Gives an invoice up; its contract goes on. False: it was given up before.
+/// Gives an invoice up; its contract goes on. Nothing happens to one that was given up before.
 pub(crate) async fn write_off(
     ledger: &Ledger,
     draft: &mut Draft,
     current: &Versioned<Subscription>,
     found: &Versioned<Invoice>,
     reason: Option<String>,
+) -> Result<(), Error> {
+    check_write_off(&found.value)?;
+    let all = all(ledger, &current.value).await?;
+    let input = Input::WriteOff { invoice: found.value.id.clone(), reason };
+    settle(ledger, draft, (current, found, &all), InvoiceInput::WriteOff, input).await.map(|_| ())
+}
+
+/// What is asked of an invoice and then of its contract. False: the invoice was asked before. It is the first that access is
+/// handed over, because the end of the invoice gives back what it took away.
+async fn settle(
+    ledger: &Ledger,
+    draft: &mut Draft,
+    (current, found, all): (&Versioned<Subscription>, &Versioned<Invoice>, &[Versioned<Invoice>]),
+    asked: InvoiceInput,
+    input: Input,
 ) -> Result<bool, Error> {
     let (contract, now) = (&current.value, draft.now);
-    check_write_off(&found.value)?;
-    hand_over(ledger, draft, current, &found.value, &all(ledger, contract).await?).await?;
-    if !on_invoice(ledger, draft, found, InvoiceInput::WriteOff, now).await? {
+    hand_over(ledger, draft, current, &found.value, all).await?;
+    if !on_invoice(ledger, draft, found, asked, now).await? {
         return Ok(false);
     }
-    let input = Input::WriteOff { invoice: found.value.id.clone(), reason };
     let contract = held(ledger, draft, &contract.customer, &contract.id).await?;
     on_subscription(ledger, draft, &contract, input, now).await
 }
 
-/// Where another invoice takes access away, too, it stays away for that: the invoice's own end gives nothing back then.
-async fn hand_over(
-    ledger: &Ledger,
-    draft: &mut Draft,
-    current: &Versioned<Subscription>,
-    invoice: &Invoice,
-    all: &[Versioned<Invoice>],
-) -> Result<(), Error> {
-    let other = suspends_too(invoice, &current.value, all).filter(|_| invoice.suspends);
-    let Some(other) = other else { return Ok(()) };
-    let (input, now) = (over(draft, &invoice.id, other), draft.now);
-    on_subscription(ledger, draft, current, input, now).await.map(|_| ())
-}
-
-/// Access that `before` took away and `after`, which is settled, does not: it comes back, or stays away for another invoice.
+/// Access that `before` took away and that it does not any more: it stays away for another invoice, or it comes back.
 pub(crate) async fn relieve(
     ledger: &Ledger,
     draft: &mut Draft,
@@ -142,10 +120,30 @@ pub(crate) async fn relieve(
     before: &Invoice,
     all: &[Versioned<Invoice>],
 ) -> Result<(), Error> {
-    let (invoice, now) = (before.id.clone(), draft.now);
-    let input = match suspends_too(before, &current.value, all) {
-        Some(other) => over(draft, &invoice, other),
-        None => Input::Restore { invoice },
-    };
+    if hand_over(ledger, draft, current, before, all).await? {
+        return Ok(());
+    }
+    let (input, now) = (Input::Restore { invoice: before.id.clone() }, draft.now);
     Box::pin(on_subscription(ledger, draft, current, input, now)).await.map(|_| ())
+}
+
+/// Hands the access that `invoice` took away over to another open invoice of the contract that takes it away, too; false: there
+/// is none. The other one goes along at its version: it must not be settled at the same moment.
+async fn hand_over(
+    ledger: &Ledger,
+    draft: &mut Draft,
+    current: &Versioned<Subscription>,
+    invoice: &Invoice,
+    all: &[Versioned<Invoice>],
+) -> Result<bool, Error> {
+    let takes_access =
+        |other: &&Versioned<Invoice>| other.value.suspends && other.value.is_open() && other.value.id != invoice.id;
+    let mut others = all.iter().filter(takes_access).filter(|other| other.value.concerns(&current.value.id));
+    let Some(other) = others.next().filter(|_| invoice.suspends) else { return Ok(false) };
+    if draft.invoice_after(&other.value.id).is_none() {
+        draft.invoice(other.value.clone(), Vec::new(), other.version);
+    }
+    let (input, now) = (Input::HandOver { invoice: invoice.id.clone(), to: other.value.id.clone() }, draft.now);
+    Box::pin(on_subscription(ledger, draft, current, input, now)).await?;
+    Ok(true)
 }

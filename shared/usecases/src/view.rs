@@ -367,6 +367,9 @@ pub struct InvoiceView {
     pub issued_at: Instant,
     /// What the money is for.
     pub period: Period,
+    /// Of a credit note: why it was written, in the support's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What is owed, line by line, each with its explanation.
     pub lines: Vec<Line>,
     /// The invoices on the document, where it was asked for by its id.
@@ -420,6 +423,7 @@ impl InvoiceView {
             tax: tax_of(&invoice.lines, invoice.total.currency).ok().filter(|t| t.minor != 0).map(Into::into),
             issued_at: invoice.issued_at,
             period: *invoice.basis.period(),
+            reason: invoice.basis.reason().map(Into::into),
             lines: invoice.lines.clone(),
             items: Vec::new(),
             attempts: invoice.attempts.clone(),

@@ -168,7 +168,7 @@ pub async fn good_path() -> Result<Vec<Row>, Failure> {
     let caller = Caller::new("web".into(), "key-2".into(), "change-plan", body.as_bytes());
     let reply = change_plan(&stack.ledger, &stack.gateways, &caller, None, &serde_json::from_str(&body)?).await?;
     stack.note("plan change");
-    let changed = InvoiceId::try_new(reply.invoice.ok_or("the change made no invoice")?.id)?;
+    let changed = InvoiceId::try_new(reply.documents.invoice.ok_or("the change made no invoice")?.id)?;
     stack.collect(&customer, &changed).await?;
     stack.note("its collection");
     if !matches!(stack.state(&customer, &changed).await?, InvoiceState::Paid { .. }) {

@@ -352,28 +352,30 @@ fn answer_change(world: &mut World, reply: Result<ChangeReply, Error>, changed: 
         Ok(reply) if reply.preview => {
             let late = if reply.subscription.past_due { ", past due" } else { "" };
             world.say(&format!("preview    {}{late}", brief(&reply.subscription)));
-            if let Some(note) = reply.credit_note {
+            if let Some(note) = reply.documents.credit_note {
                 world.say("preview    a credit note");
                 for line in &note.lines {
                     world.say(&format!("             {}", show::line(line)));
                 }
             }
             // A note on what was paid leaves that as it is.
-            let changed = reply.changed_invoices.iter().filter(|view| view.state != "paid" || view.lowered.is_some());
-            for InvoiceView { id, state, amount_due, .. } in changed {
-                world.say(&format!("preview    {id} would be {state}, {} due", amount_due.display));
+            let changed =
+                reply.documents.changed_invoices.iter().filter(|view| view.state != "paid" || view.lowered.is_some());
+            for InvoiceView { id, number, state, amount_due, .. } in changed {
+                let number = number.as_ref().map_or(String::new(), |number| format!(" ({number})"));
+                world.say(&format!("preview    {id}{number} would be {state}, {} due", amount_due.display));
             }
             if let Some(back) = reply.credit_taken_back {
                 let used = back.used.map_or(String::new(), |used| format!(", {} was used and stays", used.display));
                 world.say(&format!("preview    {} of credit is taken back{used}", back.taken.display));
             }
-            if let Some(closing) = reply.closing_invoice {
+            if let Some(closing) = reply.documents.closing_invoice {
                 world.say(&format!("preview    what ran before comes to {}", closing.total.display));
                 for line in &closing.lines {
                     world.say(&format!("             {}", show::line(line)));
                 }
             }
-            if let Some(invoice) = reply.invoice {
+            if let Some(invoice) = reply.documents.invoice {
                 world.say(&format!("preview    it would cost {}", invoice.total.display));
                 for line in &invoice.lines {
                     world.say(&format!("             {}", show::line(line)));

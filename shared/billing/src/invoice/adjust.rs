@@ -7,10 +7,11 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    basis::Basis,
     charged::Charged,
     credit_tax,
     kept::Kept,
-    lines::{Basis, Explanation, Line, LineKind, Rules},
+    lines::{Explanation, Line, LineKind, Rules},
 };
 use crate::{
     discount::{Applied, Cut, Discount, DiscountableLine, KeptParts, LineDiscount, apply_keeping},

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::state::{Invoice, InvoiceState};
 use crate::{
+    document::DocumentStatus,
     money::{Currency, Money, MoneyError},
     subscription::Subscription,
 };
@@ -15,7 +16,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CustomerBalance {
     /// What is owed on open invoices and on those that were given up. What is on a document is owed with that, what waits for
-    /// one is not owed yet, and nothing is owed for a top-up.
+    /// one is not owed yet, and nothing is owed for a top-up or for a contract that has not begun.
     pub owed: Money,
     /// Credit of all contracts, those that ended included; without prepaid credit for usage.
     pub credit: Money,
@@ -35,7 +36,8 @@ pub fn customer_balances<'a>(
     let of = |currency: Currency| move || (Money::zero(currency), Money::zero(currency));
     let counts = |invoice: &&Invoice| {
         let waits = matches!(invoice.state, InvoiceState::Gathering { .. });
-        !waits && invoice.document.is_none() && invoice.basis.top_up().is_none()
+        let opens = invoice.purpose.opens() && invoice.status() == DocumentStatus::Open;
+        !waits && !opens && invoice.document.is_none() && invoice.basis.top_up().is_none()
     };
     for due in invoices.into_iter().filter(counts).map(Invoice::amount_due).filter(|due| due.minor != 0) {
         let (owed, _) = sums.entry(due.currency.to_string()).or_insert_with(of(due.currency));

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjust::{Adjustment, plain},
-    lines::{Basis, Explanation, Line, LineKind, compute},
+    basis::Basis,
+    lines::{Explanation, Line, LineKind, compute},
     state::{Invoice, InvoiceState, Purpose, first_state},
 };
 use crate::{

@@ -8,7 +8,8 @@ use rust_decimal::Decimal;
 
 use super::{
     adjust::{of_terms, plain, tax_lines},
-    lines::{Basis, Line, LineKind, creditable},
+    basis::Basis,
+    lines::{Line, LineKind, creditable},
     owed::{By, check_changeable, lower},
     state::Invoice,
 };
@@ -92,6 +93,7 @@ pub(super) fn written(
         note: Box::new(note.clone()),
         refund_minor: parts.refund.minor,
         due_minor: parts.against_due.minor,
+        reason: None,
         adjustments: Box::default(),
     };
     let mut credited = invoice.clone();
@@ -124,17 +126,9 @@ fn breakdown(note: &CreditNote) -> Result<Vec<TaxTotal>, MoneyError> {
     let mut totals: Vec<TaxTotal> = Vec::new();
     for line in &note.lines {
         for tax in &line.taxes {
-            let (net, back) = (line.net.negated()?, tax.amount.negated()?);
+            let (rate, net, back) = (Some(tax.rate.clone()), line.net.negated()?, tax.amount.negated()?);
             let exact_minor = Decimal::from(back.minor);
-            match totals.iter_mut().find(|total| total.rate.as_ref() == Some(&tax.rate)) {
-                Some(total) => {
-                    (total.net, total.tax) = (total.net.plus(net)?, total.tax.plus(back)?);
-                    total.exact_minor = Decimal::from(total.tax.minor);
-                }
-                None => {
-                    totals.push(TaxTotal { rate: Some(tax.rate.clone()), note: None, net, tax: back, exact_minor });
-                }
-            }
+            TaxTotal { rate, note: None, net, tax: back, exact_minor }.add_to(&mut totals)?;
         }
     }
     Ok(totals)

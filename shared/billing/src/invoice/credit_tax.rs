@@ -67,7 +67,7 @@ pub(super) fn compute_with(
         }
     }
     for total in totals {
-        add(&mut taxed.totals, total)?;
+        total.add_to(&mut taxed.totals)?;
     }
     let net = Money::sum(currency, all.iter().map(|line| line.net))?;
     let tax = Money::sum(currency, all.iter().map(|line| line.tax))?;
@@ -84,16 +84,4 @@ fn with_tax(mut line: TaxedLine, tax: Money, totals: &mut [TaxTotal]) -> Result<
         total.tax = total.tax.plus(more)?;
     }
     Ok(line)
-}
-
-/// Adds a row of the breakdown to the same one of others.
-fn add(totals: &mut Vec<TaxTotal>, row: TaxTotal) -> Result<(), MoneyError> {
-    let same = totals.iter_mut().find(|total| (&total.rate, &total.note) == (&row.rate, &row.note));
-    let Some(total) = same else {
-        totals.push(row);
-        return Ok(());
-    };
-    (total.net, total.tax) = (total.net.plus(row.net)?, total.tax.plus(row.tax)?);
-    total.exact_minor = total.exact_minor.checked_add(row.exact_minor).ok_or(MoneyError::Overflow)?;
-    Ok(())
 }

@@ -51,7 +51,7 @@ pub fn explain(invoice: &Invoice) -> Result<String, Refusal> {
 fn lowered(text: &mut String, invoice: &Invoice) {
     let Lowered { notes_minor, credit_minor, .. } = invoice.lowered;
     let currency = invoice.total.currency;
-    for (by, minor) in [("credit notes", notes_minor), ("credit that this period was given back as", credit_minor)] {
+    for (by, minor) in [("credit notes", notes_minor), ("credit of the same period", credit_minor)] {
         if minor != 0 {
             let _ = writeln!(text, "  {:<34}{:>18}", format!("less {by}"), Money::new(-minor, currency).to_string());
         }
@@ -93,7 +93,10 @@ fn what_for(basis: &Basis) -> String {
             format!("a change at {} from {} to {}", day(*at), bought(from), bought(to))
         }
         Basis::End { terms, at, .. } => format!("the end of {} at {}", bought(terms), day(*at)),
-        Basis::CreditNote { invoice, .. } => format!("what is given back of {invoice}"),
+        Basis::CreditNote { invoice, reason, .. } => match reason {
+            Some(reason) => format!("what is given back of {invoice} ({reason})"),
+            None => format!("what is given back of {invoice}"),
+        },
         Basis::Document { items, .. } => format!("{} invoices", items.len()),
         Basis::Arrears { at, .. } => format!("what was used up to {}", day(*at)),
         Basis::Once { .. } if basis.top_up().is_some() => "prepaid credit".to_owned(),

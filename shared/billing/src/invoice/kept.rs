@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjust::Adjustment,
-    lines::{Basis, Line, LineKind, compute, sided},
+    basis::Basis,
+    lines::{Line, LineKind, compute, sided},
     state::{Invoice, InvoiceState},
 };
 use crate::{
@@ -127,18 +128,16 @@ pub(super) fn left(period: Span, currency: Currency, all: &[&Invoice]) -> Result
 /// `pending` decisions of a contract after an invoice of `period` was withdrawn and `kept` is left: they wait for an invoice,
 /// and each gives back no more than is left by then. Also what is left after them.
 pub(crate) fn keep_pending(pending: &mut [Basis], period: Span, mut kept: Kept) -> Result<Kept, Refusal> {
+    let is = |other: &Period| Span::from(other) == period;
     for basis in pending.iter_mut() {
-        let rules = crate::RULES_VERSION;
-        if !charges(basis.decision(), |other| Span::from(other) == period)
-            && !gives_back(basis.decision(), |other| Span::from(other) == period)
-        {
+        if !charges(basis.decision(), is) && !gives_back(basis.decision(), is) {
             continue;
         }
         if let Some(adjustments) = basis.decision_mut() {
             let noted = adjustments.kept.unwrap_or(Kept { minor: 0, ..kept });
             adjustments.kept = Some(Kept { minor: kept.minor, ..noted });
         }
-        let moved = moved(basis, rules, period, basis.terms().price.currency)?;
+        let moved = moved(basis, crate::RULES_VERSION, period, basis.terms().price.currency)?;
         kept.minor = kept.minor.checked_add(moved.minor).ok_or(MoneyError::Overflow)?;
     }
     Ok(kept)

@@ -10,8 +10,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    basis::Basis,
     credit::{Parts, note, written},
-    lines::Basis,
     state::{Invoice, InvoiceWake, PaidBy},
 };
 use crate::{

@@ -6,8 +6,9 @@ use chrono::{TimeDelta, Timelike};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    basis::Basis,
     consolidated::DocumentItem,
-    lines::{Basis, Line, Once, compute},
+    lines::{Line, Once, compute},
     owed::Lowered,
     refund::{self, Refund},
 };

@@ -7,8 +7,9 @@ use rust_decimal::Decimal;
 
 use super::{
     adjust::{Adjustment, tax_of_kept},
+    basis::Basis,
     kept::{Kept, Left, charges, left},
-    lines::{Basis, LineKind},
+    lines::LineKind,
     owed::{By, check_event, lower},
     state::{Invoice, InvoiceState},
     transition::Next,

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     calendar::{Instant, Period, recurrence::Span},
+    ids::InvoiceId,
     invoice::{Withdrawal, keep_pending},
     money::Money,
     refusal::Refusal,
@@ -63,7 +64,7 @@ impl Step {
 
 impl Subscription {
     /// Access that `invoice` took away stays away for the invoice `to`; false: it was not that which took it away.
-    fn hand_over(&mut self, invoice: &crate::ids::InvoiceId, to: crate::ids::InvoiceId) -> bool {
+    fn hand_over(&mut self, invoice: &InvoiceId, to: InvoiceId) -> bool {
         let is_its = self.suspended_by.as_ref() == Some(invoice);
         if is_its {
             self.suspended_by = Some(to);

@@ -199,7 +199,7 @@ impl Step {
             (_, Input::EndForNonPayment { at, .. }) => self.end(at, CancelReason::Involuntary),
 
             (_, Input::Credit { amount, tax_minor, reason, at }) => self.credit(amount, tax_minor, reason, at),
-            (_, Input::CreditNote { basis, kept, .. }) => self.credit_note(*basis, kept, now),
+            (_, Input::CreditNote { basis, reason, kept, .. }) => self.credit_note(basis.because(reason), kept, now),
             (_, Input::GiveCredit { amount, .. }) => self.give_credit(amount, now),
             (state, Input::TakeCredit { amount, .. }) if state.is_running() => self.take_credit(amount, now),
             (

@@ -211,28 +211,30 @@ fn breakdown(lines: &[TaxLine<'_>], taxed: &[TaxedLine], cells: &[Cell<'_>]) -> 
     for (number, (line, done)) in lines.iter().zip(taxed).enumerate() {
         let zero = Money::zero(done.net.currency);
         for cell in cells.iter().filter(|c| c.line == number) {
-            add_to(&mut totals, (Some(cell.rate), None), (done.net, cell.amount, cell.exact))?;
+            let (rate, tax, exact_minor) = (Some(cell.rate.clone()), cell.amount, cell.exact.normalize());
+            TaxTotal { rate, note: None, net: done.net, tax, exact_minor }.add_to(&mut totals)?;
         }
         if line.treatment.rates().is_empty() {
-            add_to(&mut totals, (None, line.treatment.note()), (done.net, zero, Decimal::ZERO))?;
+            let (note, exact_minor) = (line.treatment.note(), Decimal::ZERO);
+            TaxTotal { rate: None, note, net: done.net, tax: zero, exact_minor }.add_to(&mut totals)?;
         }
     }
     Ok(totals)
 }
 
-type Row<'a> = (Option<&'a TaxRate>, Option<String>);
-
-fn add_to(totals: &mut Vec<TaxTotal>, row: Row<'_>, part: (Money, Money, Decimal)) -> Result<(), MoneyError> {
-    let (net, tax, exact) = part;
-    match totals.iter_mut().find(|t| t.rate.as_ref() == row.0 && t.note == row.1) {
-        Some(total) => {
-            total.net = total.net.plus(net)?;
-            total.tax = total.tax.plus(tax)?;
-            total.exact_minor = sum([total.exact_minor, exact])?.normalize();
-        }
-        None => totals.push(TaxTotal { rate: row.0.cloned(), note: row.1, net, tax, exact_minor: exact.normalize() }),
+impl TaxTotal {
+    /// Adds the row to the one of `totals` with the same rate or reason; a new one stands last.
+    pub(crate) fn add_to(self, totals: &mut Vec<Self>) -> Result<(), MoneyError> {
+        let same = totals.iter_mut().find(|total| (&total.rate, &total.note) == (&self.rate, &self.note));
+        let Some(total) = same else {
+            totals.push(self);
+            return Ok(());
+        };
+        total.net = total.net.plus(self.net)?;
+        total.tax = total.tax.plus(self.tax)?;
+        total.exact_minor = sum([total.exact_minor, self.exact_minor])?.normalize();
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use billing::{
     ids::{Cause, InvoiceId, SubscriptionId},
     invoice::{
         Answer, DOCUMENT_ITEMS_MAX, GatheringTime, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState,
-        Method, check_write_off, compute, consolidate, credit, customer_balances, key, refund, transition,
+        Method, Purpose, check_write_off, compute, consolidate, credit, customer_balances, key, refund, transition,
     },
     money::{Currency, Money},
     subscription::{Collection, Input, Subscription, When, open},
@@ -220,6 +220,10 @@ fn a_document_and_its_items_name_each_other() {
     assert_eq!(sums(&[&paid, &items[0]], &[]), []);
     let given_up = Invoice { state: InvoiceState::Uncollectible, ..document.clone() };
     assert_eq!(sums(&[&given_up], &[]), [of("15.00 USD", "0.00 USD", 1_500)]);
+    // Nothing is owed for what waits for its first money, and what came for it is not asked for again.
+    let opening = Invoice { purpose: Purpose::Opening, ..document.clone() };
+    assert_eq!(sums(&[&opening], &[]), []);
+    assert_eq!(sums(&[&opening, &document], &[]), [of("15.00 USD", "0.00 USD", 1_500)]);
 
     let id = |name: &str| SubscriptionId::try_new(format!("sub_{name}")).expect("an id");
     assert!(document.concerns(&id("ben")) && !document.concerns(&id("cleo")));

@@ -5,10 +5,13 @@
 
 use rust_decimal::Decimal;
 
-use super::{Basis, Explanation, Line, LineKind, usage};
+use super::{Explanation, Line, LineKind, usage};
 use crate::{
     document::{Drawn, take},
-    invoice::adjust::{self, Adjustment},
+    invoice::{
+        Basis,
+        adjust::{self, Adjustment},
+    },
     money::{Money, Rounding},
     prepaid::PrepaidSource,
     refusal::Refusal,

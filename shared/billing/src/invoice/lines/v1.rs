@@ -2,8 +2,9 @@
 
 use rust_decimal::Decimal;
 
-use super::{Basis, Explanation, Line, LineKind};
+use super::{Explanation, Line, LineKind};
 use crate::{
+    invoice::Basis,
     money::{MoneyError, Unrounded},
     proration::{ProrationPolicy, Share},
     refusal::Refusal,

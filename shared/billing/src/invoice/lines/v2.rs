@@ -7,12 +7,13 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use super::{
-    Basis, DocumentSide, Explanation, Line, LineKind, Rules,
+    Explanation, Line, LineKind, Rules,
     items::{self, Changed},
     sided,
     stub::{self, StubOf},
 };
 use crate::invoice::{
+    Basis, DocumentSide,
     adjust::{self, Adjustment, Adjustments, Decided, Full, full_period},
     consolidated, credit,
 };
