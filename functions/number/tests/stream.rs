@@ -16,8 +16,10 @@ use lambda_kit::testing::{House, stream_record as record};
 use number::{Deps, handle};
 use serde_json::{Value, json};
 use usecases::{
+    change_plan::change_plan,
     error::Error,
     ports::{Assigned, Numbers, Save, Store},
+    signup::Caller,
 };
 
 const EVENT: &str = include_str!("../../../infra/events/number.json");
@@ -64,6 +66,25 @@ async fn the_sample_event_numbers_a_paid_invoice_once() {
     for _ in 0..2 {
         assert!(run(house.store.clone(), event.clone()).await.is_empty());
         assert_eq!(number_of(&house, invoice).await.as_deref(), Some("WEB-2027-000001"));
+    }
+}
+
+#[tokio::test]
+async fn a_correction_names_the_numbers_of_what_it_changes() {
+    let house = House::open().await;
+    let (draft, paid) = images(&house).await;
+    assert!(run(house.store.clone(), batch(&[record("1", &draft, &paid)])).await.is_empty());
+    let subscription = house.store.file(&ana()).await.unwrap().unwrap().subscriptions.remove(0).value.id;
+    for preview in [true, false] {
+        let request = serde_json::from_value(json!({
+            "customer": "cus_ana", "subscription": subscription, "action": "credit_note", "preview": preview,
+            "invoice": paid["sk"]["S"].as_str().unwrap().trim_start_matches("I#"), "reason": "outage",
+        }));
+        let caller = Caller::new("web".into(), "note".into(), "change-plan", b"note");
+        let gateways = &house.gateways;
+        let done = change_plan(&house.ledger, gateways, &caller, None, &request.unwrap()).await.unwrap();
+        assert_eq!(done.documents.changed_invoices[0].number.as_deref(), Some("WEB-2027-000001"), "preview {preview}");
+        assert_eq!(done.documents.credit_note.unwrap().reason.as_deref(), Some("outage"));
     }
 }
 

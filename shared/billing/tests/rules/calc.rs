@@ -295,6 +295,11 @@ const BAD: &[(Kind, &str, &str)] = &[
         r#"{"currency":"USD","kind":"factor","numerator":31,"denominator":30,"to":"1"}"#,
         "at most the denominator",
     ),
+    (
+        Kind::Prorate,
+        r#"{"currency":"USD","kind":"factor","numerator":15,"denominator":30,"to":"1","tax_percent":"-1"}"#,
+        "tax_percent: is 0 to 100",
+    ),
     (Kind::Invoice, r#"{"currency":"EUR","lines":[{"item":"team"}]}"#, "lines[1].amount: is needed"),
     (
         Kind::Invoice,

@@ -156,6 +156,18 @@ fn a_pause_gives_the_rest_back_when_it_is_asked_to_and_the_policy_does() {
 }
 
 #[test]
+fn a_date_is_still_to_come() {
+    let (held, now) = (active(team("31"), day("2027-01-01")), day("2027-01-11"));
+    let refused = |input| transition(&held, 8, input, now).expect_err("it is not to come").field().map(str::to_owned);
+    let change = Input::Change { terms: Box::new(team("62")), proration: fair(), when: When::At(now) };
+    assert_eq!(refused(change).as_deref(), Some("when"));
+    let cancel = Input::Cancel { when: When::At(now), reason: None, comment: None };
+    assert_eq!(refused(cancel).as_deref(), Some("when"));
+    let pause = Input::Pause { when: When::At(now), resume_at: None, credit: false };
+    assert_eq!(refused(pause).as_deref(), Some("when"));
+}
+
+#[test]
 fn one_decision_that_catches_up_with_several_dates_makes_an_invoice_each() {
     let held = Subscription { proration: fair(), ..active(team("31"), day("2027-01-01")) };
     let give_at = |held: &Subscription, version, input, now| {

@@ -98,6 +98,21 @@ fn paid(invoice: Invoice) -> Invoice {
     Invoice { state: InvoiceState::Paid { at: start() }, ..invoice }
 }
 
+#[test]
+fn what_a_note_gives_back_of_a_fee_is_no_money_of_the_period() {
+    let mut bought = terms("team", "month", "10", 1);
+    bought.price.setup_fee = Some(rust_decimal::Decimal::from(50));
+    let (held, issued, _) = opened(bought, Vec::new(), &Taxes::default());
+    let mut life = Life { held, invoices: issued.into_iter().map(paid).collect(), notes: 0 };
+    life.take(Step::Note { invoice: 0, line: 1, percent: 100 }, 60);
+    assert_eq!((life.notes, life.held.credit_minor, life.held.kept), (1, 5_000, None));
+    life.take(Step::Note { invoice: 0, line: 0, percent: 50 }, 120);
+    assert_eq!(
+        (life.held.credit_minor, life.held.kept.map(|kept| (kept.minor, kept.noted_minor))),
+        (5_500, Some((500, 500)))
+    );
+}
+
 fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0_usize..8, 0_usize..4, 1_i64..=100)

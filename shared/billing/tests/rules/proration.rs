@@ -390,6 +390,22 @@ fn a_yearly_item_on_a_monthly_contract_is_divided_by_its_year_and_a_fee_that_com
 }
 
 #[test]
+fn a_capped_credit_counts_as_it_is_cut_where_the_sum_is_rounded() {
+    let policy = ProrationPolicy {
+        cap: CreditCap::Paid,
+        round_at: RoundAt::Document,
+        rounding: Rounding::HalfUp,
+        ..ProrationPolicy::default()
+    };
+    let mut input = terms(march(), at("2026-03-17T00:00:00Z"), side(3_100), side(1_002));
+    input.items[0].history.paid = Some(usd(1_000));
+    let lines = change(&policy, &input).unwrap().lines;
+    // 15 of 31 days: 1,500 unused, of which 1,000 were paid; 484.84 for the rest, and the sum is -515.16.
+    let told = lines.iter().map(|line| (line.amount.minor, line.capped)).collect::<Vec<_>>();
+    assert_eq!(told, [(-1_000, true), (485, false)]);
+}
+
+#[test]
 fn another_interval_restarts_keeps_the_cut_or_restarts_without_credit() {
     let year: billing::calendar::Interval = "year".parse().unwrap();
     let with = |interval_change| {

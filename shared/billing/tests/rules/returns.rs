@@ -83,6 +83,20 @@ fn without_a_payment_method_a_trial_ends_as_the_plan_says() {
 }
 
 #[test]
+fn what_rests_since_its_trial_and_is_free_begins_to_earn_nothing() {
+    let rules = TrialRules { without_method: WithoutMethod::Pause, ..TrialRules::default() };
+    let free = Order { terms: terms("team", "month", "0", 1), ..trial(rules) };
+    let held = applied(open(free, day("2027-01-20")).expect("an order")).0;
+    let (rests, _) = end_of_trial(&held, true);
+    assert!(matches!(rests.state, State::Paused { .. }), "{:?}", rests.state);
+    let Ok(Outcome::Applied { next, facts, .. }) = transition(&rests, 8, Input::Resume, day("2027-02-10")) else {
+        unreachable!("it is resumed")
+    };
+    assert_eq!(facts.iter().map(|fact| fact.event_type).collect::<Vec<_>>(), [EventType::Resume]);
+    assert_eq!((next.state, next.started_at), (State::Active, None));
+}
+
+#[test]
 fn an_ended_contract_comes_back_with_a_new_period_for_90_days() {
     let held = active(terms("team", "month", "10", 1), day("2027-01-05"));
     let (ended, _) = give(&held, cancel(), day("2027-01-20"));
