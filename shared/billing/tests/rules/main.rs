@@ -77,6 +77,8 @@ mod refunding;
 #[cfg(test)]
 mod refunds;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod returns;
 #[cfg(test)]
 mod sample;
