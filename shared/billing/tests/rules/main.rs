@@ -40,6 +40,8 @@ mod dunning_cases;
 #[cfg(test)]
 mod each_event;
 #[cfg(test)]
+mod explained;
+#[cfg(test)]
 mod extra_time;
 #[cfg(test)]
 mod golden;
