@@ -19,7 +19,7 @@ use crate::{
     sample::{at, terms, usd},
 };
 
-fn stored(name: &str) -> Invoice {
+pub(crate) fn stored(name: &str) -> Invoice {
     let text = fs::read_to_string(format!("tests/golden/invoice-{name}.json")).expect("a golden file");
     serde_json::from_str(&text).expect("an invoice")
 }

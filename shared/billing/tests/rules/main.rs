@@ -10,6 +10,8 @@ mod anchors;
 #[cfg(test)]
 mod asked;
 #[cfg(test)]
+mod attempts;
+#[cfg(test)]
 mod billing_dates;
 #[cfg(test)]
 mod calc;
@@ -53,6 +55,8 @@ mod kept;
 mod late_usage;
 #[cfg(test)]
 mod lifecycle;
+#[cfg(test)]
+mod limits;
 mod migration;
 #[cfg(test)]
 mod minimums;
