@@ -8,7 +8,7 @@ use billing::{
     ids::{InvoiceId, SubscriptionId},
     invoice::{
         Answer, CLAIM_SECONDS, Claim, Climb, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState,
-        transition,
+        RefundState, transition,
     },
 };
 use chrono::TimeDelta;
@@ -141,4 +141,15 @@ fn only_its_own_document_settles_an_invoice_and_only_while_it_is_on_it() {
     assert_eq!(settled(&grouped, &other), None);
     assert_eq!(settled(&paid, &own), None, "what is paid stays paid");
     assert_eq!(settled(&stored("rules-3-gathering"), &own), None);
+}
+
+#[test]
+fn a_refund_is_not_sent_before_its_instant() {
+    let mut invoice = stored("rules-3-refunds");
+    let at = invoice.issued_at;
+    invoice.refunds.truncate(1);
+    invoice.refunds[0].state = RefundState::Due { at };
+    assert_eq!(wake(&invoice, at - TimeDelta::seconds(1)), None);
+    let (after, effects) = wake(&invoice, at).expect("it is due");
+    assert_eq!((after.refunds[0].state.name(), effects.len()), ("calling", 1));
 }

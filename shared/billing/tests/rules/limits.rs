@@ -7,14 +7,19 @@ use billing::{
     dunning::{Ladder, Rung, RungAction},
     fact::EventType,
     gateway::DeclineClass,
-    invoice::{Basis, Invoice, InvoiceState, Kept, compute, credit, keep},
+    invoice::{
+        Basis, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState, Kept, LineKind, compute, credit, given_back, keep,
+        pay_from_credit, transition, withdrawal,
+    },
+    money::{Currency, Money},
     proration::Profile,
+    subscription::{Input, Subscription},
 };
 use chrono::TimeDelta;
 
 use crate::{
     explained::stored,
-    sample::{at, usd},
+    sample::{active, at, terms, usd},
 };
 
 /// The soft ladder of `rungs` days, the last an end; the others end at once.
@@ -119,16 +124,100 @@ fn a_note_that_asks_nothing_of_a_period_is_not_limited_by_it() {
     let once = Invoice { state: InvoiceState::Paid { at: at("2027-02-01T00:00:00Z") }, ..stored("rules-3-once") };
     let request = |line, minor| crate::credit_notes::gross(line, minor, &once);
     // Of the period more was given back than was charged for it, because its first invoice was withdrawn.
-    let gave = Invoice { basis: stored("rules-3-change").basis, ..once.clone() };
-    let Basis::Change { from: terms, period, stub, at: end, zone, adjustments, .. } = gave.basis.clone() else {
-        panic!("a change")
-    };
-    let proration = Profile::Killbill.policy();
-    let basis = Basis::End { terms, period, stub, at: end, zone, proration, credit_minor: 0, adjustments };
-    let end = Invoice { basis, ..gave };
+    let end = ended(once.total.currency);
     let note = |line| credit(&once, &request(line, 100), once.issued_at).expect("a note").0.credits.remove(0);
     let fee = once.lines.iter().position(|line| line.amount == usd(5_000)).expect("the fee");
     let fee = u32::try_from(fee + 1).expect("a line");
     assert_eq!(keep(&once, &note(fee), &[&end], &[]).map(|kept| (kept.minor, kept.noted_minor)), Ok((-1_485, 0)));
     assert!(keep(&once, &note(1), &[&end], &[]).unwrap_err().to_string().contains("of which 0.00 USD is left"));
+}
+
+/// The end of the contract of `rules-3-change` half way through its first period, which gives back 14.85.
+fn ended(currency: Currency) -> Invoice {
+    let change = stored("rules-3-change");
+    let Basis::Change { from: mut terms, period, stub, at, zone, adjustments, .. } = change.basis.clone() else {
+        panic!("a change")
+    };
+    terms.price.currency = currency;
+    let proration = Profile::Killbill.policy();
+    let basis = Basis::End { terms, period, stub, at, zone, proration, credit_minor: 0, adjustments };
+    let id = billing::ids::InvoiceId::try_new("inv_ana-e9").expect("an id");
+    let (lines, state) = (compute(3, &basis).expect("lines"), InvoiceState::Paid { at });
+    Invoice { id, lines, basis, state, total: Money::zero(currency), ..change }
+}
+
+#[test]
+fn a_withdrawn_invoice_takes_back_what_its_own_period_gave_in_its_own_currency() {
+    let (due, [usd, eur]) = (stored("rules-3-due"), ["USD", "EUR"].map(|code| Currency::try_new(code).expect("one")));
+    let held = Subscription { credit_minor: 9_999, ..active(terms("team", "month", "9.90", 3), due.issued_at) };
+    let void = Invoice { state: InvoiceState::Void, ..ended(usd) };
+    for (name, other, taken) in [("an end", ended(usd), 1_485), ("void", void, 0), ("another currency", ended(eur), 0)] {
+        let found = withdrawal(&due, &held, &[&due, &other]).expect("a withdrawal");
+        assert_eq!((found.taken.minor, found.used.minor), (taken, 0), "{name}");
+    }
+}
+
+#[test]
+fn credit_of_a_period_pays_what_is_open_for_that_period_in_that_currency() {
+    let (end, due) = (ended(Currency::try_new("USD").expect("one")), stored("rules-3-due"));
+    let given = given_back(&end).expect("sums").expect("credit");
+    let mut in_euro = due.clone();
+    in_euro.total.currency = Currency::try_new("EUR").expect("one");
+    let next = Invoice { state: due.state.clone(), ..stored("rules-3-prepaid") };
+    let cases =
+        [("its own", due, vec![1_485]), ("in another currency", in_euro, vec![]), ("of the next period", next, vec![])];
+    for (name, open, paid) in cases {
+        let found = pay_from_credit(&given, given.credit, &[&open], end.issued_at).expect("sums");
+        assert_eq!(found.iter().map(|paid| paid.amount.minor).collect::<Vec<_>>(), paid, "{name}");
+    }
+}
+
+#[test]
+fn prepaid_credit_comes_back_with_the_invoice_that_it_paid() {
+    let invoice = stored("rules-3-prepaid");
+    let input = InvoiceInput::Withdraw { taken_back_minor: 0 };
+    let outcome = transition(&invoice, &Ladder::standard(), input, invoice.issued_at);
+    let InvoiceOutcome::Applied { effects, .. } = outcome else { panic!("it was not withdrawn") };
+    let [InvoiceEffect::Subscription(Input::PrepaidBack { sources, .. })] = &effects[..] else { panic!("{effects:?}") };
+    let back: Vec<_> = sources.iter().map(|(source, amount)| (source.grant.as_str(), amount.minor)).collect();
+    assert_eq!(back, [("grant-7", 400), ("inv_ana-c7", 200)]);
+}
+
+/// An item that costs what it cost is not billed beside others that change; one that is alone always is.
+#[test]
+fn a_change_bills_the_items_that_it_touches() {
+    let lines = |add_ons: [bool; 2], plan: &str| {
+        let Basis::Change { mut from, mut to, period, at, zone, proration, adjustments, .. } =
+            stored("rules-3-add-ons").basis
+        else {
+            panic!("a change")
+        };
+        let storage = from.add_ons.iter().find(|add_on| add_on.id == "storage").cloned();
+        for (terms, has) in [(&mut from, add_ons[0]), (&mut to, add_ons[1])] {
+            terms.add_ons = storage.clone().filter(|_| has).into_iter().collect();
+        }
+        to.plan.name = plan.into();
+        let (stub, next, next_stub) = (None, None, None);
+        let basis =
+            Basis::Change { from, to, period, stub, at, zone, proration, next, next_stub, credit_minor: 0, adjustments };
+        let lines = compute(3, &basis).expect("lines");
+        lines.iter().map(|line| (line.add_on.is_some(), line.amount.minor)).collect::<Vec<_>>()
+    };
+    assert_eq!(lines([false, true], "team"), [(true, 400)]);
+    assert_eq!(lines([true, false], "team"), [(true, -400), (false, 400)], "which becomes credit");
+    assert_eq!(lines([true, true], "other"), []);
+    assert_eq!(lines([false, false], "other"), [(false, -1_500), (false, 1_500)]);
+}
+
+#[test]
+fn prepaid_credit_pays_on_an_invoice_that_decisions_waited_for() {
+    let (renewal, change) = (stored("rules-3-prepaid").basis, stored("rules-3-change").basis);
+    let paid = |base: &Basis, earlier: &Basis| {
+        let basis = Basis::Carried { base: Box::new(base.clone()), earlier: vec![earlier.clone()] };
+        let lines = compute(3, &basis).expect("lines");
+        lines.iter().filter(|l| l.kind == LineKind::PrepaidUsed).map(|l| l.amount.minor).collect::<Vec<_>>()
+    };
+    assert_eq!(paid(&renewal, &change), [-400, -200]);
+    assert_eq!(paid(&change, &renewal), [-400, -200]);
+    assert!(paid(&change, &change).is_empty());
 }

@@ -16,6 +16,8 @@ mod billing_dates;
 #[cfg(test)]
 mod calc;
 #[cfg(test)]
+mod change_cases;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod collecting;
