@@ -456,20 +456,4 @@ mod tests {
                 .contains("10.00 CAD of it is not credited yet")
         );
     }
-
-    #[test]
-    fn a_limit_is_met_exactly() {
-        let invoice = invoice(&[1000, 500]);
-        let all = note(&invoice, &[], r#"[{"line":"0","amount":{"is":"share","part":3,"whole":3}}]"#).unwrap();
-        assert_eq!(all.total.minor, 1150);
-        assert_eq!(note(&invoice, &[], r#"[{"line":"0","amount":{"is":"net","minor":"1000"}}]"#).unwrap().net.minor, 1000);
-        let none = note(&invoice, &[], r#"[{"line":"0","amount":{"is":"net","minor":"0"}}]"#).unwrap_err();
-        assert!(none.to_string().contains("a net amount is above zero"), "{none}");
-        // What is given back is no part of what follows: not of the whole invoice, and not where it is named.
-        let policy = CreditNotePolicy::default();
-        let rest = credit_note(&invoice, std::slice::from_ref(&all), &CreditRequest::Whole, policy).unwrap();
-        assert_eq!(rest.lines.iter().map(|l| (l.line.as_str(), l.net.minor)).collect::<Vec<_>>(), [("1", 500)]);
-        let again = note(&invoice, &[all], THIRD).unwrap_err().to_string();
-        assert_eq!(again, "line \"0\": 3.33 CAD cannot be credited; 0.00 CAD of it is not credited yet");
-    }
 }

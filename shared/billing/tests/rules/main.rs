@@ -65,6 +65,8 @@ mod minimums;
 #[cfg(test)]
 mod money;
 #[cfg(test)]
+mod note_cases;
+#[cfg(test)]
 mod once;
 #[cfg(test)]
 mod open_invoices;
