@@ -99,6 +99,8 @@ mod stubs;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]
+mod usage_edges;
+#[cfg(test)]
 mod usage_exact;
 #[cfg(test)]
 mod usage_parts;
