@@ -438,6 +438,23 @@ mod tests {
         assert_eq!(tax_of_kept(&[tax], kept(1_200)).unwrap().minor, 100);
     }
 
+    #[test]
+    fn every_item_has_all_of_its_own_discount() {
+        let [of, with] = ["rules-3-add-ons", "rules-3-discounted"].map(|name| stored(name).basis);
+        let (terms, period) = (Box::new(of.terms().clone()), *of.period());
+        let adjustments = Box::new(with.adjustments().clone());
+        let basis = Basis::Period { terms, period, stub: None, credit_minor: 0, adjustments };
+        let lines = compute(3, &basis).unwrap();
+        assert_eq!(lines.iter().filter(|line| line.kind == LineKind::Discount).count(), 3);
+        assert_eq!(wrong_discount(&lines, &basis), Ok(None));
+        for (at, item) in [(1, "team"), (3, "sso"), (5, "storage")] {
+            let mut wrong = lines.clone();
+            wrong[at].amount.minor += 1;
+            let found = wrong_discount(&wrong, &basis).unwrap().map(|(item, told, is)| (item, is.minor - told.minor));
+            assert!(matches!(&found, Some((name, 1)) if name.contains(item)), "{item}: {found:?}");
+        }
+    }
+
     fn tax(minor: i64) -> Explanation {
         let rate = serde_json::from_str(r#"{"name":"VAT DE","percent":"19"}"#).unwrap();
         let tax = Money::new(minor, Currency::try_new("USD").unwrap());

@@ -143,4 +143,14 @@ mod tests {
         // What only gives back debits nothing, not even nothing.
         assert_eq!(after(&change.lines[..1], net), (vec![debit(2_970)], 1_485));
     }
+
+    #[test]
+    fn every_item_has_its_own_debits() {
+        let change = stored("rules-3-add-ons");
+        let (span, currency) = (Span::from(change.basis.period()), change.total.currency);
+        let after = Charged::default().after(&change.lines, span, &ProrationPolicy::default(), currency).unwrap();
+        let debits = |item: &ChargedItem| item.debits.iter().map(|debit| debit.amount.minor).collect::<Vec<_>>();
+        let found: Vec<_> = after.0.iter().map(|item| (item.add_on.as_deref(), debits(item))).collect();
+        assert_eq!(found, [(Some("sso"), vec![350]), (Some("storage"), vec![200]), (Some("support"), vec![])]);
+    }
 }

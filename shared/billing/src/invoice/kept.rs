@@ -218,7 +218,9 @@ mod tests {
 
     #[test]
     fn what_waits_gives_back_no_more_of_a_period_than_is_left_of_it() {
-        let Basis::Change { from, to, period, at, zone, .. } = stored("rules-3-change").basis else { panic!("a change") };
+        let Basis::Change { from, to, period, at, zone, .. } = stored("rules-3-change").basis else {
+            panic!("a change")
+        };
         let (stub, proration) = (None, Profile::Killbill.policy());
         let end = Basis::End {
             terms: from.clone(),

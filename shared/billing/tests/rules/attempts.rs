@@ -7,15 +7,16 @@ use billing::{
     gateway::{ChargeOutcome, DeclineClass},
     ids::{InvoiceId, SubscriptionId},
     invoice::{
-        Answer, CLAIM_SECONDS, Claim, Climb, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState,
-        RefundState, transition,
+        Answer, Attempt, CLAIM_SECONDS, Claim, Climb, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome,
+        InvoiceState, RefundState, key, transition,
     },
+    subscription::Input,
 };
 use chrono::TimeDelta;
 
 use crate::{
     explained::stored,
-    sample::{method, wall},
+    sample::{method, usd, wall},
 };
 
 const WALL: &str = "2027-03-01T12:00:00Z";
@@ -54,8 +55,7 @@ fn claimed() -> Claim {
 fn nothing_is_collected_before_its_instant() {
     let at = stored("rules-3-due").issued_at;
     let waiting = |class| InvoiceState::Waiting { at, climb: climb(class, at) };
-    let states =
-        [(InvoiceState::Due { at }, 1), (waiting(DeclineClass::Soft), 1), (waiting(DeclineClass::Unpaid), 0)];
+    let states = [(InvoiceState::Due { at }, 1), (waiting(DeclineClass::Soft), 1), (waiting(DeclineClass::Unpaid), 0)];
     for (state, claims) in states {
         let invoice = in_state(state);
         assert_eq!(wake(&invoice, at - TimeDelta::seconds(1)), None, "{:?}", invoice.state);
@@ -152,4 +152,28 @@ fn a_refund_is_not_sent_before_its_instant() {
     assert_eq!(wake(&invoice, at - TimeDelta::seconds(1)), None);
     let (after, effects) = wake(&invoice, at).expect("it is due");
     assert_eq!((after.refunds[0].state.name(), effects.len()), ("calling", 1));
+}
+
+/// An attempt that was declined, and captured after all when nobody waited for it: its money is the customer's.
+#[test]
+fn money_of_an_attempt_that_is_over_is_what_that_attempt_was_to_collect() {
+    let paid = stored("rules-3-captured");
+    let attempt = |number, minor: Option<i64>| Attempt {
+        attempt: number,
+        code: Some("no".into()),
+        reference: None,
+        amount: minor.map(usd),
+        ..paid.attempts[0].clone()
+    };
+    let invoice = Invoice { attempts: vec![attempt(1, Some(1_000)), attempt(2, None)], ..paid.clone() };
+    for (number, minor) in [(1, 1_000), (2, paid.total.minor), (3, paid.payable().minor)] {
+        let outcome = ChargeOutcome::Succeeded { reference: "ch_late".into(), at: paid.issued_at };
+        let answer = Answer { key: key(&paid.id, number), outcome, wall: wall(WALL) };
+        let (_, effects) = give(&invoice, InvoiceInput::Answered(answer), paid.issued_at).expect("money");
+        let credit = effects.iter().find_map(|effect| match effect {
+            InvoiceEffect::Subscription(Input::Credit { amount, .. }) => Some(amount.minor),
+            _ => None,
+        });
+        assert_eq!(credit, Some(minor), "{number}");
+    }
 }

@@ -40,9 +40,8 @@ fn from_to(
     let (from, to) = (Box::new(from), Box::new(to));
     let basis =
         Basis::Change { from, to, period, stub, at, zone, proration, next, next_stub, credit_minor: 0, adjustments };
-    let both = |line: &billing::invoice::Line| {
-        matches!(line.why.adjustment.as_deref(), Some(Adjustment::LessUnused { .. }))
-    };
+    let both =
+        |line: &billing::invoice::Line| matches!(line.why.adjustment.as_deref(), Some(Adjustment::LessUnused { .. }));
     let lines = compute(3, &basis).expect("lines");
     let moved = lines.iter().filter(|line| !matches!(line.kind, LineKind::CreditKept | LineKind::Tax));
     moved.map(|line| (line.kind, line.amount.minor, both(line))).collect()

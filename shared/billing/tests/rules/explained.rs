@@ -81,7 +81,10 @@ fn made() -> Vec<(String, Invoice)> {
     ];
     let mut made: Vec<(String, Invoice)> =
         bases.into_iter().map(|(name, basis)| (name.to_owned(), with(&due, basis).expect("lines"))).collect();
-    made.push(("a period that credit pays in part".into(), period(terms("team", "month", "10", 3), 500).expect("lines")));
+    made.push((
+        "a period that credit pays in part".into(),
+        period(terms("team", "month", "10", 3), 500).expect("lines"),
+    ));
     let (_, mut taxed, _) = opened(taxed(terms("team", "month", "10", 3)), Vec::new(), &taxes(true));
     made.push(("a tax that is in the prices".into(), taxed.remove(0)));
     let both = Lowered { notes_minor: 100, credit_minor: 200, tax_minor: 0 };

@@ -8,8 +8,8 @@ use billing::{
     fact::EventType,
     gateway::DeclineClass,
     invoice::{
-        Basis, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState, Kept, LineKind, compute, credit, given_back, keep,
-        pay_from_credit, transition, withdrawal,
+        Basis, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome, InvoiceState, Kept, LineKind, compute, credit,
+        given_back, keep, pay_from_credit, transition, withdrawal,
     },
     money::{Currency, Money},
     proration::Profile,
@@ -151,7 +151,8 @@ fn a_withdrawn_invoice_takes_back_what_its_own_period_gave_in_its_own_currency()
     let (due, [usd, eur]) = (stored("rules-3-due"), ["USD", "EUR"].map(|code| Currency::try_new(code).expect("one")));
     let held = Subscription { credit_minor: 9_999, ..active(terms("team", "month", "9.90", 3), due.issued_at) };
     let void = Invoice { state: InvoiceState::Void, ..ended(usd) };
-    for (name, other, taken) in [("an end", ended(usd), 1_485), ("void", void, 0), ("another currency", ended(eur), 0)] {
+    for (name, other, taken) in [("an end", ended(usd), 1_485), ("void", void, 0), ("another currency", ended(eur), 0)]
+    {
         let found = withdrawal(&due, &held, &[&due, &other]).expect("a withdrawal");
         assert_eq!((found.taken.minor, found.used.minor), (taken, 0), "{name}");
     }
@@ -198,8 +199,19 @@ fn a_change_bills_the_items_that_it_touches() {
         }
         to.plan.name = plan.into();
         let (stub, next, next_stub) = (None, None, None);
-        let basis =
-            Basis::Change { from, to, period, stub, at, zone, proration, next, next_stub, credit_minor: 0, adjustments };
+        let basis = Basis::Change {
+            from,
+            to,
+            period,
+            stub,
+            at,
+            zone,
+            proration,
+            next,
+            next_stub,
+            credit_minor: 0,
+            adjustments,
+        };
         let lines = compute(3, &basis).expect("lines");
         lines.iter().map(|line| (line.add_on.is_some(), line.amount.minor)).collect::<Vec<_>>()
     };

@@ -44,7 +44,10 @@ fn a_limit_is_met_exactly() {
     let invoice = taxed(2, 1_000, "15");
     let all = note(&invoice, &[], r#"[{"line":"0","amount":{"is":"share","part":3,"whole":3}}]"#).expect("a note");
     assert_eq!(all.total.minor, 1_150);
-    assert_eq!(note(&invoice, &[], r#"[{"line":"0","amount":{"is":"net","minor":"1000"}}]"#).expect("a note").net.minor, 1_000);
+    assert_eq!(
+        note(&invoice, &[], r#"[{"line":"0","amount":{"is":"net","minor":"1000"}}]"#).expect("a note").net.minor,
+        1_000
+    );
     let none = note(&invoice, &[], r#"[{"line":"0","amount":{"is":"net","minor":"0"}}]"#).expect_err("too much");
     assert!(none.to_string().contains("a net amount is above zero"), "{none}");
     // What is given back is no part of what follows: not of the whole invoice, and not where it is named.

@@ -95,8 +95,7 @@ fn the_first_and_the_last_instant_of_usage_are_taken() {
         let found = accept(held, &event("e", when, "1"), now);
         assert_eq!(found.is_ok(), taken, "{name}: {found:?}");
     }
-    let (renewed, _) = renew(&Days::default(), &renewed);
-    let mut short = renewed.clone();
+    let (mut short, _) = renew(&Days::default(), &renewed);
     short.usage.billed.remove(0);
     assert!(accept(&short, &event("e", renewal, "1"), at("2027-04-02T00:00:00Z")).is_ok());
     assert!(accept(&short, &event("e", renewal - moment, "1"), at("2027-04-02T00:00:00Z")).is_err());
@@ -130,6 +129,20 @@ fn events_that_come_to_nothing_have_their_line_and_a_meter_without_events_has_no
 }
 
 #[test]
+fn what_two_meters_count_in_one_hour_stays_apart() {
+    let mut bytes = item("sum");
+    bytes["meter"]["id"] = json!("bytes");
+    let plan = plan("api", &json!([item("sum"), bytes]));
+    let terms = Terms::try_new(&plan, &Policy::standard(), &plan.prices[0], false, 1).expect("terms");
+    let (held, mut days, now) =
+        (active(terms, at("2027-02-01T09:30:00Z")), Days::default(), at("2027-02-10T00:00:00Z"));
+    let of = |id: &str, meter: &str, value| UsageEvent { meter: meter.into(), ..event(id, now, value) };
+    days.record_events(&held, &[of("a", "calls", "1"), of("b", "bytes", "2"), of("c", "calls", "3")], now);
+    let (_, invoice) = renew(&days, &held);
+    assert_eq!(usage(&invoice), [(LineKind::Usage, 400), (LineKind::Usage, 200)]);
+}
+
+#[test]
 fn a_level_stays_until_another_is_told_and_a_sum_begins_anew() {
     for (aggregation, next) in [("last", vec![(LineKind::Usage, 500)]), ("sum", vec![]), ("max", vec![])] {
         let (held, mut days) = (held(aggregation), Days::default());
@@ -150,7 +163,8 @@ fn a_price_of_usage_says_what_it_cannot_be() {
         serde_json::from_value::<UsageItem>(item).expect("an item").check().err().unwrap_or_default()
     };
     let committed = |price: Value| json!({"model": "commitment", "minimum_amount": "10", "price": price});
-    let (per_unit, of_base) = (json!({"model": "per-seat", "unit_amount": "1"}), json!({"model": "percent-of", "rate": "20"}));
+    let (per_unit, of_base) =
+        (json!({"model": "per-seat", "unit_amount": "1"}), json!({"model": "percent-of", "rate": "20"}));
     let last = json!({"id": "calls", "aggregation": "last"});
     let sum_only = "prepaid credit pays for what adds up in a period: use sum";
     let whole_only = "prepaid credit pays for what adds up in a period: leave out proration and part";
