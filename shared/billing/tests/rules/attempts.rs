@@ -8,7 +8,7 @@ use billing::{
     ids::{InvoiceId, SubscriptionId},
     invoice::{
         Answer, Attempt, CLAIM_SECONDS, Claim, Climb, Invoice, InvoiceEffect, InvoiceInput, InvoiceOutcome,
-        InvoiceState, RefundState, key, transition,
+        InvoiceState, RefundState, ceil_to_second, key, transition,
     },
     subscription::Input,
 };
@@ -16,7 +16,7 @@ use chrono::TimeDelta;
 
 use crate::{
     explained::stored,
-    sample::{method, usd, wall},
+    sample::{at, method, usd, wall},
 };
 
 const WALL: &str = "2027-03-01T12:00:00Z";
@@ -175,5 +175,14 @@ fn money_of_an_attempt_that_is_over_is_what_that_attempt_was_to_collect() {
             _ => None,
         });
         assert_eq!(credit, Some(minor), "{number}");
+    }
+}
+
+#[test]
+fn nothing_wakes_early_by_a_part_of_a_second() {
+    let whole = at("2027-03-01T12:00:00Z");
+    assert_eq!(ceil_to_second(whole), whole);
+    for nanoseconds in [1, 500_000_000, 999_999_999] {
+        assert_eq!(ceil_to_second(whole + TimeDelta::nanoseconds(nanoseconds)), whole + TimeDelta::seconds(1));
     }
 }

@@ -7,7 +7,7 @@ use billing::{
     invoice::{Invoice, LineKind},
     subscription::{State, Subscription},
     terms::Terms,
-    usage::{UsageEvent, UsageItem, accept},
+    usage::{UsageEvent, UsageItem, accept, current},
 };
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -191,4 +191,12 @@ fn a_price_of_usage_says_what_it_cannot_be() {
         let found = problem(change.clone());
         assert!(found.contains(said) && found.is_empty() == said.is_empty(), "{change}: {found}");
     }
+}
+
+#[test]
+fn what_is_used_at_this_very_instant_is_shown() {
+    let (held, mut days, began) = (held("sum"), Days::default(), at("2027-02-01T09:30:00Z"));
+    days.record_events(&held, &[event("e", began, "3")], began);
+    let shown = current(&held, &days.stored(), began).expect("sums");
+    assert_eq!(shown.iter().map(|meter| (meter.quantity, meter.events)).collect::<Vec<_>>(), [(3.into(), 1)]);
 }
