@@ -1,4 +1,4 @@
-//! Invoices in words: every stored form of one is told as `tests/explained.txt` says, which people reviewed.
+//! Invoices in words: every stored form of one is told as `tests/explained.txt` says; whoever changes a word reads the diff.
 //!
 //! Exists because support reads these sentences to customers: a wrong one is as bad as a wrong amount. A sentence that was
 //! told of one invoice is not repeated for the next.
