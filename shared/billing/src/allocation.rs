@@ -149,6 +149,9 @@ mod tests {
     fn credits_are_rounded_as_charges_are() {
         assert_eq!(together(&["-33.3", "-33.3", "-33.3"], Rounding::HalfUp), [-34, -33, -33]);
         assert_eq!(together(&["-10.5", "20.7"], Rounding::HalfUp), [-11, 21]);
+        // Also where they come to less than half a unit together: the first of two halves is the one that moves.
+        assert_eq!(together(&["0.5", "0.5", "-0.6"], Rounding::HalfUp), [1, 0, -1]);
+        assert_eq!(together(&["-0.5", "-0.5", "0.6"], Rounding::HalfUp), [-1, 0, 1]);
     }
 
     #[test]

@@ -48,3 +48,10 @@ pub use transition::{
 };
 pub(crate) use withdrawn::BY_MERCHANT;
 pub use withdrawn::{GivenBack, PaidByCredit, Withdrawal, check_write_off, given_back, pay_from_credit, withdrawal};
+
+/// A stored form of an invoice, for the tests beside the code.
+#[cfg(test)]
+fn stored(name: &str) -> Invoice {
+    let text = std::fs::read_to_string(format!("tests/golden/invoice-{name}.json")).expect("a golden file");
+    serde_json::from_str(&text).expect("an invoice")
+}

@@ -292,4 +292,22 @@ mod tests {
         assert!(rules.problem().is_some_and(|problem| problem.starts_with("prepaid: valid_days")));
         assert_eq!(serde_json::from_str::<PrepaidRules>("{}").unwrap().problem(), None);
     }
+
+    #[test]
+    fn what_comes_back_comes_back_to_its_own_grant() {
+        let grants = vec![grant("a", 5, None), grant("b", 5, None)];
+        let mut account = PrepaidAccount { grants, ..PrepaidAccount::default() };
+        account.take("a", 2);
+        account.take("b", 4);
+        let usd = Currency::try_new("USD").unwrap();
+        let source =
+            |id: &str| PrepaidSource { grant: id.into(), left: Money::zero(usd), expires_at: None, held: None };
+        account.give_back(source("b"), 3, at("2027-01-02"));
+        account.give_back(source("grant-7"), 1, at("2027-01-02"));
+        let left: Vec<_> = account.grants.iter().map(|g| (g.id.as_str(), g.left_minor(), g.source)).collect();
+        assert_eq!(
+            left,
+            [("a", 3, GrantSource::Bought), ("b", 4, GrantSource::Bought), ("grant-7", 1, GrantSource::Given)]
+        );
+    }
 }

@@ -169,4 +169,14 @@ mod tests {
         foreign.used.currency = foreign.amount.currency;
         assert!(draw(&[foreign], usd(1), at("2026-02-01")).is_err());
     }
+
+    #[test]
+    fn nothing_is_taken_and_nothing_is_lost_without_a_trace() {
+        let mut used = grant("used", 100, "2026-01-01", Some("2026-06-01"));
+        used.used = usd(100);
+        let grants = [used, grant("one", 1, "2026-01-01", Some("2026-06-01"))];
+        let drawn = draw(&grants, usd(0), at("2026-02-01")).unwrap();
+        assert_eq!((drawn.uses, drawn.covered, drawn.missing), (vec![], usd(0), usd(0)));
+        assert_eq!(expired(&grants, at("2026-06-01")).unwrap(), [GrantUse { grant: "one".into(), amount: usd(1) }]);
+    }
 }

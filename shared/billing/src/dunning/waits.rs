@@ -71,4 +71,11 @@ mod tests {
         assert_eq!(Waits { attempts_max: 30, ..waits }.seconds(), Err(BadWaits));
         assert_eq!(Waits { multiplier: u32::MAX, ..waits }.seconds(), Err(BadWaits));
     }
+
+    #[test]
+    fn thirty_waits_are_as_many_as_there_may_be() {
+        let waits = Waits { base_seconds: 0, seconds: 60, multiplier: 1, weighted: false, attempts_max: WAITS_MAX };
+        assert_eq!(waits.seconds(), Ok(vec![60; 30]));
+        assert_eq!(Waits { attempts_max: WAITS_MAX + 1, ..waits }.seconds(), Err(BadWaits));
+    }
 }

@@ -408,3 +408,57 @@ pub(crate) fn tax_of_kept(lines: &[Line], kept: Money) -> Result<Money, MoneyErr
     let share = crate::money::Unrounded::from_money(tax);
     share.times(Decimal::from(kept.minor), Decimal::from(whole.minor))?.round(Rounding::HalfEven)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invoice::{compute, stored};
+
+    #[test]
+    fn the_tax_of_a_document_is_that_of_its_items() {
+        let document = stored("rules-3-document");
+        let Basis::Document { terms, period, mut items, adjustments } = document.basis else { panic!("a document") };
+        for (item, tax) in items.iter_mut().zip([160, 80]) {
+            item.tax_minor = tax;
+        }
+        let lines = compute(3, &Basis::Document { terms, period, items, adjustments }).unwrap();
+        assert_eq!(tax_of(&lines, document.total.currency).unwrap().minor, 240);
+        assert_eq!(tax_of_total(&lines, document.total).unwrap().minor, 240);
+    }
+
+    #[test]
+    fn what_prepaid_credit_paid_has_no_tax_in_what_is_kept() {
+        let invoice = stored("rules-3-prepaid");
+        let kept = |minor| Money::new(minor, invoice.total.currency);
+        // 6.00 were paid by prepaid credit: of 6.00 that are kept nothing was given back, of 12.00 the half.
+        let tax = Line { amount: kept(-100), ..of_terms(LineKind::Tax, invoice.basis.terms(), kept(-100), tax(-100)) };
+        let lines: Vec<Line> = invoice.lines.iter().cloned().chain([tax.clone()]).collect();
+        assert_eq!(tax_of_kept(&lines, kept(600)).unwrap().minor, 0);
+        assert_eq!(tax_of_kept(&lines, kept(1_200)).unwrap().minor, 200);
+        assert_eq!(tax_of_kept(&[tax], kept(1_200)).unwrap().minor, 100);
+    }
+
+    #[test]
+    fn every_item_has_all_of_its_own_discount() {
+        let [of, with] = ["rules-3-add-ons", "rules-3-discounted"].map(|name| stored(name).basis);
+        let (terms, period) = (Box::new(of.terms().clone()), *of.period());
+        let adjustments = Box::new(with.adjustments().clone());
+        let basis = Basis::Period { terms, period, stub: None, credit_minor: 0, adjustments };
+        let lines = compute(3, &basis).unwrap();
+        assert_eq!(lines.iter().filter(|line| line.kind == LineKind::Discount).count(), 3);
+        assert_eq!(wrong_discount(&lines, &basis), Ok(None));
+        for (at, item) in [(1, "team"), (3, "sso"), (5, "storage")] {
+            let mut wrong = lines.clone();
+            wrong[at].amount.minor += 1;
+            let found = wrong_discount(&wrong, &basis).unwrap().map(|(item, told, is)| (item, is.minor - told.minor));
+            assert!(matches!(&found, Some((name, 1)) if name.contains(item)), "{item}: {found:?}");
+        }
+    }
+
+    fn tax(minor: i64) -> Explanation {
+        let rate = serde_json::from_str(r#"{"name":"VAT DE","percent":"19"}"#).unwrap();
+        let tax = Money::new(minor, Currency::try_new("USD").unwrap());
+        let adjustment = Some(Box::new(Adjustment::Tax { rate, tax }));
+        Explanation { adjustment, ..plain("VAT DE", Decimal::ZERO, Decimal::from(minor), Rounding::HalfUp) }
+    }
+}

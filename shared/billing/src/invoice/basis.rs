@@ -312,3 +312,32 @@ pub enum DocumentSide {
     /// Everything else: the invoice.
     Charge,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invoice::stored;
+
+    #[test]
+    fn a_decision_is_found_in_all_that_stands_around_it_and_nowhere_else() {
+        let [change, period, note] =
+            ["rules-3-change", "rules-3-due", "rules-3-refund-note"].map(|name| stored(name).basis);
+        let base = || Box::new(change.clone());
+        let found = [
+            change.clone(),
+            Basis::Metered { base: base(), usage: Vec::new(), minimums: Vec::new() },
+            Basis::Prepaid { base: base(), sources: Vec::new() },
+            Basis::Once { base: base(), once: Vec::new() },
+            Basis::Carried { base: base(), earlier: Vec::new() },
+            Basis::Side { of: base(), side: DocumentSide::Charge, credit_minor: 0 },
+        ];
+        for mut basis in found {
+            assert_eq!(*basis.decision(), change);
+            let with = basis.adjustments().clone();
+            assert_eq!(basis.decision_mut().cloned(), Some(with));
+        }
+        for mut basis in [period, note, stored("rules-3-document").basis] {
+            assert_eq!(basis.decision_mut(), None);
+        }
+    }
+}

@@ -115,3 +115,42 @@ fn sides(lines: &[Line], currency: Currency) -> Result<Vec<(Option<String>, Mone
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invoice::stored;
+
+    #[test]
+    fn a_new_debit_takes_the_place_of_the_old_one_but_where_one_line_is_the_difference() {
+        let change = stored("rules-3-change");
+        let (span, currency) = (Span::from(change.basis.period()), change.total.currency);
+        let debit = |minor| Debit { span, amount: Money::new(minor, currency) };
+        let before = || Charged(vec![ChargedItem { add_on: None, debits: vec![debit(2_970)], credited_minor: 0 }]);
+        let after = |lines: &[Line], policy: ProrationPolicy| {
+            let Charged(mut items) = before().after(lines, span, &policy, currency).unwrap();
+            assert_eq!(items.len(), 1);
+            let item = items.remove(0);
+            (item.debits, item.credited_minor)
+        };
+        let two = ProrationPolicy::default();
+        let net = ProrationPolicy { lines: ChangeLines::Net, ..two };
+        let neither = ProrationPolicy { sides: ProratedSides::Neither, ..two };
+        assert_eq!(after(&change.lines, two), (vec![debit(3_735)], 0));
+        for policy in [net, neither] {
+            assert_eq!(after(&change.lines, policy), (vec![debit(2_970), debit(3_735)], 1_485));
+        }
+        // What only gives back debits nothing, not even nothing.
+        assert_eq!(after(&change.lines[..1], net), (vec![debit(2_970)], 1_485));
+    }
+
+    #[test]
+    fn every_item_has_its_own_debits() {
+        let change = stored("rules-3-add-ons");
+        let (span, currency) = (Span::from(change.basis.period()), change.total.currency);
+        let after = Charged::default().after(&change.lines, span, &ProrationPolicy::default(), currency).unwrap();
+        let debits = |item: &ChargedItem| item.debits.iter().map(|debit| debit.amount.minor).collect::<Vec<_>>();
+        let found: Vec<_> = after.0.iter().map(|item| (item.add_on.as_deref(), debits(item))).collect();
+        assert_eq!(found, [(Some("sso"), vec![350]), (Some("storage"), vec![200]), (Some("support"), vec![])]);
+    }
+}

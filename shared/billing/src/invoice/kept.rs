@@ -210,3 +210,54 @@ pub(super) fn is_of_period(kind: LineKind) -> bool {
     use LineKind::{Discount, ProrationCharge, ProrationCredit, Recurring};
     matches!(kind, ProrationCredit | ProrationCharge | Recurring | Discount)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{invoice::stored, proration::Profile};
+
+    #[test]
+    fn what_waits_gives_back_no_more_of_a_period_than_is_left_of_it() {
+        let Basis::Change { from, to, period, at, zone, .. } = stored("rules-3-change").basis else {
+            panic!("a change")
+        };
+        let (stub, proration) = (None, Profile::Killbill.policy());
+        let end = Basis::End {
+            terms: from.clone(),
+            period,
+            stub: stub.clone(),
+            at,
+            zone,
+            proration,
+            credit_minor: 0,
+            adjustments: Box::default(),
+        };
+        let next = Some(Period { ordinal: 2, index: 0, start: at, end: period.end });
+        let moved = Basis::Change {
+            from,
+            to,
+            period,
+            stub,
+            at,
+            zone,
+            proration,
+            next,
+            next_stub: None,
+            credit_minor: 0,
+            adjustments: Box::default(),
+        };
+        let kept = |minor| Kept { minor, noted_minor: 30, taken_minor: 20 };
+        for (name, basis, gives_back) in [("an end", end, 1_485), ("a change into a new period", moved, 1_485)] {
+            let mut pending = [basis.clone()];
+            let after = keep_pending(&mut pending, Span::from(&period), kept(2_000)).unwrap();
+            assert_eq!(after, kept(2_000 - gives_back), "{name}");
+            let limit = pending[0].adjustments().kept.map(|kept| (kept.minor, kept.noted_minor));
+            assert_eq!(limit, Some((2_000, 30)), "{name}");
+            // Of another period it says nothing.
+            let other = Span::new(period.end, period.end + chrono::TimeDelta::days(28));
+            let mut pending = [basis.clone()];
+            assert_eq!(keep_pending(&mut pending, other, kept(2_000)).unwrap(), kept(2_000), "{name}");
+            assert_eq!(pending, [basis], "{name}");
+        }
+    }
+}

@@ -84,3 +84,62 @@ impl UsageAccount {
         Some((span, self::at(&self.earlier, span.end)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::catalog::{Plan, Policy};
+
+    fn at(day: u8) -> Instant {
+        format!("2027-03-{day:02}T00:00:00Z").parse().unwrap()
+    }
+
+    /// Terms of a plan whose calls cost so much; none: it has no usage.
+    fn terms(plan: &str, price: Option<&str>) -> Terms {
+        let item = |price| {
+            serde_json::json!({"currency": "USD", "interval": "month", "meter": {"id": "calls", "aggregation": "sum"},
+                "price": {"model": "per-seat", "unit_amount": price}})
+        };
+        let usage: Vec<_> = price.map(item).into_iter().collect();
+        let plan: Plan = serde_json::from_value(serde_json::json!({
+            "id": plan, "version": 1, "title": plan, "usage": usage,
+            "prices": [{"currency": "USD", "interval": "month", "model": "flat", "amount": "20"}]
+        }))
+        .unwrap();
+        Terms::try_new(&plan, &Policy::standard(), &plan.prices[0], false, 1).unwrap()
+    }
+
+    #[test]
+    fn terms_are_remembered_once_and_only_where_they_say_something() {
+        let billed = BilledSpan { start: at(1), end: at(10), meters: BTreeMap::new(), minimum: None, part: None };
+        let (cheap, dear, none) = (Some("1"), Some("2"), None);
+        let earlier = |day, items: Option<&str>| {
+            let terms = terms("old", items);
+            EarlierTerms { until: at(day), plan: terms.plan, items: items.map(|_| terms.usage) }
+        };
+        // What is known, the terms before and after, and whether the plan and its prices are remembered.
+        let cases = [
+            ("the same", None, ("a", cheap), ("a", cheap), None),
+            ("another plan", None, ("a", cheap), ("b", cheap), Some(false)),
+            ("another plan without usage", None, ("a", none), ("b", none), None),
+            ("another price", None, ("a", cheap), ("a", dear), Some(true)),
+            ("the prices are known", Some((10, cheap)), ("a", cheap), ("b", dear), None),
+            ("only the plan is known", Some((10, none)), ("a", cheap), ("b", dear), Some(true)),
+            ("the plan is known", Some((10, none)), ("a", cheap), ("b", cheap), None),
+            ("of an earlier span", Some((9, cheap)), ("a", cheap), ("b", cheap), Some(false)),
+        ];
+        for (name, known, old, new, remembered) in cases {
+            let known: Vec<EarlierTerms> = known.map(|(day, items)| earlier(day, items)).into_iter().collect();
+            let mut account = UsageAccount { billed: vec![billed.clone()], earlier: known.clone() };
+            let (old, new) = (terms(old.0, old.1), terms(new.0, new.1));
+            account.take_terms(&old, &new);
+            let added = account.earlier.split_off(known.len());
+            assert_eq!(account.earlier, known, "{name}");
+            let items = |priced: bool| priced.then(|| old.usage.clone());
+            let one = |priced| EarlierTerms { until: at(10), plan: old.plan.clone(), items: items(priced) };
+            assert_eq!(added, remembered.map(one).into_iter().collect::<Vec<_>>(), "{name}");
+        }
+    }
+}

@@ -441,7 +441,7 @@ const CONTRACT: &str = r#"{
     "price": {"currency": "USD", "interval": "2-weeks", "model": "per-seat", "unit_amount": "0.0025"}
 }"#;
 
-fn golden_files() -> BTreeMap<String, String> {
+pub(crate) fn golden_files() -> BTreeMap<String, String> {
     let entries = fs::read_dir(folder()).into_iter().flatten().flatten();
     let named = entries.filter_map(|e| {
         let name = e.path().file_stem()?.to_string_lossy().into_owned();

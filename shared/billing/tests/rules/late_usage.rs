@@ -140,6 +140,16 @@ fn what_comes_late_to_a_meter_that_the_plan_has_no_more_is_billed() {
 }
 
 #[test]
+fn what_comes_late_to_a_meter_is_billed_also_where_the_plan_has_another_now() {
+    let mut bytes = item("0.20");
+    bytes["meter"]["id"] = json!("bytes");
+    let (held, mut days) = moved("other", &json!([bytes]));
+    add(&mut days, &held, "2027-02-11T00:00:00Z", "10", "2027-03-05T00:00:00Z");
+    let (_, invoice) = renew(&days, &held);
+    assert_eq!(told(&invoice), [late_line("us@1", 100, "-10")]);
+}
+
+#[test]
 fn an_event_of_then_is_refused_where_only_the_new_plan_has_its_meter() {
     let mut bytes = item("0.20");
     bytes["meter"]["id"] = json!("bytes");

@@ -10,9 +10,13 @@ mod anchors;
 #[cfg(test)]
 mod asked;
 #[cfg(test)]
+mod attempts;
+#[cfg(test)]
 mod billing_dates;
 #[cfg(test)]
 mod calc;
+#[cfg(test)]
+mod change_cases;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
@@ -40,6 +44,8 @@ mod dunning_cases;
 #[cfg(test)]
 mod each_event;
 #[cfg(test)]
+mod explained;
+#[cfg(test)]
 mod extra_time;
 #[cfg(test)]
 mod golden;
@@ -51,11 +57,15 @@ mod kept;
 mod late_usage;
 #[cfg(test)]
 mod lifecycle;
+#[cfg(test)]
+mod limits;
 mod migration;
 #[cfg(test)]
 mod minimums;
 #[cfg(test)]
 mod money;
+#[cfg(test)]
+mod note_cases;
 #[cfg(test)]
 mod once;
 #[cfg(test)]
@@ -88,6 +98,8 @@ mod schedules;
 mod stubs;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod usage_edges;
 #[cfg(test)]
 mod usage_exact;
 #[cfg(test)]
