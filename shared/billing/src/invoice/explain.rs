@@ -57,7 +57,8 @@ fn lowered(text: &mut String, invoice: &Invoice) {
         }
     }
     if notes_minor != 0 || credit_minor != 0 {
-        let _ = writeln!(text, "  {:<34}{:>18}", "to be paid", invoice.payable().to_string());
+        let left = if invoice.state == InvoiceState::Void { "was to be paid" } else { "to be paid" };
+        let _ = writeln!(text, "  {left:<34}{:>18}", invoice.payable().to_string());
     }
 }
 
