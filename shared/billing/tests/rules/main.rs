@@ -67,6 +67,8 @@ mod prepaid;
 #[cfg(test)]
 mod price_cases;
 #[cfg(test)]
+mod price_edges;
+#[cfg(test)]
 mod pricing;
 #[cfg(test)]
 mod proration;
