@@ -20,6 +20,8 @@ mod collecting;
 #[cfg(test)]
 mod consolidated;
 #[cfg(test)]
+mod contract_edges;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod credit_notes;
@@ -74,6 +76,8 @@ mod pricing;
 mod proration;
 #[cfg(test)]
 mod proration_cases;
+#[cfg(test)]
+mod proration_edges;
 #[cfg(test)]
 mod refunding;
 #[cfg(test)]

@@ -280,6 +280,18 @@ fn there_is_room_for_a_bounded_number_of_grants_and_waiting_top_ups() {
 }
 
 #[test]
+fn an_expiry_is_still_to_come_and_at_most_3650_days_ahead() {
+    let asked = |expiry: Instant| World::new().try_give(grant(100, Some(expiry)), day(1));
+    let second = TimeDelta::seconds(1);
+    for allowed in [day(1) + second, day(3_651)] {
+        assert_eq!(asked(allowed).ok(), Some(true), "{allowed}");
+    }
+    for refused in [day(1), day(3_651) + second] {
+        assert_eq!(asked(refused).expect_err("beyond").field(), Some("expires_at"), "{refused}");
+    }
+}
+
+#[test]
 fn what_comes_back_from_before_another_currency_is_credit_in_that_one() {
     let mut world = World::new();
     let euros = Money::new(700, Currency::try_new("EUR").expect("a currency"));

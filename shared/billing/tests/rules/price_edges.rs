@@ -192,3 +192,39 @@ fn whole_seconds_are_counted_between_two_instants_however_they_lie() {
     let before: Instant = at("2027-05-31T00:00:00Z");
     assert_eq!(Share::left_of(&running, before, Tz::UTC, ProrationUnit::Second).left, 10, "no more than all of it");
 }
+
+#[test]
+fn what_is_no_price_of_units_cannot_be_metered() {
+    let seats = r#"{"model":"per-seat","unit_amount":"1"}"#;
+    let metered = |price: &str| format!(r#"{{"model":"usage","meter":"calls","price":{price}}}"#);
+    let committed = format!(r#"{{"model":"commitment","minimum_amount":"1","price":{seats}}}"#);
+    let table = [
+        (metered(&metered(seats)), "a price by usage cannot be metered"),
+        (metered(r#"{"model":"percent-of","rate":"20"}"#), "a price by percent-of cannot be metered"),
+        (metered(&committed), "write the commitment around the usage price, not within it"),
+    ];
+    for (json, problem) in table {
+        assert_eq!(model(&json).check(currency()), Err(problem.into()), "{json}");
+    }
+    assert_eq!(model(&committed.replace(seats, &metered(seats))).check(currency()), Ok(()));
+}
+
+#[test]
+fn units_that_came_and_went_carry_what_they_carry_at_the_price_of_the_level_at_the_end() {
+    let json = r#"{"model":"volume","tiers":[{"up_to":"10","unit_amount":"2","flat_amount":"5"},{"unit_amount":"1"}]}"#;
+    let of = |movements: &[(i64, i64)]| {
+        let one = |(units, prorated): &(i64, i64)| Movement { units: (*units).into(), prorated: (*prorated).into() };
+        cost(json, &Units::prorated(movements.iter().map(one).collect()).expect("movements"))
+    };
+    let table = [
+        // Nobody is left, and two units' worth of the period was used.
+        (&[(5, 5), (-5, -3)][..], "900"),
+        // Somebody is left, whose time is made up for by what left earlier.
+        (&[(5, 3), (-3, -3)], "500"),
+        (&[(5, 5), (-5, -5)], "0"),
+        (&[(12, 12)], "1200"),
+    ];
+    for (movements, cents) in table {
+        assert_eq!(of(movements), cents, "{movements:?}");
+    }
+}
