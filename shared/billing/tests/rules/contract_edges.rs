@@ -5,6 +5,7 @@
 
 use billing::{
     calendar::{Instant, alignment::FirstAnchor},
+    discount::Coupon,
     fact::{EventType, Happening},
     ids::{Cause, InvoiceId},
     invoice::{Claim, GatheringTime, LineKind},
@@ -229,6 +230,12 @@ fn credit_is_told_without_its_tax_and_a_tax_of_nothing_is_not_told() {
         (next.credit_minor, facts[0].amount_minor, facts[0].tax_minor)
     };
     assert_eq!([credit(190), credit(0)], [(1_190, 1_000, Some(190)), (1_190, 1_190, None)]);
+    // What is used of it, below zero.
+    let mut held = team();
+    held.credit_minor = 1_190;
+    let invoice = InvoiceId::derive(&held.id, Cause::Period(1), 0);
+    let (next, facts) = told(&held, Input::PayInvoice { invoice, amount: usd(595), tax_minor: 95 }, day(NOW));
+    assert_eq!((next.credit_minor, facts[0].amount_minor, facts[0].tax_minor), (595, -500, Some(-95)));
 }
 
 #[test]
@@ -284,8 +291,21 @@ fn what_was_agreed_and_announced_for_days_of_a_pause_holds_when_it_is_over() {
     let after = seats(&announced, 4, When::At(day("2027-02-10")));
     assert_eq!(back(&after, "2027-02-20"), ((2, 4), false, vec![4_800]));
     assert_eq!(back(&announced, "2027-02-10"), ((2, 3), false, vec![3_600]));
-    // Neither is due before the paid period is over.
+    // Neither is due before the paid period is over; a change whose day passed divides what is left of it.
     assert_eq!(back(&announced, "2027-01-20"), ((1, 3), true, vec![]));
+    let (rests, _) = give(&before, pause(When::Now, None, false), day("2027-01-10"));
+    let due = |resumed: &str| give(&rests, Input::Resume, day(resumed)).0.scheduled.change.map(|(from, _)| from);
+    assert_eq!(["2027-01-15", "2027-01-25"].map(due), [Some(day("2027-01-20")), Some(day("2027-01-25"))]);
+    // What was given back ends the period: what was agreed for its end waits for the next one only.
+    let of_next = |held: &Subscription| {
+        let mut fair = held.clone();
+        fair.proration.termination = TerminationCredit::Unused;
+        let (rests, _) = give(&fair, pause(When::Now, None, true), day("2027-01-10"));
+        give(&rests, Input::Resume, day("2027-01-15")).0
+    };
+    assert_eq!(has(&of_next(&announced)), (2, 3));
+    let five = change(&team(), terms("team", "month", "31", 5), When::PeriodEnd);
+    assert_eq!(has(&of_next(&give(&team(), five, day(NOW)).0)), (1, 5));
 }
 
 #[test]
@@ -335,7 +355,7 @@ fn a_start_that_was_put_back_is_not_moved_by_the_payment_and_another_start_is_th
         };
         let input = Input::OpeningPaid { amount: usd(3_100), tax_minor, claim: Some(Box::new(claim)), at: paid };
         let (next, facts) = told(&held, input, paid);
-        assert_eq!(in_short(&facts), [(EventType::Signup, 37_200, None)]);
+        assert_eq!((in_short(&facts), facts[0].attempt), (vec![(EventType::Signup, 37_200, None)], Some(1)));
         (next.started_at, facts[0].occurred_at, facts[0].amount_minor, facts[0].tax_minor)
     };
     assert_eq!(signed_up(None, 0), (Some(paid), paid, 3_100, None));
@@ -402,4 +422,55 @@ fn what_somebody_asked_for_waits_for_no_other_contract() {
     let (rests, _) = give(&held, pause(When::Now, Some(day("2027-02-10")), false), day(NOW));
     assert_eq!(gathers(&rests, Input::Wake, "2027-02-10"), [true]);
     assert_eq!(gathers(&rests, Input::Resume, "2027-02-05"), [false]);
+}
+
+#[test]
+fn a_discount_that_comes_lowers_run_rate_and_the_list_is_told_where_it_is_another() {
+    let told_of = |percent, duration: &str| {
+        let coupon = Box::new(coupon(percent, duration));
+        let (held, _) = give(&team(), Input::ApplyCoupon { coupon }, day(NOW));
+        told(&held, Input::Wake, day("2027-02-01")).1
+    };
+    let facts = told_of(25, r#"{"is":"forever"}"#);
+    assert_eq!(in_short(&facts), [(EventType::Downgrade, 27_900, Some("discount_start"))]);
+    assert_eq!(facts[0].list12_minor, Some(37_200));
+    // To nothing it is lost, and what is not counted moves nothing.
+    assert_eq!(told_of(100, r#"{"is":"forever"}"#)[0].list12_minor, None);
+    assert_eq!(told_of(25, r#"{"is":"once"}"#), []);
+    let once = coupon(25, r#"{"is":"once"}"#);
+    let (_, _, facts) = opened(terms("team", "month", "31", 1), vec![once], &Taxes::default());
+    assert_eq!((facts[0].list12_minor, facts[0].coupon.as_deref()), (None, Some("spring")));
+}
+
+#[test]
+fn an_anchor_that_the_contract_has_already_is_refused_and_one_that_was_agreed_is_taken_back() {
+    let on = |day: u32| {
+        let json = format!(r#"{{"to": {{"day-of-month": {{"day": {day}}}}}, "first": "next"}}"#);
+        aligned(&json).expect("an alignment")
+    };
+    let realign = |day, when| Input::Realign { alignment: on(day), when };
+    let order = Order { alignment: Some(on(10)), ..order(terms("team", "month", "31", 1)) };
+    let held = applied(open(order, day("2027-01-01")).expect("an order")).0;
+    for when in [When::Now, When::PeriodEnd] {
+        let refused = transition_with(&held, 7, realign(10, when), day(NOW), &Known::default());
+        assert!(refused.expect_err("it has it").to_string().contains("has this anchor already"), "{when:?}");
+    }
+    let (agreed, _) = give(&held, realign(20, When::PeriodEnd), day(NOW));
+    let again = transition_with(&agreed, 7, realign(20, When::PeriodEnd), day(NOW), &Known::default());
+    assert!(again.expect_err("it is agreed").to_string().contains("from its next period on already"));
+    let (taken_back, _) = give(&agreed, realign(10, When::PeriodEnd), day(NOW));
+    assert_eq!(taken_back, held);
+}
+
+#[test]
+fn another_coupon_is_held_beside_the_first_and_the_same_one_is_not_held_twice() {
+    let apply = |coupon: &Coupon| Input::ApplyCoupon { coupon: Box::new(coupon.clone()) };
+    let spring = coupon(10, r#"{"is":"forever"}"#);
+    let autumn = Coupon { id: "autumn".into(), ..spring.clone() };
+    let (one, _) = give(&team(), apply(&spring), day(NOW));
+    let (both, _) = give(&one, apply(&autumn), day(NOW));
+    let ids = |held: &Subscription| held.discounts.iter().map(|held| held.coupon.id.clone()).collect::<Vec<_>>();
+    assert_eq!([ids(&one), ids(&both)], [vec!["spring".to_owned()], vec!["spring".into(), "autumn".into()]]);
+    let again = transition_with(&both, 7, apply(&spring), day(NOW), &Known::default()).expect("allowed");
+    assert_eq!(again, Outcome::AlreadyApplied);
 }

@@ -138,10 +138,15 @@ fn a_fee_for_each_event_needs_to_know_how_many_there_were() {
         [error(first, &Units::of(Decimal::TEN)), error(first, &Units::counted(Decimal::TEN, 2))],
         [needed.clone(), needed]
     );
-    // What pays nothing altogether: fees only where the price says so.
+    // What pays nothing altogether: fees only where the price says so, event by event, too.
     let none = Units::counted(Decimal::ZERO, 2);
     let fees = r#"{"model":"percentage","rate":"1","fixed_amount":"0.30","zero_volume":"event-fees"}"#;
     assert_eq!([cost(fee, &none), cost(fees, &none)], ["0", "60"]);
+    let each = |json: &str| {
+        let each = model(json).each(&[Decimal::ZERO, Decimal::ZERO], currency()).expect("amounts");
+        each.iter().map(|amount| amount.minor().normalize().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!([each(fee), each(fees)], [["0", "0"], ["30", "30"]]);
 }
 
 #[test]
@@ -175,6 +180,7 @@ fn what_is_sold_whole_is_whole_also_where_units_are_counted_in_parts() {
     assert_eq!(cost(packs, &parts(1)), "600");
     let fees = r#"{"model":"percentage","rate":"3","fixed_amount":"0.10"}"#;
     assert_eq!(cost(fees, &parts(2)), "56.999999999999", "a fee is for an event, not for a part of one");
+    assert_eq!(cost(r#"{"model":"percentage","rate":"3"}"#, &parts(2)), "37", "a rate alone is of parts, divided once");
     let bounded = r#"{"model":"volume","tiers":[{"up_to":"10","unit_amount":"1"}],"overflow":"not-billed"}"#;
     let told: Vec<_> = steps(bounded, &parts(1)).iter().map(|s| (s.kind, s.units.to_string(), s.fraction)).collect();
     let not_billed = (StepKind::Free, "2.333333333333".to_owned(), None);
@@ -227,4 +233,32 @@ fn units_that_came_and_went_carry_what_they_carry_at_the_price_of_the_level_at_t
     for (movements, cents) in table {
         assert_eq!(of(movements), cents, "{movements:?}");
     }
+}
+
+#[test]
+fn the_last_unit_of_a_last_tier_is_within_it() {
+    for name in ["graduated", "volume"] {
+        let json = format!(r#"{{"model":"{name}","tiers":[{{"up_to":"10","unit_amount":"5"}}],"overflow":"refused"}}"#);
+        assert_eq!(cost(&json, &Units::of(Decimal::TEN)), "5000", "{name}");
+        let beyond = model(&json).price(&Units::of(d("10.01")), currency());
+        assert_eq!(beyond, Err(PriceError::BeyondLastTier { units: d("10.01"), bound: Decimal::TEN }), "{name}");
+    }
+}
+
+#[test]
+fn a_movement_over_several_tiers_loses_no_digit_and_what_is_not_billed_takes_its_part_along() {
+    let moved = |units: i64, prorated: i64| {
+        Units::prorated(vec![Movement { units: units.into(), prorated: prorated.into() }]).expect("a movement")
+    };
+    // A third of three units, one in each tier: together exactly one.
+    let tiers = r#""tiers":[{"up_to":"1","unit_amount":"30"},{"up_to":"2","unit_amount":"30"},{"unit_amount":"30"}]"#;
+    assert_eq!(cost(&format!(r#"{{"model":"graduated",{tiers}}}"#), &moved(3, 1)), "3000");
+    // Ten units for half of the period, five of which are billed.
+    let bounded = r#"{"model":"graduated","tiers":[{"up_to":"5","unit_amount":"2"}],"overflow":"not-billed"}"#;
+    assert_eq!(cost(bounded, &moved(10, 5)), "500");
+    // Removals give back at most what was charged.
+    let json = r#"{"model":"graduated","tiers":[{"unit_amount":"2"}]}"#;
+    let one = |units: i64, prorated: i64| Movement { units: units.into(), prorated: prorated.into() };
+    let back = Units::prorated(vec![one(5, 1), one(-5, -3)]).expect("movements");
+    assert_eq!((cost(json, &back), kinds(json, &back)), ("0".into(), vec![StepKind::Tier, StepKind::Floor]));
 }
