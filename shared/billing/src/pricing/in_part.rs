@@ -159,4 +159,28 @@ mod tests {
         let amounts = json(Proportion { units: None, amounts: third });
         assert_eq!((&amounts["up_to"], &amounts["flat_amount"]), (&"10".into(), &"0.666666666667".into()));
     }
+
+    #[test]
+    fn only_what_is_sold_whole_cannot_be_a_part() {
+        let free_events = r#"{"model":"percentage","rate":"1","free_events":2}"#;
+        let committed = format!(r#"{{"model":"commitment","minimum_amount":"1","price":{free_events}}}"#);
+        let table = [
+            (r#"{"model":"package","size":"5","amount":"1"}"#, None),
+            (r#"{"model":"package","size":"5","amount":"1","minimum_packages":"1"}"#, Some("minimum_packages")),
+            (r#"{"model":"percentage","rate":"1","free_units":"5"}"#, None),
+            (free_events, Some("free_events")),
+            (&committed, Some("free_events")),
+            (r#"{"model":"commitment","minimum_amount":"1","price":{"model":"flat","amount":"1"}}"#, None),
+            (
+                r#"{"model":"block-tiers","policy":"all-tiers","tiers":[{"block_size":"5","amount":"1"}]}"#,
+                Some("block-tiers"),
+            ),
+            (r#"{"model":"graduated","tiers":[{}]}"#, None),
+        ];
+        for (json, field) in table {
+            let model: PriceModel = serde_json::from_str(json).unwrap();
+            let found = model.whole_only();
+            assert_eq!(found.and_then(|text| text.split(' ').next()), field, "{json}");
+        }
+    }
 }

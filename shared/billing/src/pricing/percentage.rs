@@ -339,3 +339,34 @@ impl PercentOf {
         check::percent("rate", self.rate, RATE_OF_ITEMS_MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both_ways(json: &str) -> [PriceModel; 2] {
+        let committed = format!(r#"{{"model":"commitment","minimum_amount":"1","price":{json}}}"#);
+        [json, &committed].map(|json| serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn events_are_summed_up_only_where_the_price_looks_at_each() {
+        let amounts = [Decimal::ONE, Decimal::TEN];
+        for model in both_ways(r#"{"model":"percentage","rate":"1","fixed_amount":"0.10"}"#) {
+            assert_eq!((model.of_each_event(), model.paid_events(&amounts)), (None, Ok(None)));
+        }
+        for model in both_ways(r#"{"model":"percentage","rate":"1","free_events":1}"#) {
+            let paid = PaidEvents { count: 1, volume: Decimal::TEN, limits: Decimal::ZERO };
+            assert_eq!((model.of_each_event(), model.paid_events(&amounts)), (Some("free_events"), Ok(Some(paid))));
+        }
+    }
+
+    #[test]
+    fn an_event_that_no_price_can_be_computed_for_is_found_within_a_commitment_too() {
+        let fine: Decimal = "0.123456789012".parse().unwrap();
+        for model in both_ways(r#"{"model":"percentage","rate":"1.2345678901","minimum_per_event":"1"}"#) {
+            assert_eq!(model.check_event(Decimal::ONE), Ok(()));
+            assert_eq!(model.check_event(Decimal::from(1_000_000_000) + fine), Err(MoneyError::Overflow));
+        }
+    }
+}

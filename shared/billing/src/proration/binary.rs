@@ -107,4 +107,12 @@ mod tests {
         assert!(product(i64::MIN, i64::MAX, i64::MAX).is_ok());
         assert!(product(1, 1, i64::MAX).is_ok());
     }
+
+    #[test]
+    fn a_half_goes_to_the_even_neighbour() {
+        // Of 54 binary digits, the last of which is a half.
+        assert_eq!(cents(9_007_199_254_740_993, 1, 1), "9007199254740992");
+        assert_eq!(cents(9_007_199_254_740_995, 1, 1), "9007199254740996");
+        assert_eq!(cents(9_007_199_254_740_994, 1, 1), "9007199254740994");
+    }
 }

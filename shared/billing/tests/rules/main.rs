@@ -24,6 +24,8 @@ mod collecting;
 #[cfg(test)]
 mod consolidated;
 #[cfg(test)]
+mod contract_edges;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod credit_notes;
@@ -77,11 +79,15 @@ mod prepaid;
 #[cfg(test)]
 mod price_cases;
 #[cfg(test)]
+mod price_edges;
+#[cfg(test)]
 mod pricing;
 #[cfg(test)]
 mod proration;
 #[cfg(test)]
 mod proration_cases;
+#[cfg(test)]
+mod proration_edges;
 #[cfg(test)]
 mod refunding;
 #[cfg(test)]

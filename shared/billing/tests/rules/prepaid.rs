@@ -280,6 +280,18 @@ fn there_is_room_for_a_bounded_number_of_grants_and_waiting_top_ups() {
 }
 
 #[test]
+fn an_expiry_is_still_to_come_and_at_most_3650_days_ahead() {
+    let asked = |expiry: Instant| World::new().try_give(grant(100, Some(expiry)), day(1));
+    let second = TimeDelta::seconds(1);
+    for allowed in [day(1) + second, day(3_651)] {
+        assert_eq!(asked(allowed).ok(), Some(true), "{allowed}");
+    }
+    for refused in [day(1), day(3_651) + second] {
+        assert_eq!(asked(refused).expect_err("beyond").field(), Some("expires_at"), "{refused}");
+    }
+}
+
+#[test]
 fn what_comes_back_from_before_another_currency_is_credit_in_that_one() {
     let mut world = World::new();
     let euros = Money::new(700, Currency::try_new("EUR").expect("a currency"));
@@ -293,6 +305,29 @@ fn what_comes_back_from_before_another_currency_is_credit_in_that_one() {
     assert_eq!((world.held.credits.clone(), world.held.prepaid.grants.len()), (vec![euros], 0));
     let (own, _) = crate::sample::give(&world.held, back(usd(300)), day(1));
     assert_eq!(own.prepaid.grants[0].left_minor(), 300);
+    let told = transition_with(&world.held, 9, back(usd(300)), day(1), &world.days.stored().into());
+    let Ok(Outcome::Applied { facts, .. }) = told else { unreachable!("it comes back") };
+    let told: Vec<_> = facts.iter().map(|f| (f.event_type, f.amount_minor, f.reason.as_deref())).collect();
+    assert_eq!(told, [(EventType::PrepaidUsed, -300, Some("withdrawn"))], "what was used is so much less");
+    // What has expired by then is not there again.
+    let until = |end: Instant| {
+        let source = PrepaidSource { expires_at: Some(end), left: usd(300), ..source.clone() };
+        let (invoice, sources) = (InvoiceId::try_new("inv_ana-p1").expect("an id"), vec![(source, usd(300))]);
+        let input = Input::PrepaidBack { invoice, sources, at: day(1) };
+        crate::sample::give(&world.held, input, day(1)).0.prepaid.grants.len()
+    };
+    assert_eq!([until(day(1)), until(day(2))], [0, 1]);
+}
+
+#[test]
+fn at_the_end_what_was_bought_is_the_customers_credit_and_what_was_given_is_lost() {
+    let mut world = World::new();
+    world.give(grant(300, None), day(1));
+    world.give(top_up(500, None), day(1));
+    let invoice = world.invoices[0].clone();
+    world.give(paid(&invoice, day(1)), day(1));
+    world.give(cancel(), day(2));
+    assert_eq!((world.held.credit_minor, world.sum(EventType::PrepaidExpired)), (500, 300));
 }
 
 #[test]

@@ -73,8 +73,10 @@ fn without_a_payment_method_a_trial_ends_as_the_plan_says() {
     assert!(facts.is_empty() && wake_at(&ended).is_none(), "there was no run-rate to lose");
     let (rests, facts) = end_of_trial(&trialing(rules(WithoutMethod::Pause)), true);
     assert!(facts.is_empty() && matches!(rests.state, State::Paused { .. }));
-    let (with_card, _) = end_of_trial(&trialing(rules(WithoutMethod::Cancel)), false);
-    assert_eq!(with_card.state, State::Active);
+    for without_method in [WithoutMethod::Cancel, WithoutMethod::Pause] {
+        let (with_card, _) = end_of_trial(&trialing(rules(without_method)), false);
+        assert_eq!(with_card.state, State::Active);
+    }
     // It begins to earn when it is resumed.
     let Ok(Outcome::Applied { facts, .. }) = transition(&rests, 8, Input::Resume, day("2027-02-10")) else {
         unreachable!("it is resumed")
