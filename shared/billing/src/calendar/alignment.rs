@@ -309,6 +309,8 @@ mod tests {
         assert_eq!(first("year", "2024-01-02"), "2025-01-01");
         assert_eq!(first("2-months", "2024-02-01"), "2024-03-01");
         assert_eq!(first("2-weeks", "2024-03-06"), "2024-03-11");
+        // A count of days is no week, even where it is as long.
+        assert_eq!(["7-days", "14-days"].map(|interval| first(interval, "2024-03-06")), ["2024-03-06"; 2]);
     }
 
     #[test]
@@ -332,6 +334,16 @@ mod tests {
         let month_and_day = r#"{"to": {"month-day": {"month": 6, "day": 15}}}"#;
         assert_eq!(super::tests::first(month_and_day, "quarter", "2024-01-16"), "2024-03-15");
         assert_eq!(super::tests::first(month_and_day, "2-years", "2024-07-01"), "2025-06-15");
+        // A month and a day, and the calendar, say the month themselves: no rule moves it.
+        for rule in ["in-step", "next", "start-month"] {
+            let first = |to: &str, interval, start| {
+                super::tests::first(&format!(r#"{{"to": {to}, "first": "{rule}"}}"#), interval, start)
+            };
+            let june = r#"{"month-day": {"month": 6, "day": 15}}"#;
+            assert_eq!(first(june, "quarter", "2024-01-16"), "2024-03-15", "{rule}");
+            assert_eq!(first(june, "year", "2024-01-10"), "2024-06-15", "{rule}");
+            assert_eq!(first(r#"{"calendar": {}}"#, "quarter", "2024-02-01"), "2024-04-01", "{rule}");
+        }
     }
 
     #[test]
@@ -371,6 +383,8 @@ mod tests {
         assert_eq!(first(&anchor("start-month"), "month", "2024-07-10"), "2024-07-15");
         assert_eq!(first(&anchor("longest-stub"), "2-years", "2024-01-10"), "2025-06-15");
         assert_eq!(first(&anchor("next"), "2-years", "2024-01-10"), "2024-01-15");
+        assert_eq!(first(&anchor("in-step"), "2-years", "2024-07-10"), "2026-06-15");
+        assert_eq!(first(&anchor("in-step"), "2-years", "2024-06-15"), "2024-06-15");
     }
 
     #[test]

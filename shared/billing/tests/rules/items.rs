@@ -8,7 +8,7 @@ use billing::{
     invoice::{Invoice, LineKind, compute, explain},
     migration::{Stay, Verdict, verdict},
     money::Money,
-    subscription::{Input, Subscription, When, transition_with},
+    subscription::{Input, State, Subscription, When, transition_with},
     tax::Taxes,
     terms::{Terms, WantedAddOn},
 };
@@ -200,6 +200,21 @@ fn entitlements_are_those_of_the_plan_and_of_every_unit_of_its_add_ons() {
     let may = entitlements([(&held, &plan)]);
     assert_eq!(may.features.into_iter().collect::<Vec<_>>(), ["projects", "sso"]);
     assert_eq!(may.limits["gigabytes"], 305);
+}
+
+#[test]
+fn only_what_runs_and_is_not_suspended_gives_access() {
+    let (plan, held) = (plan(), active(bought("month", 1, &[]), start()));
+    let invoice = billing::ids::InvoiceId::try_new("inv_ana-p1").unwrap();
+    let paused = State::Paused { since: start(), resume_at: None };
+    let trialing = State::Trialing { ends_at: start(), price: None };
+    for (state, gives) in [(State::Active, true), (trialing, true), (paused, false)] {
+        for suspended_by in [None, Some(invoice.clone())] {
+            let held = Subscription { state: state.clone(), suspended_by: suspended_by.clone(), ..held.clone() };
+            let may = !entitlements([(&held, &plan)]).features.is_empty();
+            assert_eq!(may, gives && suspended_by.is_none(), "{} {suspended_by:?}", held.state.name());
+        }
+    }
 }
 
 #[test]
