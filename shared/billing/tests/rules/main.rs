@@ -14,7 +14,13 @@ mod billing_dates;
 #[cfg(test)]
 mod calc;
 #[cfg(test)]
+mod calc_edges;
+#[cfg(test)]
+mod catalogs;
+#[cfg(test)]
 mod check;
+#[cfg(test)]
+mod check_edges;
 #[cfg(test)]
 mod collecting;
 #[cfg(test)]
@@ -31,6 +37,8 @@ mod dates;
 mod destinations;
 #[cfg(test)]
 mod discount_tax_cases;
+#[cfg(test)]
+mod discounting;
 #[cfg(test)]
 mod dividing;
 #[cfg(test)]
@@ -68,6 +76,8 @@ mod prepaid;
 mod price_cases;
 #[cfg(test)]
 mod pricing;
+#[cfg(test)]
+mod profiles;
 #[cfg(test)]
 mod proration;
 #[cfg(test)]
