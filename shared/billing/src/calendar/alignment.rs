@@ -342,6 +342,7 @@ mod tests {
             let june = r#"{"month-day": {"month": 6, "day": 15}}"#;
             assert_eq!(first(june, "quarter", "2024-01-16"), "2024-03-15", "{rule}");
             assert_eq!(first(june, "year", "2024-01-10"), "2024-06-15", "{rule}");
+            assert_eq!(first(june, "year", "2029-01-10"), "2029-06-15", "{rule}");
             assert_eq!(first(r#"{"calendar": {}}"#, "quarter", "2024-02-01"), "2024-04-01", "{rule}");
         }
     }
@@ -372,6 +373,26 @@ mod tests {
             assert!(says(weekday, interval).contains("an interval of weeks"), "{interval}");
         }
         assert_eq!(says(weekday, "week"), "2024-03-11");
+    }
+
+    #[test]
+    fn a_stub_is_at_most_as_long_as_the_interval_also_where_a_month_is_short() {
+        let longest = r#"{"to": {"day-of-month": {"day": 31}}, "first": "longest-stub"}"#;
+        // From 30 January a month lasts to 29 February, which is the last day of it.
+        assert_eq!(first(longest, "month", "2024-01-30"), "2024-02-29");
+        assert_eq!(first(longest, "month", "2024-03-15"), "2024-03-31");
+    }
+
+    #[test]
+    fn a_start_lies_on_an_anchor_on_its_day_or_to_the_second_as_the_policy_says() {
+        let first = |on_anchor: &str, start: &str| {
+            let policy = policy(&format!(r#"{{"to": {{"calendar": {{}}}}, "on_anchor": "{on_anchor}"}}"#));
+            let resolved = policy.resolve(start.parse().unwrap(), "month".parse().unwrap(), Tz::UTC).unwrap();
+            resolved.date(0).unwrap().to_string()
+        };
+        assert_eq!(first("instant", "2024-03-01T00:00:00Z"), "2024-03-01");
+        assert_eq!(first("instant", "2024-03-01T00:00:01Z"), "2024-04-01");
+        assert_eq!(first("local-day", "2024-03-01T23:59:59Z"), "2024-03-01");
     }
 
     #[test]

@@ -265,6 +265,7 @@ mod tests {
             (VatArea::GB, "100000089"),
             (VatArea::GB, "100000047"),
             (VatArea::GB, "100000034"),
+            (VatArea::IE, "1234567T"),
             (VatArea::LT, "100000810"),
             (VatArea::LV, "32579461005"),
             (VatArea::NO, "995525860"),
@@ -285,6 +286,8 @@ mod tests {
             (VatArea::GB, "HA499"),
             // The new way began at 100.
             (VatArea::GB, "099000035"),
+            // As an old number with a letter in second place would be counted.
+            (VatArea::IE, "1234567B"),
             (VatArea::LT, "100000026"),
             (VatArea::LV, "40003521601"),
             (VatArea::SE, "123456788701"),

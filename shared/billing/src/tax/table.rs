@@ -381,6 +381,9 @@ mod tests {
         // Who is not registered there charges nothing there, and a business owes the tax itself.
         let business = ask(GERMAN, r#"{"country":"CH","vat_id":"CHE-107.787.577 MWST"}"#).unwrap();
         assert_eq!(business, "Reverse charge: VAT is owed by the customer (CHE107787577)");
+        let there = r#"{"country":"DE","registrations":[{"is":"country","country":"CH"}]}"#;
+        assert_eq!(ask(there, r#"{"country":"CH"}"#).unwrap(), "VAT CH 8.1%");
+        assert_eq!(ask(there, r#"{"country":"NO"}"#).unwrap(), "Not taxable in DE: the customer is in NO");
         // Two countries that are in no union are not in one union.
         for (seller, customer) in [("CH", "US"), ("CH", "NO"), ("US", "FR"), ("DE", "NO")] {
             let [from, to] = [seller, customer].map(|country| format!(r#"{{"country":"{country}"}}"#));

@@ -3,7 +3,7 @@
 //! Exists beside the examples because those show what is usual, and a limit is a promise at exactly one place.
 
 use billing::calc::{
-    Kind::{self, Dates, Invoice, Price, Prorate},
+    Kind::{self, Dates, Dunning, Invoice, Price, Prorate},
     answer,
 };
 use billing::profile::Profile;
@@ -207,6 +207,19 @@ fn what_kind_of_change_it_is_decides_what_is_given_back() {
     );
 }
 
+#[test]
+fn one_part_is_taxed_from_its_exact_amount_and_several_from_their_sum() {
+    let stub = json!({"currency": "USD", "policy": {"credit_tax": "together"}, "tax_percent": "49", "to": "30.04"});
+    // As above, 10.01333 with 49 per cent on it is 14.91987.
+    let factor = json!({"kind": "factor", "numerator": 1, "denominator": 3});
+    answered(Prorate, &over(&stub, &factor), &[(json!({}), "/tax/charge/tax/minor", json!(491))]);
+    // 10.01333 twice: 10.01 + 10.01, and 49 per cent of 20.02 is 9.8098; of one exact part it would be 491.
+    let segments = json!([{"start": "2026-04-01", "end": "2026-04-11", "anchor_day": 1},
+        {"start": "2026-04-11", "end": "2026-04-21", "anchor_day": 1}]);
+    let two = json!({"kind": "segments", "until": "2026-05-01", "segments": segments});
+    answered(Prorate, &over(&stub, &two), &[(json!({}), "/tax/charge/tax/minor", json!(981))]);
+}
+
 /// A line that comes to nothing is on neither side: the charge beside it is one line, taxed from its exact amount.
 #[test]
 fn a_credit_of_nothing_does_not_change_how_the_charge_is_taxed() {
@@ -278,6 +291,39 @@ fn a_stub_is_at_most_one_interval() {
     let trailing = json!({"currency": "USD", "kind": "trailing-stub", "anchor": "2026-05-15", "to": "31"});
     answered(Prorate, &trailing, &[(json!({"end": "2026-06-15"}), "/net/minor", json!(3_100))]);
     refused(Prorate, &trailing, &[(json!({"end": "2026-06-16"}), "end: lies more than one interval after the anchor")]);
+}
+
+/// The standard ladder retries after 3, 8 and 15 days.
+#[test]
+fn an_attempt_that_is_due_at_this_instant_is_the_next_one() {
+    let soft = json!({"first_failure": "2026-03-01T09:00:00Z", "class": "soft"});
+    answered(
+        Dunning,
+        &soft,
+        &[
+            (json!({"now": "2026-03-04T09:00:00Z"}), "/collection/next_retry/at", json!("2026-03-04T09:00:00Z")),
+            (json!({"now": "2026-03-04T09:00:01Z"}), "/collection/next_retry/at", json!("2026-03-09T09:00:00Z")),
+        ],
+    );
+    let now = over(&soft, &json!({"now": "2026-03-02T09:00:00Z"}));
+    answered(
+        Dunning,
+        &now,
+        &[
+            (json!({"proposed": "2026-03-02T09:00:00Z"}), "/collection/next_retry/by", json!("proposal")),
+            (json!({"proposed": "2026-03-02T08:59:59Z"}), "/collection/next_retry/by", json!("ladder")),
+            (json!({"proposed": "2026-03-04T08:59:59Z"}), "/collection/next_retry/by", json!("ladder")),
+        ],
+    );
+}
+
+/// A column is said where the text has one; a price within it is read apart and has none.
+#[test]
+fn what_cannot_be_read_says_where_it_stands() {
+    let said = |question: Value| ask(Price, &question).expect_err("no question");
+    assert!(said(json!({"?": 1})).contains("(column "));
+    let price = said(json!({"currency": "EUR", "quantity": 1, "price": {"model": "flat", "amount": 10}}));
+    assert!(price.starts_with("price: is not a price") && !price.contains("column"), "{price}");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use billing::{
     check::{Invariant, NumbersCheck},
     dunning::Ladder,
-    invoice::{Attempt, Invoice, InvoiceInput, InvoiceOutcome, InvoiceState, Lowered, RefundState, transition},
+    invoice::{Attempt, Basis, Invoice, InvoiceInput, InvoiceOutcome, InvoiceState, Lowered, RefundState, transition},
 };
 
 use crate::{
@@ -119,6 +119,15 @@ fn a_declined_attempt_is_no_capture() {
     let declined = Attempt { attempt: 1, code: Some("generic_decline".into()), reference: None, ..late(3_000) };
     books.invoices[2].attempts.push(declined);
     assert_eq!(books.check(IN_TIME), []);
+}
+
+#[test]
+fn a_period_without_time_is_found() {
+    let mut books = Books::sound();
+    let Basis::Period { period, .. } = &mut books.invoices[2].basis else { unreachable!("a renewal") };
+    period.end = period.start;
+    let found = books.check(IN_TIME);
+    assert!(found.iter().any(|f| f.detail == "period 3 ends before it starts"), "{found:?}");
 }
 
 #[test]

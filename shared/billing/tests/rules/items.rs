@@ -260,6 +260,8 @@ fn a_migration_takes_add_ons_along_and_stops_where_the_version_has_none() {
     let policy = billing::catalog::Policy::standard();
     let Verdict::Moves(moved) = verdict(&held, &newer, &policy).unwrap() else { panic!("it stays") };
     assert_eq!((moved.before_mrr12, moved.after_mrr12), (12 * 1_800, 12 * 2_000));
+    newer.add_ons[0].quantity_max = 2;
+    assert!(matches!(verdict(&held, &newer, &policy).unwrap(), Verdict::Moves(_)), "as many as it has");
     newer.add_ons[0].quantity_max = 1;
     assert_eq!(verdict(&held, &newer, &policy).unwrap(), Verdict::Stays(Stay::NoAddOn("storage".into())));
 }
