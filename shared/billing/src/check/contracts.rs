@@ -131,11 +131,14 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
+    /// Whether it follows, from when to when, what for, its run-rate, and what is told.
+    type Case<'a> = (bool, (i64, i64), Purpose, i64, &'a [&'a str]);
+
     /// What follows a period from second 0 to 30 without a finding, and what does not: `earns` is the run-rate after it.
     #[test]
     fn a_period_follows_the_one_before_or_a_change_within_it_or_a_rest() {
         let (renewed, changed, earns, free) = (Purpose::Period, Purpose::Change, 12, 0);
-        let cases: &[(bool, (i64, i64), Purpose, i64, &[&str])] = &[
+        let cases: &[Case<'_>] = &[
             (true, (30, 60), renewed, earns, &[]),
             // A change cuts the period that runs, and nothing else does.
             (true, (29, 60), changed, earns, &[]),
@@ -168,6 +171,7 @@ mod tests {
             // What is free comes back without a word, and rests as others do.
             (true, (40, 60), renewed, free, &["pause 10"]),
             (false, (40, 60), renewed, free, &[]),
+            (false, (20, 60), renewed, free, &["cancel 25"]),
         ];
         for (follows, span, purpose, mrr12, facts) in cases {
             let pair = [period(1, (0, 30), Purpose::Period, 12), period(2, *span, *purpose, *mrr12)];

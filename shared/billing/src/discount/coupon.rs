@@ -297,6 +297,13 @@ mod tests {
     }
 
     #[test]
+    fn the_zone_of_its_days_is_known_where_it_has_days() {
+        let days = r#"{"id":"a","benefit":{"kind":"free-periods"},"valid":{"zone":"Europe/Berlin"}}"#;
+        assert_eq!(coupon(days).zone(), Some(Tz::Europe__Berlin));
+        assert_eq!(coupon(TEN_OFF).zone(), None);
+    }
+
+    #[test]
     fn a_part_is_good_in_every_currency_and_an_amount_in_its_own() {
         let good = |coupon: &Coupon| ["EUR", "USD"].map(|code| coupon.is_good_in(Currency::try_new(code).unwrap()));
         assert_eq!(good(&coupon(TEN_OFF)), [true, false]);

@@ -17,8 +17,8 @@ fn plan(id: &str, version: u32) -> Value {
     json!({"id": id, "version": version, "title": "Team", "prices": prices})
 }
 
-/// A catalog of the plan, with these fields on top.
-fn catalog(plan: Value) -> Catalog {
+/// A catalog of one plan.
+fn catalog(plan: &Value) -> Catalog {
     serde_json::from_value(json!({"plans": [plan]})).expect("a catalog")
 }
 
@@ -35,9 +35,9 @@ fn a_name_has_48_bytes_at_most() {
 #[test]
 fn of_a_reference_neither_part_may_be_wrong() {
     for (id, version, wrong) in [("ours", 1, 0), ("ours", 0, 1), ("A b", 1, 1), ("A b", 0, 1)] {
-        let of_plan = catalog(plan(id, version));
+        let of_plan = catalog(&plan(id, version));
         let policy = Policy { id: id.into(), version, ..Policy::standard() };
-        let of_policy = Catalog { policies: vec![policy], ..catalog(plan("team", 1)) };
+        let of_policy = Catalog { policies: vec![policy], ..catalog(&plan("team", 1)) };
         for catalog in [of_plan, of_policy] {
             let found = problems(&catalog);
             assert_eq!(found.iter().filter(|p| p.contains("a reference")).count(), wrong, "{id}@{version}: {found:?}");
@@ -76,11 +76,28 @@ fn a_meter_is_counted_in_one_way_and_priced_once_for_each_currency_and_interval(
     let found = |usage: Vec<Value>| {
         let mut plan = plan("team", 1);
         plan["usage"] = Value::from(usage);
-        problems(&catalog(plan))
+        problems(&catalog(&plan))
     };
     assert_eq!(found(all("calls", "sum")), [""; 0]);
     assert_eq!(found([all("calls", "sum"), all("files", "sum")].concat()), [""; 0]);
     assert_eq!(found(all("calls", "max")), ["the same meter is counted in another way above"]);
     let twice = [all("calls", "sum"), vec![item("EUR", "month", "calls", "sum")]].concat();
     assert_eq!(found(twice), ["there is an earlier price of this meter for this currency and interval"]);
+}
+
+#[test]
+fn tax_settings_are_written_once_and_checked_as_the_rest() {
+    let found = |taxes: Value| {
+        let mut catalog = catalog(&plan("team", 1));
+        catalog.taxes = serde_json::from_value(taxes).expect("tax settings");
+        catalog.problems().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let home = |version: u32| json!({"id": "home", "version": version, "country": "DE"});
+    assert_eq!(found(json!([home(1), home(2)])), [""; 0]);
+    assert_eq!(found(json!([home(1), home(1)])), ["taxes home@1: is written twice"]);
+    let nowhere = json!({"id": "away", "version": 1, "country": "US"});
+    assert_eq!(
+        found(json!([nowhere])),
+        ["taxes away@1: country: there are no rates for \"US\"; write them under countries"]
+    );
 }

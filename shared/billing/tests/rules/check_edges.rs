@@ -6,8 +6,11 @@
 use billing::{
     check::{Invariant, NumbersCheck},
     dunning::Ladder,
+    fact::EventType,
     invoice::{Attempt, Basis, Invoice, InvoiceInput, InvoiceOutcome, InvoiceState, Lowered, RefundState, transition},
 };
+
+use serde_json::json;
 
 use crate::{
     check::{Books, IN_TIME, begin, broken, moment, refunded},
@@ -111,6 +114,40 @@ fn money_that_came_too_late_is_no_second_capture_and_pays_nothing() {
     (fact.event_id, fact.what.invoice_id) = ("y".into(), Some(void.invoices[2].id.clone()));
     void.invoices[2].facts.push(fact);
     assert_eq!(void.check(IN_TIME), [], "it is less than the invoice came to, and was no capture of it");
+}
+
+#[test]
+fn what_a_capture_brought_is_told_in_full_whatever_became_of_the_invoice() {
+    let less = |books: &mut Books| books.invoices[1].facts[0].what.amount_minor = 1;
+    let mut paid = Books::sound();
+    less(&mut paid);
+    let said = |books: &Books| books.check(IN_TIME).into_iter().map(|found| found.detail).collect::<Vec<_>>();
+    assert_eq!(said(&paid), ["it is paid, and the facts tell of 1 of its 3000 minor units"]);
+    paid.invoices[1].state = InvoiceState::Uncollectible;
+    assert_eq!(said(&paid), ["its capture is told as 1 minor units"]);
+}
+
+/// Prepaid credit that is left, and what of an expired grant is kept for usage that is not invoiced yet.
+#[test]
+fn prepaid_credit_is_what_was_granted_less_what_was_used_or_expired() {
+    let mut books = Books::sound();
+    let template = books.invoices[1].facts[0].clone();
+    let mut tell = |event_type: EventType, minor: i64| {
+        let mut fact = template.clone();
+        (fact.event_id, fact.what.event_type) = (format!("{event_type}"), event_type);
+        (fact.what.amount_minor, fact.what.attempt) = (minor, None);
+        books.invoices[1].facts.push(fact);
+    };
+    tell(EventType::PrepaidGranted, 1_000);
+    tell(EventType::PrepaidUsed, 200);
+    tell(EventType::PrepaidExpired, 100);
+    assert_eq!(kinds(&books, IN_TIME), [Invariant::Balances]);
+    let grant = json!({"id": "g", "source": "given", "amount_minor": 300, "granted_at": begin()});
+    books.held.prepaid.grants.push(serde_json::from_value(grant).expect("a grant"));
+    assert_eq!(kinds(&books, IN_TIME), [Invariant::Balances]);
+    let held = json!({"grant": "h", "left": usd(900), "held": usd(400)});
+    books.held.prepaid.held.push(serde_json::from_value(held).expect("what is held"));
+    assert_eq!(books.check(IN_TIME), []);
 }
 
 #[test]

@@ -3,11 +3,11 @@
 //! Exists beside the table of published cases, because no peer publishes what happens at these edges.
 
 use billing::{
-    discount::{Cut, Discount, DiscountPolicy, DiscountableLine, apply},
+    discount::{Cut, Discount, DiscountPolicy, DiscountableLine, Held, apply, discounts},
     percent::Percent,
 };
 
-use crate::sample::usd;
+use crate::sample::{terms, usd};
 
 fn lines(amounts: &[(&str, i64)]) -> Vec<DiscountableLine> {
     amounts
@@ -47,5 +47,26 @@ fn what_must_not_be_discounted_is_not_whatever_a_discount_is_for() {
     for cut in [tenth, Cut::Fixed { amount: usd(100) }] {
         assert_eq!(taken(&lines, &[discount("all", cut, &[])]), (vec![0, 100], vec![100]));
         assert_eq!(taken(&lines, &[discount("one", cut, &["x"])]), (vec![0, 0], vec![0]));
+    }
+}
+
+#[test]
+fn a_coupon_for_some_intervals_or_plans_holds_for_those() {
+    let held = |more: &str| {
+        let json = format!(r#"{{"id":"ten","benefit":{{"kind":"percent","percent":"10"}}{more}}}"#);
+        [Held { periods: 1, ..Held::new(serde_json::from_str(&json).expect("a coupon")) }]
+    };
+    let holds = |interval: &str, more: &str| {
+        !discounts(&terms("team", interval, "10", 1), &held(more), 0).expect("discounts").is_empty()
+    };
+    for (interval, more, expected) in [
+        ("month", "", true),
+        ("month", r#","intervals":["month"]"#, true),
+        ("month", r#","intervals":["quarter","year"]"#, false),
+        ("year", r#","intervals":["quarter","year"]"#, true),
+        ("month", r#","plans":["team"]"#, true),
+        ("month", r#","plans":["solo"]"#, false),
+    ] {
+        assert_eq!(holds(interval, more), expected, "{interval} {more}");
     }
 }
