@@ -309,6 +309,8 @@ mod tests {
         assert_eq!(first("year", "2024-01-02"), "2025-01-01");
         assert_eq!(first("2-months", "2024-02-01"), "2024-03-01");
         assert_eq!(first("2-weeks", "2024-03-06"), "2024-03-11");
+        // A count of days is no week, even where it is as long.
+        assert_eq!(["7-days", "14-days"].map(|interval| first(interval, "2024-03-06")), ["2024-03-06"; 2]);
     }
 
     #[test]
@@ -332,6 +334,17 @@ mod tests {
         let month_and_day = r#"{"to": {"month-day": {"month": 6, "day": 15}}}"#;
         assert_eq!(super::tests::first(month_and_day, "quarter", "2024-01-16"), "2024-03-15");
         assert_eq!(super::tests::first(month_and_day, "2-years", "2024-07-01"), "2025-06-15");
+        // A month and a day, and the calendar, say the month themselves: no rule moves it.
+        for rule in ["in-step", "next", "start-month"] {
+            let first = |to: &str, interval, start| {
+                super::tests::first(&format!(r#"{{"to": {to}, "first": "{rule}"}}"#), interval, start)
+            };
+            let june = r#"{"month-day": {"month": 6, "day": 15}}"#;
+            assert_eq!(first(june, "quarter", "2024-01-16"), "2024-03-15", "{rule}");
+            assert_eq!(first(june, "year", "2024-01-10"), "2024-06-15", "{rule}");
+            assert_eq!(first(june, "year", "2029-01-10"), "2029-06-15", "{rule}");
+            assert_eq!(first(r#"{"calendar": {}}"#, "quarter", "2024-02-01"), "2024-04-01", "{rule}");
+        }
     }
 
     #[test]
@@ -363,6 +376,26 @@ mod tests {
     }
 
     #[test]
+    fn a_stub_is_at_most_as_long_as_the_interval_also_where_a_month_is_short() {
+        let longest = r#"{"to": {"day-of-month": {"day": 31}}, "first": "longest-stub"}"#;
+        // From 30 January a month lasts to 29 February, which is the last day of it.
+        assert_eq!(first(longest, "month", "2024-01-30"), "2024-02-29");
+        assert_eq!(first(longest, "month", "2024-03-15"), "2024-03-31");
+    }
+
+    #[test]
+    fn a_start_lies_on_an_anchor_on_its_day_or_to_the_second_as_the_policy_says() {
+        let first = |on_anchor: &str, start: &str| {
+            let policy = policy(&format!(r#"{{"to": {{"calendar": {{}}}}, "on_anchor": "{on_anchor}"}}"#));
+            let resolved = policy.resolve(start.parse().unwrap(), "month".parse().unwrap(), Tz::UTC).unwrap();
+            resolved.date(0).unwrap().to_string()
+        };
+        assert_eq!(first("instant", "2024-03-01T00:00:00Z"), "2024-03-01");
+        assert_eq!(first("instant", "2024-03-01T00:00:01Z"), "2024-04-01");
+        assert_eq!(first("local-day", "2024-03-01T23:59:59Z"), "2024-03-01");
+    }
+
+    #[test]
     fn an_anchor_keeps_its_month_for_years() {
         let anchor =
             |rule: &str| format!(r#"{{"to": {{"anchor": {{"at": "2024-06-15T00:00:00Z"}}}}, "first": "{rule}"}}"#);
@@ -371,6 +404,8 @@ mod tests {
         assert_eq!(first(&anchor("start-month"), "month", "2024-07-10"), "2024-07-15");
         assert_eq!(first(&anchor("longest-stub"), "2-years", "2024-01-10"), "2025-06-15");
         assert_eq!(first(&anchor("next"), "2-years", "2024-01-10"), "2024-01-15");
+        assert_eq!(first(&anchor("in-step"), "2-years", "2024-07-10"), "2026-06-15");
+        assert_eq!(first(&anchor("in-step"), "2-years", "2024-06-15"), "2024-06-15");
     }
 
     #[test]

@@ -295,6 +295,14 @@ mod tests {
     }
 
     #[test]
+    fn a_span_holds_its_start_and_not_its_end() {
+        let seconds = |n| Instant::UNIX_EPOCH + TimeDelta::seconds(n);
+        let span = Span::new(seconds(10), seconds(20));
+        assert_eq!([9, 10, 19, 20, 21].map(|n| span.holds(seconds(n))), [false, true, true, false, false]);
+        assert!(!Span::new(seconds(10), seconds(10)).holds(seconds(10)), "an empty one holds nothing");
+    }
+
+    #[test]
     fn the_span_of_an_instant_is_half_open() {
         let month = recurrence("2025-01-31T15:00:00", "month", Tz::UTC);
         let edge = month.boundary(8).unwrap();

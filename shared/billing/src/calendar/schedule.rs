@@ -385,6 +385,17 @@ mod tests {
     }
 
     #[test]
+    fn a_contract_runs_from_its_first_instant_on() {
+        let month = schedule("2024-01-10T09:00:00Z", "month", "{}", Tz::UTC);
+        let index = |instant| month.period_at(at(instant)).unwrap().map(|period| period.index);
+        let next = |instant| month.next_boundary(at(instant)).unwrap();
+        assert_eq!((index("2024-01-10T08:59:59Z"), index("2024-01-10T09:00:00Z")), (None, Some(0)));
+        assert_eq!(next("2024-01-10T08:59:59Z"), Some(month.start()));
+        assert_eq!(next("2024-01-10T09:00:00Z"), Some(at("2024-02-10T09:00:00Z")));
+        assert_eq!(next("2024-02-10T09:00:00Z"), Some(at("2024-03-10T09:00:00Z")));
+    }
+
+    #[test]
     fn a_backdated_start_owes_the_periods_that_are_over() {
         let month = schedule("2024-01-01T00:00:00Z", "month", r#"{"to": {"day-of-month": {"day": 10}}}"#, Tz::UTC);
         let ends = |now| month.elapsed(at(now)).unwrap().map(|p| p.unwrap().span.end.to_rfc3339()).collect::<Vec<_>>();

@@ -141,6 +141,27 @@ mod tests {
     use crate::catalog::Catalog;
 
     #[test]
+    fn a_plan_has_as_many_add_ons_as_may_be_and_not_one_more() {
+        let catalog = |count: usize| {
+            let add_on = |n: usize| {
+                serde_json::json!({"id": format!("a{n}"), "title": "A",
+                    "prices": [{"currency": "USD", "interval": "month", "model": "flat", "amount": "9"}]})
+            };
+            let add_ons: Vec<_> = (0..count).map(add_on).collect();
+            let plan = serde_json::json!({"id": "team", "version": 1, "title": "Team", "add_ons": add_ons,
+                "prices": [{"currency": "USD", "interval": "month", "model": "flat", "amount": "9"}]});
+            serde_json::from_value::<Catalog>(serde_json::json!({"plans": [plan]})).unwrap()
+        };
+        assert_eq!(catalog(crate::terms::ADD_ONS_MAX).problems(), []);
+        assert_eq!(catalog(crate::terms::ADD_ONS_MAX + 1).problems().len(), 1);
+        let add_on = &catalog(1).plans[0].add_ons[0];
+        let find = |currency: &str, interval: &str| {
+            add_on.price(crate::money::Currency::try_new(currency).unwrap(), interval.parse().unwrap()).is_some()
+        };
+        assert_eq!([find("USD", "month"), find("USD", "year"), find("EUR", "month")], [true, false, false]);
+    }
+
+    #[test]
     fn problems_name_the_add_on_the_price_and_what_to_mend() {
         let catalog: Catalog = serde_json::from_str(
             r#"{"plans":[{"id":"team","version":1,"title":"Team",

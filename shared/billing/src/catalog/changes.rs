@@ -108,6 +108,8 @@ mod tests {
             (&terms("pro", "EUR", "12-months", "150", 1), &terms("pro", "EUR", "year", "160", 1), When::Now),
             (&terms("pro", "EUR", "3-months", "40", 1), &terms("pro", "EUR", "6-weeks", "30", 1), When::PeriodEnd),
             (&terms("pro", "EUR", "year", "150", 1), &terms("team", "EUR", "month", "13", 1), When::Now),
+            // Thirteen weeks are a quarter of the 52 that a year is counted as: neither binds for longer.
+            (&terms("pro", "EUR", "quarter", "40", 1), &terms("pro", "EUR", "13-weeks", "30", 1), When::Now),
             // 15 dollars are neither more nor less than 10 euros.
             (&terms("pro", "USD", "month", "15", 1), &team(1), When::Now),
         ] {

@@ -88,6 +88,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_tax_class_is_one_of_the_settings_that_the_policy_names() {
+        let found = |policy: &str| {
+            let catalog: Catalog = serde_json::from_str(&format!(
+                r#"{{"plans":[{{"id":"team","version":1,"title":"Team","policy":"{policy}","tax_class":"books",
+                "prices":[{{"currency":"USD","interval":"month","model":"flat","amount":"9"}}]}}],
+                "policies":[{{"id":"ours","version":1,"tax":"home"}},{{"id":"theirs","version":1,"tax":"away"}},
+                    {{"id":"none","version":1}}],
+                "taxes":[{{"id":"home","version":1,"country":"DE","classes":["books"]}},
+                    {{"id":"away","version":1,"country":"AT"}}]}}"#
+            ))
+            .unwrap();
+            catalog.problems().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(found("ours"), [""; 0]);
+        assert_eq!(found("theirs"), ["team@1: tax_class: \"books\" is not a class of tax settings \"away\""]);
+        assert_eq!(found("none"), ["team@1: tax_class: its policy names no tax settings"]);
+    }
+
+    #[test]
     fn problems_name_the_place_and_what_to_mend() {
         let catalog: Catalog = serde_json::from_str(
             r#"{"plans":[{"id":"team","version":1,"title":"Team","policy":"ours","tax_class":"books",

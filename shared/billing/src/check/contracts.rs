@@ -106,3 +106,80 @@ fn rested(from: Instant, next: &Billed, own: &[&Happening]) -> bool {
 fn ended_within(last: &Period, next: &Period, own: &[&Happening]) -> bool {
     left_at(own).any(|left| last.start <= left && left <= next.start)
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn after(seconds: i64) -> Instant {
+        Instant::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    /// A period from one second to another.
+    fn period(ordinal: u32, (start, end): (i64, i64), purpose: Purpose, mrr12: i64) -> Billed {
+        Billed { period: Period { ordinal, index: ordinal, start: after(start), end: after(end) }, purpose, mrr12 }
+    }
+
+    /// "event second", or "event second reason".
+    fn fact(text: &str) -> Happening {
+        let mut words = text.split(' ');
+        let (event, second) = (words.next().unwrap(), words.next().unwrap().parse::<i64>().unwrap());
+        let json = serde_json::json!({"s": "sub_ana", "c": "cus_ana", "t": event, "o": second * 1_000_000, "p": "team@1",
+            "i": "month", "q": 1, "u": "EUR", "a": 0, "m": 0, "r": words.next()});
+        serde_json::from_value(json).unwrap()
+    }
+
+    /// Whether it follows, from when to when, what for, its run-rate, and what is told.
+    type Case<'a> = (bool, (i64, i64), Purpose, i64, &'a [&'a str]);
+
+    /// What follows a period from second 0 to 30 without a finding, and what does not: `earns` is the run-rate after it.
+    #[test]
+    fn a_period_follows_the_one_before_or_a_change_within_it_or_a_rest() {
+        let (renewed, changed, earns, free) = (Purpose::Period, Purpose::Change, 12, 0);
+        let cases: &[Case<'_>] = &[
+            (true, (30, 60), renewed, earns, &[]),
+            // A change cuts the period that runs, and nothing else does.
+            (true, (29, 60), changed, earns, &[]),
+            (true, (0, 60), changed, earns, &[]),
+            (false, (29, 60), renewed, earns, &[]),
+            (false, (31, 60), changed, earns, &[]),
+            (false, (-5, 60), changed, earns, &[]),
+            // But for one that was left before, within it.
+            (true, (20, 60), renewed, earns, &["cancel 10"]),
+            (true, (20, 60), renewed, earns, &["pause 0"]),
+            (true, (20, 60), renewed, earns, &["cancel_requested 20"]),
+            (false, (20, 60), renewed, earns, &["cancel -1"]),
+            (false, (20, 60), renewed, earns, &["cancel 21"]),
+            (false, (20, 60), renewed, earns, &["signup 10"]),
+            (false, (20, 60), renewed, earns, &["written_off 10 merchant"]),
+            (true, (20, 60), renewed, earns, &["written_off 10 involuntary"]),
+            // Between two periods a contract rests: it left, and came back when the next one began.
+            (false, (40, 60), renewed, earns, &[]),
+            (true, (40, 60), renewed, earns, &["pause 10", "resume 40"]),
+            (true, (40, 60), renewed, earns, &["pause 30", "resume 30"]),
+            (true, (40, 60), renewed, earns, &["cancel 30", "reactivation 41"]),
+            (true, (40, 60), renewed, earns, &["cancel 30", "signup 40"]),
+            (false, (40, 60), renewed, earns, &["pause 31", "resume 40"]),
+            (false, (40, 60), renewed, earns, &["pause 10"]),
+            (false, (40, 60), renewed, earns, &["pause 10", "resume 29"]),
+            (false, (40, 60), renewed, earns, &["pause 10", "resume 42"]),
+            (false, (40, 60), renewed, earns, &["resume 40"]),
+            (false, (40, 60), renewed, earns, &["resume 20", "resume 40"]),
+            (false, (40, 60), renewed, earns, &["written_off 10 merchant", "resume 40"]),
+            // What is free comes back without a word, and rests as others do.
+            (true, (40, 60), renewed, free, &["pause 10"]),
+            (false, (40, 60), renewed, free, &[]),
+            (false, (20, 60), renewed, free, &["cancel 25"]),
+        ];
+        for (follows, span, purpose, mrr12, facts) in cases {
+            let pair = [period(1, (0, 30), Purpose::Period, 12), period(2, *span, *purpose, *mrr12)];
+            let told: Vec<Happening> = facts.iter().map(|text| fact(text)).collect();
+            let found = does_not_follow(&pair, &told.iter().collect::<Vec<_>>());
+            assert_eq!(found.is_none(), *follows, "{span:?} {purpose:?} {mrr12} {facts:?}: {found:?}");
+        }
+        let skipped = [period(1, (0, 30), Purpose::Period, 12), period(3, (30, 60), Purpose::Period, 12)];
+        assert!(does_not_follow(&skipped, &[]).unwrap().contains("none between it and period 1"));
+    }
+}

@@ -483,6 +483,8 @@ mod tests {
         let run = |d: Discount| apply(&lines(&[("x", 100)]), &[d], eur(0).currency, DiscountPolicy::default());
         assert_eq!(run(fixed("f", -1)), Err(DiscountError::Negative("f".into())));
         let usd = Currency::try_new("USD").unwrap();
+        // Nothing off is an amount, too.
+        assert_eq!(run(fixed("f", 0)).map(|done| done.total), Ok(eur(0)));
         let foreign = Discount { cut: Cut::Fixed { amount: Money::new(1, usd) }, ..fixed("f", 0) };
         assert_eq!(run(foreign), Err(DiscountError::Money(MoneyError::MixedCurrencies(usd, eur(0).currency))));
     }

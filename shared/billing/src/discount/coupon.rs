@@ -282,6 +282,36 @@ mod tests {
     }
 
     #[test]
+    fn what_may_only_just_be_published_has_no_problems() {
+        let with = |more: &str| {
+            coupon(&format!(r#"{{"id":"a","benefit":{{"kind":"percent","percent":"0.01"}},{more}}}"#)).problems().len()
+        };
+        assert_eq!(with(r#""duration":{"is":"repeating","periods":1}"#), 0);
+        assert_eq!(with(r#""valid":{"from":"2027-01-01","until":"2027-01-01","zone":"UTC"}"#), 0, "one day");
+        assert_eq!(with(r#""redemptions_max":1,"redemptions_per_customer_max":1"#), 0);
+        assert_eq!([with(r#""redemptions_max":0"#), with(r#""redemptions_per_customer_max":0"#)], [1, 1]);
+        let none = coupon(r#"{"id":"a","benefit":{"kind":"fixed","amounts":[]}}"#);
+        assert_eq!(none.problems(), ["benefit: fixed needs an amount"]);
+        let nothing = coupon(r#"{"id":"a","benefit":{"kind":"percent","percent":"0"}}"#);
+        assert_eq!(nothing.problems(), ["benefit: 0% takes nothing off"]);
+    }
+
+    #[test]
+    fn the_zone_of_its_days_is_known_where_it_has_days() {
+        let days = r#"{"id":"a","benefit":{"kind":"free-periods"},"valid":{"zone":"Europe/Berlin"}}"#;
+        assert_eq!(coupon(days).zone(), Some(Tz::Europe__Berlin));
+        assert_eq!(coupon(TEN_OFF).zone(), None);
+    }
+
+    #[test]
+    fn a_part_is_good_in_every_currency_and_an_amount_in_its_own() {
+        let good = |coupon: &Coupon| ["EUR", "USD"].map(|code| coupon.is_good_in(Currency::try_new(code).unwrap()));
+        assert_eq!(good(&coupon(TEN_OFF)), [true, false]);
+        assert_eq!(good(&coupon(r#"{"id":"a","benefit":{"kind":"percent","percent":"5"}}"#)), [true, true]);
+        assert_eq!(good(&coupon(r#"{"id":"a","benefit":{"kind":"free-periods"}}"#)), [true, true]);
+    }
+
+    #[test]
     fn what_is_wrong_with_a_coupon_is_said_at_once() {
         let bad = coupon(
             r#"{"id":"A b","benefit":{"kind":"fixed","amounts":[{"currency":"JPY","amount":"1.5"},

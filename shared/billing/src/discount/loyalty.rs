@@ -149,6 +149,14 @@ mod tests {
         .unwrap();
         let of = |text: &str| terms.discount(text.parse().unwrap());
         assert_eq!(percents([of("5-months"), of("26-weeks"), of("year"), of("3-years")]), ["-", "5%", "5%", "20%"]);
+        // A month is a twelfth of 365 days, 30 and less than a half.
+        let month: LongTerm = serde_json::from_str(
+            r#"{"terms":[{"at_least":"month","percent":"5"},{"at_least":"52-weeks","percent":"9"}]}"#,
+        )
+        .unwrap();
+        let of_month = |text: &str| month.discount(text.parse().unwrap());
+        let found = [of_month("30-days"), of_month("31-days"), of_month("51-weeks"), of_month("year")];
+        assert_eq!(percents(found), ["-", "5%", "5%", "9%"]);
         let twice = LongTerm { terms: [terms.terms.clone(), terms.terms.clone()].concat() };
         assert_eq!(twice.problems().len(), 2);
     }

@@ -105,6 +105,18 @@ mod tests {
     }
 
     #[test]
+    fn an_amount_below_nothing_is_refused_and_nothing_is_an_amount() {
+        let fixed = |minor: i64| {
+            format!(
+                r#"[{{"source":"f","cut":{{"kind":"fixed","amount":{{"minor":{minor},"currency":"USD"}}}},
+                "duration":{{"is":"forever"}}}}]"#
+            )
+        };
+        assert_eq!(net(&fixed(0)).unwrap(), "1999");
+        assert_eq!(net(&fixed(-1)), Err(DiscountError::Negative("f".into())));
+    }
+
+    #[test]
     fn an_amount_in_another_currency_is_an_error() {
         let foreign = r#"[{"source":"f","cut":{"kind":"fixed","amount":{"minor":500,"currency":"EUR"}},
             "duration":{"is":"forever"}}]"#;

@@ -361,6 +361,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(why(&fixed, &wanted(now)), "coupon_for_other_currencies");
+        let said = |coupon: &Coupon| coupon.redeemable(&wanted(now)).unwrap_err().to_string();
+        assert_eq!(said(&fixed), "this offer has no amount in EUR; it has: USD");
+        let long = coupon(r#","intervals":["quarter","year"]"#);
+        assert_eq!(said(&long), "this offer is for payment per quarter, year; choose such a price");
     }
 
     #[test]

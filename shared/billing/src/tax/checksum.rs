@@ -22,10 +22,7 @@ fn check(area: VatArea, number: &str, d: &[u32]) -> Option<bool> {
             weighed_twice(front, &[1, 2, 3, 4, 5, 6, 7, 8], &[3, 4, 5, 6, 7, 8, 9, 10]) == last
         }
         VatArea::BG => bulgarian_person(front, last),
-        VatArea::CH => {
-            let check = 11 - weighed(front, &[5, 4, 3, 2, 7, 6, 5, 4]) % 11;
-            check != 10 && check % 11 == last
-        }
+        VatArea::CH => to_eleven(weighed(front, &[5, 4, 3, 2, 7, 6, 5, 4])) == last,
         VatArea::CY => cypriot(number, d)?,
         VatArea::CZ => czech(d),
         VatArea::DE | VatArea::HR => product_of_eleven(front) == last,
@@ -33,10 +30,7 @@ fn check(area: VatArea, number: &str, d: &[u32]) -> Option<bool> {
         VatArea::EE => (10 - weighed(front, &[3, 7, 1, 3, 7, 1, 3, 7]) % 10) % 10 == last,
         VatArea::EL => weighed(front, &[256, 128, 64, 32, 16, 8, 4, 2]) % 11 % 10 == last,
         VatArea::ES => spanish(number, d)?,
-        VatArea::FI => {
-            let rest = weighed(front, &[7, 9, 10, 5, 8, 4, 2]) % 11;
-            rest != 1 && (11 - rest) % 11 == last
-        }
+        VatArea::FI => to_eleven(weighed(front, &[7, 9, 10, 5, 8, 4, 2])) == last,
         VatArea::FR => french(number)?,
         VatArea::GB | VatArea::XI => british(number, d)?,
         VatArea::HU => (10 - weighed(front, &[9, 7, 3, 1, 9, 7, 3]) % 10) % 10 == last,
@@ -48,19 +42,17 @@ fn check(area: VatArea, number: &str, d: &[u32]) -> Option<bool> {
         VatArea::LV => *d.first()? <= 3 || weighed(d, &[9, 1, 4, 8, 3, 10, 2, 5, 7, 6, 1]) % 11 == 3,
         VatArea::MT => weighed(d, &[3, 4, 6, 7, 8, 9, 10, 1]).is_multiple_of(37),
         VatArea::NL => dutch(number, d)?,
-        VatArea::NO => {
-            let check = 11 - weighed(front, &[3, 2, 7, 6, 5, 4, 3, 2]) % 11;
-            check != 10 && check % 11 == last
-        }
+        VatArea::NO => to_eleven(weighed(front, &[3, 2, 7, 6, 5, 4, 3, 2])) == last,
         VatArea::PL => weighed(front, &[6, 5, 7, 2, 3, 4, 5, 6, 7]) % 11 == last,
-        VatArea::PT => (11 - weighed(front, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11) % 11 % 10 == last,
+        VatArea::PT => to_eleven(weighed(front, &[9, 8, 7, 6, 5, 4, 3, 2])) % 10 == last,
         VatArea::RO => romanian(front) == last,
         VatArea::SE => luhn(d.get(..10)?) && (1..=94).contains(&value(d.get(10..)?)),
         VatArea::SI => {
             let check = 11 - weighed(front, &[8, 7, 6, 5, 4, 3, 2]) % 11;
             *d.first()? != 0 && check != 11 && check % 10 == last
         }
-        VatArea::SK => value(d).is_multiple_of(11) || value(front) % 11 % 10 == u64::from(last),
+        // A multiple of eleven; old personal numbers end in 0 where that would take a ten.
+        VatArea::SK => value(front) % 11 % 10 == u64::from(last),
     })
 }
 
@@ -71,6 +63,11 @@ fn value(digits: &[u32]) -> u64 {
 
 fn weighed(digits: &[u32], weights: &[u32]) -> u32 {
     digits.iter().zip(weights).map(|(d, w)| d * w).sum()
+}
+
+/// What is missing to a multiple of eleven. Ten is no digit: numbers that would need it are not given.
+fn to_eleven(sum: u32) -> u32 {
+    (11 - sum % 11) % 11
 }
 
 /// Weighed modulo eleven; if that gives ten, with the second weights; if again, zero.
@@ -104,7 +101,7 @@ fn product_of_eleven(digits: &[u32]) -> u32 {
 fn bulgarian_person(front: &[u32], last: u32) -> bool {
     let citizen = weighed(front, &[2, 4, 8, 5, 10, 9, 7, 3, 6]) % 11 % 10;
     let foreigner = weighed(front, &[21, 19, 17, 13, 11, 9, 7, 3, 1]) % 10;
-    let other = (11 - weighed(front, &[4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11) % 11;
+    let other = to_eleven(weighed(front, &[4, 3, 2, 7, 6, 5, 4, 3, 2]));
     [citizen, foreigner, other].contains(&last)
 }
 
@@ -237,4 +234,103 @@ fn dutch(number: &str, d: &[u32]) -> Option<bool> {
 fn romanian(front: &[u32]) -> u32 {
     let sum: u32 = front.iter().rev().zip([2, 3, 5, 7, 1, 2, 3, 5, 7]).map(|(d, w)| d * w).sum();
     sum * 10 % 11 % 10
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers at the edges of the schemes, computed by the published weights apart from this code.
+    #[test]
+    fn the_edges_of_each_scheme_are_those_that_its_state_publishes() {
+        for (area, good) in [
+            (VatArea::AT, "U12345675"),
+            (VatArea::AT, "U98765434"),
+            (VatArea::BE, "0428701297"),
+            // A citizen's, a foreigner's, and another's.
+            (VatArea::BG, "3555125757"),
+            (VatArea::BG, "3555125758"),
+            (VatArea::BG, "3555125754"),
+            (VatArea::CH, "107787620"),
+            (VatArea::CZ, "25123980"),
+            (VatArea::CZ, "7103192790"),
+            (VatArea::CZ, "8001011238"),
+            // Of before 1954: nothing to check.
+            (VatArea::CZ, "640903129"),
+            (VatArea::DE, "136696090"),
+            (VatArea::EL, "094259230"),
+            (VatArea::FI, "20774740"),
+            // A letter in first place is counted by other factors than a digit; Monaco has no SIREN.
+            (VatArea::FR, "A9303265045"),
+            (VatArea::FR, "0H303265045"),
+            (VatArea::FR, "3J303265045"),
+            (VatArea::FR, "AA399859412"),
+            (VatArea::FR, "20000034567"),
+            (VatArea::GB, "GD499"),
+            (VatArea::GB, "HA999"),
+            // The old way and the new way of two check digits.
+            (VatArea::GB, "099000077"),
+            (VatArea::GB, "100000089"),
+            (VatArea::GB, "100000047"),
+            (VatArea::GB, "100000034"),
+            (VatArea::IE, "1234567T"),
+            (VatArea::LT, "100000810"),
+            (VatArea::LV, "32579461005"),
+            // The first is a company's, the second a sole trader's.
+            (VatArea::NL, "004495445B01"),
+            (VatArea::NL, "123456789B13"),
+            (VatArea::NO, "995525860"),
+            (VatArea::PT, "501964860"),
+            (VatArea::PT, "501964940"),
+            (VatArea::RO, "11854840"),
+            (VatArea::RO, "12345674"),
+            (VatArea::RO, "1596"),
+            (VatArea::RO, "247362008"),
+            (VatArea::SE, "123456789794"),
+            (VatArea::SI, "10000020"),
+            (VatArea::SK, "2022749070"),
+        ] {
+            assert!(holds(area, good), "{area} {good}");
+        }
+        for (area, bad) in [
+            // Cyprus gives no numbers that begin with 12, the Czech Republic no companies that begin with 9.
+            (VatArea::CY, "12345678F"),
+            (VatArea::CZ, "90000013"),
+            (VatArea::GB, "GD500"),
+            (VatArea::GB, "HA499"),
+            // The new way began at 100.
+            (VatArea::GB, "099000035"),
+            // As an old number with a letter in second place would be counted.
+            (VatArea::IE, "1234567B"),
+            (VatArea::LT, "100000026"),
+            (VatArea::LV, "40003521601"),
+            (VatArea::BG, "3555125750"),
+            (VatArea::NL, "002455798B11"),
+            (VatArea::NL, "002455799B21"),
+            (VatArea::NL, "004495446B01"),
+            (VatArea::SE, "123456788701"),
+            (VatArea::SE, "123456789700"),
+            (VatArea::SE, "123456789795"),
+            (VatArea::SI, "01234579"),
+            (VatArea::SI, "10000071"),
+        ] {
+            assert!(!holds(area, bad), "{area} {bad}");
+        }
+    }
+
+    #[test]
+    fn where_the_check_would_be_ten_no_digit_fits() {
+        for (area, front) in [(VatArea::CH, "10778759"), (VatArea::FI, "2077488"), (VatArea::NO, "99552595")] {
+            assert!((0..10).all(|last| !holds(area, &format!("{front}{last}"))), "{area} {front}");
+        }
+    }
+
+    #[test]
+    fn zeros_are_nobodys_number_though_they_pass_every_sum() {
+        for (area, zeros) in [(VatArea::DK, 8), (VatArea::FI, 8), (VatArea::IT, 11), (VatArea::SK, 10)] {
+            let number = "0".repeat(zeros);
+            assert_eq!(check(area, &number, &vec![0; zeros]), Some(true), "{area}");
+            assert!(!holds(area, &number), "{area}");
+        }
+    }
 }

@@ -143,6 +143,20 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_on_top_of_a_price_is_known_where_no_rate_is_in_it() {
+        let rate = |percent: &str, inclusive| TaxRate {
+            name: "t".into(),
+            percent: Percent::try_new(percent.parse().unwrap()).unwrap(),
+            inclusive,
+            on: TaxBase::Net,
+        };
+        assert_eq!(on_top(&[]), Ok(None));
+        assert_eq!(on_top(&[rate("19", true)]), Ok(None));
+        assert_eq!(on_top(&[rate("19", false), rate("1", true)]), Ok(None));
+        assert_eq!(on_top(&[rate("19", false), rate("1", false)]), Ok(Some("0.20".parse().unwrap())));
+    }
+
+    #[test]
     fn no_tax_always_says_why() {
         let reverse = TaxTreatment::ReverseCharge { vat_id: "DE136695976".into() };
         assert_eq!(reverse.note().unwrap(), "Reverse charge: VAT is owed by the customer (DE136695976)");

@@ -207,6 +207,14 @@ mod tests {
     }
 
     #[test]
+    fn an_id_and_a_version_make_the_reference_and_neither_may_be_wrong() {
+        for (id, version, wrong) in [("home", 1, 0), ("home", 0, 1), ("A b", 1, 1), ("A b", 0, 1)] {
+            let of = settings(&format!(r#"{{"id":"{id}","version":{version},"country":"DE"}}"#));
+            assert_eq!(of.problems().len(), wrong, "{id}@{version}: {:?}", of.problems());
+        }
+    }
+
+    #[test]
     fn no_answer_is_a_refusal_and_never_no_tax() {
         let binding = TaxBinding { settings: "home".into(), class: "standard".into() };
         let mut taxes = Taxes::default();

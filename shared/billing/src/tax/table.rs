@@ -310,6 +310,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_a_table_is_said_with_its_place() {
+        let table: TaxTable = serde_json::from_str(
+            r#"{"about": "", "classes": ["books"], "countries": [
+                {"country": "DE", "name": "USt", "rates": [
+                    {"class": "standard", "percent": "19", "from": "2021-01-01"},
+                    {"class": "standard", "percent": "16", "from": "2021-01-01"},
+                    {"class": "standard", "percent": "16", "from": "2022-01-01"}]},
+                {"country": "ZZ", "name": "?", "rates": [{"class": "books", "percent": "5", "from": "2021-01-01"}]},
+                {"country": "DE", "name": "USt", "rates": [
+                    {"class": "standard", "percent": "19", "from": "2021-01-01"},
+                    {"class": "books", "percent": "7", "from": "2021-01-01"}]}]}"#,
+        )
+        .unwrap();
+        let unknown = "DE: class \"standard\" is not in classes";
+        assert_eq!(
+            table.problems().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [
+                "classes: there must be a class named standard",
+                unknown,
+                unknown,
+                "DE: has two rates of standard from 2021-01-01",
+                unknown,
+                "ZZ: is not a country code (ISO 3166-1)",
+                "ZZ: has no standard rate",
+                "DE: is written twice",
+                unknown,
+            ]
+        );
+    }
+
+    #[test]
     fn rates_hold_from_their_day_until_the_next() {
         let table = TaxTable::built_in().unwrap();
         let on = |country, day: &str| {
@@ -347,6 +378,18 @@ mod tests {
         assert_eq!(ask(swiss, r#"{"country":"CH"}"#).unwrap(), "VAT CH 8.1%");
         assert_eq!(ask(swiss, r#"{"country":"CH","vat_id":"CHE-107.787.577 MWST"}"#).unwrap(), "VAT CH 8.1%");
         assert_eq!(ask(swiss, r#"{"country":"XI"}"#).unwrap(), "VAT GB 20%");
+        // Who is not registered there charges nothing there, and a business owes the tax itself.
+        let business = ask(GERMAN, r#"{"country":"CH","vat_id":"CHE-107.787.577 MWST"}"#).unwrap();
+        assert_eq!(business, "Reverse charge: VAT is owed by the customer (CHE107787577)");
+        let there = r#"{"country":"DE","registrations":[{"is":"country","country":"CH"}]}"#;
+        assert_eq!(ask(there, r#"{"country":"CH"}"#).unwrap(), "VAT CH 8.1%");
+        assert_eq!(ask(there, r#"{"country":"NO"}"#).unwrap(), "Not taxable in DE: the customer is in NO");
+        // Two countries that are in no union are not in one union.
+        for (seller, customer) in [("CH", "US"), ("CH", "NO"), ("US", "FR"), ("DE", "NO")] {
+            let [from, to] = [seller, customer].map(|country| format!(r#"{{"country":"{country}"}}"#));
+            let expected = format!("Not taxable in {seller}: the customer is in {customer}");
+            assert_eq!(ask(&from, &to).unwrap(), expected);
+        }
         let american = r#"{"country":"US","registrations":[{"is":"one-stop-shop","union":"EU"}]}"#;
         assert_eq!(ask(american, r#"{"country":"GR"}"#).unwrap(), "VAT GR 24%");
     }

@@ -301,6 +301,7 @@ mod tests {
         "SI10123458",
         "SK2022749619",
         "XI980780684",
+        "UK 980 7806 84",
     ];
 
     #[test]
@@ -311,6 +312,22 @@ mod tests {
         }
         let seen = |area: VatArea| GOOD.iter().any(|t| VatId::try_new(t).unwrap().area() == area);
         assert!(VatArea::iter().all(seen));
+    }
+
+    #[test]
+    fn numbers_are_written_as_their_state_writes_them_and_name_its_country() {
+        for (text, written, country) in [
+            ("DE 136 695 976", "DE136695976", "DE"),
+            ("GR 023456780", "EL023456780", "GR"),
+            ("UK980780684", "GB980780684", "GB"),
+            ("xi980780684", "XI980780684", "GB"),
+            ("CHE-107.787.577", "CHE107787577", "CH"),
+            ("CH107787577MWST", "CHE107787577", "CH"),
+            ("NO995525828", "NO995525828MVA", "NO"),
+        ] {
+            let id = VatId::try_new(text).unwrap();
+            assert_eq!((id.to_string().as_str(), id.area().country()), (written, country), "{text}");
+        }
     }
 
     /// Every digit of a checked number protects: another one in its place is refused. (Old Czech and Latvian personal

@@ -362,18 +362,6 @@ fn runs_go_forward_and_may_come_twice_at_one_instant() {
     assert!(asked(r#"["2026-02-01", "2026-01-31"]"#).is_err());
 }
 
-/// A line that comes to nothing is on neither side: the credit beside it is still one line, taxed from its exact amount.
-#[test]
-fn a_line_of_nothing_does_not_change_how_the_other_side_is_taxed() {
-    let question = r#"{"currency":"EUR","kind":"change","period":{"start":"2026-04-01","end":"2026-05-01"},
-        "at":"2026-04-21","from":"30.04","to":"0.01","tax_percent":"50"}"#;
-    let lago = "lago".parse().expect("a profile");
-    let found: Value = serde_json::from_str(&answer(Kind::Prorate, question, lago).expect("an answer")).expect("JSON");
-    // 10.01333 and half of that, 5.006665.
-    assert_eq!(found["tax"]["credit"]["tax"]["minor"], 501);
-    assert_eq!(found["tax"]["charge"]["tax"]["minor"], 0);
-}
-
 #[test]
 fn periods_of_an_anchor_are_listed_up_to_the_one_that_holds_the_day() {
     let starts = |until: &str| {

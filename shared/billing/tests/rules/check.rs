@@ -21,23 +21,23 @@ use crate::sample::{at, method, order, terms, usd, wall};
 
 /// What a table would hold of one contract after its sign-up and two renewals, all captured.
 #[derive(Clone)]
-struct Books {
-    held: Subscription,
-    invoices: Vec<Invoice>,
+pub(crate) struct Books {
+    pub(crate) held: Subscription,
+    pub(crate) invoices: Vec<Invoice>,
     journal: Vec<JournalEntry>,
     captures: Vec<GatewayMovement>,
 }
 
-fn begin() -> Instant {
+pub(crate) fn begin() -> Instant {
     at("2027-01-31T09:00:00Z")
 }
 
-fn moment(now: &str) -> Moment {
+pub(crate) fn moment(now: &str) -> Moment {
     Moment { now: at(now), wall: wall(now), grace: TimeDelta::hours(1) }
 }
 
 impl Books {
-    fn sound() -> Self {
+    pub(crate) fn sound() -> Self {
         let mut order = order(terms("team", "month", "10", 3));
         order.collection = Collection::Automatic;
         let Outcome::Applied { next, effects, facts } = open(order, begin()).unwrap() else { unreachable!() };
@@ -104,7 +104,7 @@ impl Books {
         }
     }
 
-    fn check(&self, now: &str) -> Vec<Finding> {
+    pub(crate) fn check(&self, now: &str) -> Vec<Finding> {
         let records = Records {
             subscriptions: vec![&self.held],
             invoices: self.invoices.iter().collect(),
@@ -124,10 +124,10 @@ impl Books {
     }
 }
 
-const IN_TIME: &str = "2027-04-01T00:00:00Z";
+pub(crate) const IN_TIME: &str = "2027-04-01T00:00:00Z";
 
 /// What is found once `damage` is done; exactly one invariant must be broken by it.
-fn broken(damage: impl FnOnce(&mut Books)) -> Invariant {
+pub(crate) fn broken(damage: impl FnOnce(&mut Books)) -> Invariant {
     let mut books = Books::sound();
     damage(&mut books);
     let found = books.check(IN_TIME);
@@ -276,7 +276,7 @@ fn money_that_came_too_late_for_its_attempt_is_known_by_its_reference() {
 }
 
 /// The second invoice with a refund of 5.00 in this state, and its fact if it is done.
-fn refunded(state: RefundState) -> Books {
+pub(crate) fn refunded(state: RefundState) -> Books {
     let mut books = Books::sound();
     let invoice = &mut books.invoices[1];
     let key = billing::invoice::refund_key(&invoice.id, 1);

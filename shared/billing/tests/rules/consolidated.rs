@@ -191,7 +191,8 @@ fn a_document_and_its_items_name_each_other() {
         let now = renewal().1;
         let moment = Moment { now, wall: billing::calendar::WallTime(now), grace: chrono::TimeDelta::hours(1) };
         let records = Records { invoices, ..Records::default() };
-        let of_documents = |f: &Finding| f.invariant == Invariant::Documents;
+        // Nothing came for it yet, and nothing is told.
+        let of_documents = |f: &Finding| [Invariant::Documents, Invariant::Booked].contains(&f.invariant);
         customer(&records, &moment).into_iter().filter(of_documents).map(|f| f.detail).collect::<Vec<_>>()
     };
     assert_eq!(found(vec![&document, &grouped[0], &grouped[1]]), Vec::<String>::new());
@@ -458,4 +459,30 @@ proptest! {
             prop_assert_eq!(failed, declines * item.total.minor, "{}", item.id);
         }
     }
+}
+
+#[test]
+fn money_for_a_document_is_told_once_for_each_of_its_items() {
+    let items = [renewed("ana", "10"), renewed("ben", "5")];
+    let document = document_of(&items);
+    let received = InvoiceInput::Received { amount: document.total, reference: "bank".into(), at: renewal().1 };
+    let (paid, _, facts) = apply(&document, received).expect("paid");
+    let settled = |item: &Invoice| {
+        let input = InvoiceInput::Settled { document: document.id.clone(), state: paid.state.clone() };
+        apply(item, input).expect("settled").0
+    };
+    let settled: Vec<Invoice> = put_on(&document, &items).iter().map(settled).collect();
+    let booked = |facts: Vec<Happening>| {
+        let told = Invoice { facts: billing::fact::stamp(facts, paid.id.as_str(), 2, wall(WALL)), ..paid.clone() };
+        let records = Records { invoices: settled.iter().chain([&told]).collect(), ..Records::default() };
+        let moment = Moment { now: renewal().1, wall: wall(WALL), grace: TimeDelta::hours(1) };
+        let of_money = |f: &Finding| f.invariant == Invariant::Booked;
+        customer(&records, &moment).into_iter().filter(of_money).map(|f| f.item).collect::<Vec<_>>()
+    };
+    assert_eq!(booked(facts.clone()), [""; 0]);
+    assert_eq!(booked(Vec::new()), ["inv_ana-p2", "inv_ben-p2"]);
+    // One about the document itself, for which nothing came beside that.
+    let own = || Happening { invoice_id: Some(paid.id.clone()), ..facts[0].clone() };
+    assert_eq!(booked([facts.clone(), vec![own()]].concat()), [""; 0], "what covers no item is told so, once");
+    assert_eq!(booked([facts.clone(), vec![own(), own()]].concat()), ["inv_ana-d2"]);
 }

@@ -8,7 +8,7 @@ use billing::{
     invoice::{Invoice, LineKind, compute, explain},
     migration::{Stay, Verdict, verdict},
     money::Money,
-    subscription::{Input, Subscription, When, transition_with},
+    subscription::{Input, State, Subscription, When, transition_with},
     tax::Taxes,
     terms::{Terms, WantedAddOn},
 };
@@ -203,6 +203,21 @@ fn entitlements_are_those_of_the_plan_and_of_every_unit_of_its_add_ons() {
 }
 
 #[test]
+fn only_what_runs_and_is_not_suspended_gives_access() {
+    let (plan, held) = (plan(), active(bought("month", 1, &[]), start()));
+    let invoice = billing::ids::InvoiceId::try_new("inv_ana-p1").unwrap();
+    let paused = State::Paused { since: start(), resume_at: None };
+    let trialing = State::Trialing { ends_at: start(), price: None };
+    for (state, gives) in [(State::Active, true), (trialing, true), (paused, false)] {
+        for suspended_by in [None, Some(invoice.clone())] {
+            let held = Subscription { state: state.clone(), suspended_by: suspended_by.clone(), ..held.clone() };
+            let may = !entitlements([(&held, &plan)]).features.is_empty();
+            assert_eq!(may, gives && suspended_by.is_none(), "{} {suspended_by:?}", held.state.name());
+        }
+    }
+}
+
+#[test]
 fn an_add_on_moves_run_rate_and_the_fact_says_that_it_was_an_add_on() {
     let (held, _, _) = opened(bought("month", 1, &[]), Vec::new(), &Taxes::default());
     let to = |add_ons: &[(&str, i64)], held: &Subscription| {
@@ -245,6 +260,8 @@ fn a_migration_takes_add_ons_along_and_stops_where_the_version_has_none() {
     let policy = billing::catalog::Policy::standard();
     let Verdict::Moves(moved) = verdict(&held, &newer, &policy).unwrap() else { panic!("it stays") };
     assert_eq!((moved.before_mrr12, moved.after_mrr12), (12 * 1_800, 12 * 2_000));
+    newer.add_ons[0].quantity_max = 2;
+    assert!(matches!(verdict(&held, &newer, &policy).unwrap(), Verdict::Moves(_)), "as many as it has");
     newer.add_ons[0].quantity_max = 1;
     assert_eq!(verdict(&held, &newer, &policy).unwrap(), Verdict::Stays(Stay::NoAddOn("storage".into())));
 }

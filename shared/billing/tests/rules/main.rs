@@ -16,9 +16,15 @@ mod billing_dates;
 #[cfg(test)]
 mod calc;
 #[cfg(test)]
+mod calc_edges;
+#[cfg(test)]
+mod catalogs;
+#[cfg(test)]
 mod change_cases;
 #[cfg(test)]
 mod check;
+#[cfg(test)]
+mod check_edges;
 #[cfg(test)]
 mod collecting;
 #[cfg(test)]
@@ -37,6 +43,8 @@ mod dates;
 mod destinations;
 #[cfg(test)]
 mod discount_tax_cases;
+#[cfg(test)]
+mod discounting;
 #[cfg(test)]
 mod dividing;
 #[cfg(test)]
@@ -82,6 +90,8 @@ mod price_cases;
 mod price_edges;
 #[cfg(test)]
 mod pricing;
+#[cfg(test)]
+mod profiles;
 #[cfg(test)]
 mod proration;
 #[cfg(test)]
