@@ -94,8 +94,8 @@ pub(crate) async fn write_off(
     settle(ledger, draft, (current, found, &all), InvoiceInput::WriteOff, input).await.map(|_| ())
 }
 
-/// What is asked of an invoice and then of its contract. False: the invoice was asked before. It is the first that access is
-/// handed over, because the end of the invoice gives back what it took away.
+/// What is asked of an invoice and then of its contract. False: the invoice was asked before. Access is
+/// handed over first, because the end of the invoice gives back what it took away.
 async fn settle(
     ledger: &Ledger,
     draft: &mut Draft,

@@ -13,7 +13,7 @@ use billing::{
 use serde_json::{Value, json};
 use strum::IntoEnumIterator;
 
-fn ask(kind: Kind, question: &str) -> Result<Value, CalcError> {
+pub(crate) fn ask(kind: Kind, question: &str) -> Result<Value, CalcError> {
     answer(kind, question, Profile::default()).map(|text| serde_json::from_str(&text).expect("an answer is JSON"))
 }
 

@@ -2,18 +2,10 @@
 //!
 //! Exists beside the examples because those show what is usual, and a limit is a promise at exactly one place.
 
-use billing::calc::{
-    Kind::{self, Dates, Dunning, Invoice, Price, Prorate},
-    answer,
-};
-use billing::profile::Profile;
+use billing::calc::Kind::{self, Dates, Dunning, Invoice, Price, Prorate};
 use serde_json::{Value, json};
 
-/// The answer, or what is said instead.
-fn ask(kind: Kind, question: &Value) -> Result<Value, String> {
-    let answer = answer(kind, &question.to_string(), Profile::default()).map_err(|refused| refused.to_string())?;
-    Ok(serde_json::from_str(&answer).expect("an answer is JSON"))
-}
+use crate::calc::ask;
 
 /// `fields` over `base`.
 fn over(base: &Value, fields: &Value) -> Value {
@@ -26,7 +18,7 @@ fn over(base: &Value, fields: &Value) -> Value {
 
 fn refused(kind: Kind, base: &Value, cases: &[(Value, &str)]) {
     for (fields, part) in cases {
-        let said = ask(kind, &over(base, fields)).expect_err(&fields.to_string());
+        let said = ask(kind, &over(base, fields).to_string()).expect_err(&fields.to_string()).to_string();
         assert!(said.contains(part), "{kind} {fields}: {said:?} does not say {part:?}");
     }
 }
@@ -34,7 +26,7 @@ fn refused(kind: Kind, base: &Value, cases: &[(Value, &str)]) {
 /// Each case: fields, a place in the answer, and what stands there.
 fn answered(kind: Kind, base: &Value, cases: &[(Value, &str, Value)]) {
     for (fields, place, expected) in cases {
-        let found = ask(kind, &over(base, fields)).unwrap_or_else(|said| panic!("{kind} {fields}: {said}"));
+        let found = ask(kind, &over(base, fields).to_string()).unwrap_or_else(|said| panic!("{kind} {fields}: {said}"));
         assert_eq!(found.pointer(place).unwrap_or(&Value::Null), expected, "{kind} {fields}: {place}");
     }
 }
@@ -320,7 +312,7 @@ fn an_attempt_that_is_due_at_this_instant_is_the_next_one() {
 /// A column is said where the text has one; a price within it is read apart and has none.
 #[test]
 fn what_cannot_be_read_says_where_it_stands() {
-    let said = |question: Value| ask(Price, &question).expect_err("no question");
+    let said = |question: Value| ask(Price, &question.to_string()).expect_err("no question").to_string();
     assert!(said(json!({"?": 1})).contains("(column "));
     let price = said(json!({"currency": "EUR", "quantity": 1, "price": {"model": "flat", "amount": 10}}));
     assert!(price.starts_with("price: is not a price") && !price.contains("column"), "{price}");

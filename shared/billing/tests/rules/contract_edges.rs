@@ -23,13 +23,9 @@ use crate::{
     adjusted::{applied as adjusted, coupon, opened},
     items::bought,
     paid_trials::one_dollar,
-    sample::{active, applied, at, give, method, order, terms, usd, wall},
+    sample::{active, applied, at, day, give, method, order, terms, usd, wall},
     stubs::aligned,
 };
-
-fn day(text: &str) -> Instant {
-    at(&format!("{text}T00:00:00Z"))
-}
 
 fn team() -> Subscription {
     active(terms("team", "month", "31", 1), day("2027-01-01"))

@@ -15,11 +15,7 @@ use billing::{
 use proptest::prelude::*;
 
 use crate::adjusted::coupon;
-use crate::sample::{active, applied, at, give, order, terms, usd};
-
-fn day(text: &str) -> Instant {
-    at(&format!("{text}T00:00:00Z"))
-}
+use crate::sample::{active, applied, at, day, give, order, terms, usd};
 
 fn eur(minor: i64) -> Money {
     Money::new(minor, Currency::try_new("EUR").expect("a currency"))

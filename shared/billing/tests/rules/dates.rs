@@ -2,7 +2,6 @@
 //! a date.
 
 use billing::{
-    calendar::Instant,
     fact::EventType,
     invoice::{Invoice, LineKind},
     proration::{ProratedSides, ProrationPolicy, TerminationCredit},
@@ -14,13 +13,9 @@ use chrono_tz::Tz;
 use proptest::prelude::*;
 
 use crate::{
-    sample::{active, applied, at, give, order, terms},
+    sample::{active, applied, day, give, order, terms},
     stubs::{aligned, opened},
 };
-
-fn day(text: &str) -> Instant {
-    at(&format!("{text}T00:00:00Z"))
-}
 
 fn team(price: &str) -> Terms {
     terms("team", "month", price, 1)

@@ -1,7 +1,6 @@
 //! Changes that move a cut instead of money, or keep it: extra time, and a new interval on the old anchor.
 
 use billing::{
-    calendar::Instant,
     catalog::Catalog,
     invoice::{Invoice, LineKind, compute, explain},
     proration::{CONTRACT_DAYS_MAX, IntervalChange, Profile, ProrationPolicy},
@@ -17,13 +16,9 @@ use serde_json::json;
 use crate::{
     adjusted::{applied, coupon, opened, taxed, taxes},
     items::bought,
-    sample::{at, give, order, terms},
+    sample::{at, day, give, order, terms},
     usage::{Days, event, plan},
 };
-
-fn day(text: &str) -> Instant {
-    at(&format!("{text}T00:00:00Z"))
-}
 
 fn held_by(policy: ProrationPolicy, terms: Terms, start: &str) -> Subscription {
     applied(open(Order { proration: policy, ..order(terms) }, day(start)).expect("an order")).0

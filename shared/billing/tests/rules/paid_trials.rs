@@ -17,11 +17,7 @@ use billing::{
 use chrono::TimeDelta;
 
 use crate::adjusted::{applied as adjusted, coupon, taxed, taxes};
-use crate::sample::{applied, at, give, method, order, terms, usd, wall};
-
-fn day(text: &str) -> Instant {
-    at(&format!("{text}T00:00:00Z"))
-}
+use crate::sample::{applied, at, day, give, method, order, terms, usd, wall};
 
 /// A trial for one dollar.
 pub(crate) fn one_dollar() -> Vec<TrialPrice> {

@@ -4,7 +4,7 @@
 //! Exists beside the properties because those draw instants at random, and an edge is one instant.
 
 use billing::{
-    calendar::{Instant, recurrence::Span},
+    calendar::recurrence::Span,
     money::Unrounded,
     proration::{
         BeyondWhole, ChangeInput, ChangeKind, CreditBase, DayOwner, Debit, Denominator, Destination, Factor,
@@ -14,11 +14,7 @@ use billing::{
 };
 use chrono_tz::Tz;
 
-use crate::sample::{at, usd};
-
-fn day(text: &str) -> Instant {
-    at(&format!("{text}T00:00:00Z"))
-}
+use crate::sample::{at, day, usd};
 
 fn span(start: &str, end: &str) -> Span {
     Span::new(day(start), day(end))

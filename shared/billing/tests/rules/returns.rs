@@ -1,7 +1,7 @@
 //! How contracts begin to earn and come back: trials that end without a payment method, and ends that are taken back.
 
 use billing::{
-    calendar::{Instant, trial::TrialAnchor},
+    calendar::trial::TrialAnchor,
     fact::{EventType, Happening},
     invoice::LineKind,
     refusal::Refusal,
@@ -12,11 +12,7 @@ use billing::{
 };
 use chrono::TimeDelta;
 
-use crate::sample::{active, applied, at, give, order, terms, usd};
-
-fn day(text: &str) -> Instant {
-    at(&format!("{text}T00:00:00Z"))
-}
+use crate::sample::{active, applied, day, give, order, terms, usd};
 
 fn trial(rules: TrialRules) -> Order {
     Order { trial_days: 14, trial: rules, collection: Collection::Automatic, ..order(terms("team", "month", "31", 1)) }

@@ -24,6 +24,11 @@ pub(crate) fn at(text: &str) -> Instant {
     text.parse().expect("an instant")
 }
 
+/// When a day begins, in UTC.
+pub(crate) fn day(text: &str) -> Instant {
+    at(&format!("{text}T00:00:00Z"))
+}
+
 pub(crate) fn wall(text: &str) -> WallTime {
     WallTime(at(text))
 }
